@@ -1,0 +1,1 @@
+"""Backpropagation that you can read, check and run fast."""
