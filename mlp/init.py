@@ -1,0 +1,61 @@
+"""First weights.
+
+Why random: equal weights give equal gradients, so equal units stay equal for ever (deck 003).
+Why these variances: with x_i and W_ij independent and of mean 0,
+Var z_j = sum_i Var(x_i W_ij) = D Var(x) Var(W).
+
+    glorot  Var W = 2/(D+M): between 1/D, which keeps the variance on the way forward,
+            and 1/M, which keeps that of the gradients on the way back (Glorot and Bengio 2010)
+    he      Var W = 2/D: ReLU lets half of the signal through (He et al. 2015)
+
+Numbers are drawn in float64 and then rounded, so a float32 network starts at the same point.
+"""
+
+import numbers
+from collections.abc import Callable
+
+import numpy as np
+
+Initializer = Callable[[np.random.Generator, tuple[int, int], np.dtype], np.ndarray]
+
+
+def he(rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """N(0, 2/D) weights of shape (D, M)."""
+    return rng.normal(0.0, np.sqrt(2.0 / shape[0]), shape).astype(dtype)
+
+
+def glorot(rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """N(0, 2/(D+M)) weights of shape (D, M)."""
+    return rng.normal(0.0, np.sqrt(2.0 / sum(shape)), shape).astype(dtype)
+
+
+def zeros(rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """All weights 0."""
+    return np.zeros(shape, dtype)
+
+
+INITIALIZERS: dict[str, Initializer] = {"he": he, "glorot": glorot, "zeros": zeros}
+
+
+def first_weights(
+    init: str | float | Initializer,
+    rng: np.random.Generator | int | None,
+    shape: tuple[int, int],
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Weights (D, M) by name, from a number (all equal to it) or from a callable.
+
+    Raises ValueError for an unknown name or a callable's result of another shape.
+    """
+    if isinstance(init, numbers.Real) and not isinstance(init, bool):
+        return np.full(shape, init, dtype)
+    rule = INITIALIZERS.get(init) if isinstance(init, str) else init
+    if not callable(rule):
+        raise ValueError(
+            f"init: expected one of {[*INITIALIZERS]}, a number or a callable "
+            f"(rng, shape, dtype) -> array, got {init!r}"
+        )
+    W = np.array(rule(np.random.default_rng(rng), shape, dtype), dtype)
+    if W.shape != shape:
+        raise ValueError(f"init: expected weights of shape {shape}, got {W.shape} from {init!r}")
+    return W

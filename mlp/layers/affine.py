@@ -1,0 +1,118 @@
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mlp.init import Initializer, first_weights
+from mlp.layers.base import Layer, as_numbers, floating_dtype
+
+
+class Affine(Layer):
+    """z = x W + b, the same affine map for every row of x.
+
+    Shapes   x (N, D)   W (D, M)   b (M,)   z and upstream (N, M)
+    Forward  z_nj = sum_i x_ni W_ij + b_j
+    Backward with U = dL/dz:
+             dL/dx_ni = sum_j U_nj W_ij      dL/dx = U W^T
+             dL/dW_ij = sum_n x_ni U_nj      dL/dW = x^T U
+             dL/db_j  = sum_n U_nj           dL/db = column sums of U
+             since z_nj holds x_ni with the factor W_ij, W_ij with x_ni, and b_j with 1
+    Jvp      dz = dx W + x dW + db, the product rule
+    Keeps    x
+    Raises   ValueError if x is not (N, D) or upstream is not (N, M); RuntimeError if backward
+             or jvp comes before forward
+    Source   deck 000, linear layer (row vectors, as here); deck 001 has samples as columns,
+             Y = W X, so its W and X are our W^T and x^T; deck 002 writes Omega for W^T and beta
+             for b; deck 003 W^(0) for W^T; deck 004 sums w_ij y_i with our indices, and then
+             writes W_k for W^T
+
+    Parameters: `in_features` D, `out_features` M, `bias`, and `init`: "he" N(0, 2/D), "glorot"
+    N(0, 2/(D+M)), "zeros", a number, or a callable (rng, shape, dtype) -> array. b starts at 0.
+    `rng` is a seed or a NumPy Generator. Without bias, b and db are None.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        bias: bool = True,
+        init: str | float | Initializer = "he",
+        rng: np.random.Generator | int | None = None,
+        dtype: Any = np.float64,
+    ) -> None:
+        self.in_features = _positive("in_features", in_features)
+        self.out_features = _positive("out_features", out_features)
+        self.input_shape = (self.in_features,)
+        self.parameter_names = ("W", "b") if bias else ("W",)
+        dtype = floating_dtype(dtype, "Affine")
+        self.W = first_weights(init, rng, (self.in_features, self.out_features), dtype)
+        self.b = np.zeros(self.out_features, dtype) if bias else None
+        self.dW = self.db = None
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        x = as_numbers(x, self, self.W.dtype)
+        if x.ndim != 2 or x.shape[1] != self.in_features:
+            raise ValueError(
+                f"{self!r}: expected x of shape (N, {self.in_features}), got {x.shape}"
+                f"{_remedy(x.shape, self.in_features)}"
+            )
+        self._cache = x
+        z = x @ self.W
+        if self.b is not None:
+            z += self.b
+        return z
+
+    def backward(self, upstream: np.ndarray) -> np.ndarray:
+        x = self._recall()
+        U = self._like("upstream", upstream, (len(x), self.out_features), x.dtype)
+        self.dW = x.T @ U
+        if self.b is not None:
+            self.db = U.sum(axis=0)
+        return U @ self.W.T
+
+    def jvp(
+        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        x = self._recall()
+        changes = self._changes(dparameters)
+        dz = self._like("dx", dx, x.shape, x.dtype) @ self.W
+        if "W" in changes:
+            dz = dz + x @ changes["W"]
+        if "b" in changes:
+            dz = dz + changes["b"]
+        return dz
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if tuple(input_shape) != self.input_shape:
+            raise ValueError(
+                f"{self!r}: expected samples of shape {self.input_shape}, got {tuple(input_shape)}"
+            )
+        return (self.out_features,)
+
+    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+        options = {} if self.b is not None else {"bias": False}
+        if self.W.dtype != np.float64:
+            options["dtype"] = self.W.dtype.name
+        return (self.in_features, self.out_features), options
+
+
+def _positive(name: str, value: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1 or isinstance(value, bool):
+        raise ValueError(f"Affine: expected {name} to be a whole number above 0, got {value!r}")
+    return number
+
+
+def _remedy(shape: tuple[int, ...], in_features: int) -> str:
+    if shape == (in_features,):
+        return "; for one sample use x[None, :]"
+    if len(shape) > 2:
+        return "; add Flatten() before it"
+    if len(shape) == 2 and shape[0] == in_features:
+        return "; rows are samples: transpose x"
+    return ""

@@ -1,0 +1,66 @@
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlp.layers.base import Layer, as_numbers
+from mlp.layers.container import Container
+
+
+class Concat(Container):
+    """Branches side by side: each gets the same x, and their outputs are joined.
+
+    Shapes   x whatever the branches take   y_k (N, ..., D_k)   y and upstream (N, ..., sum D_k)
+    Forward  y = (f_1(x), f_2(x), ...) along the last axis
+    Backward with U = (U_1, U_2, ...) cut at the same places: x reaches L on every branch, so
+             dL/dx = sum_k J_k^T U_k = sum_k f_k.backward(U_k)
+    Jvp      dy = (J_1 dx, J_2 dx, ...)
+    Keeps    the shape of y and the places to cut
+    Raises   ValueError if the outputs differ in another axis than the last, or upstream is not
+             like y; RuntimeError if backward or jvp comes before forward
+    Source   decks 000 and 002, general computation graphs: gradients that meet are added
+    """
+
+    part = "branch"
+
+    def __init__(self, *branches: Layer) -> None:
+        super().__init__(*branches)
+        known = (branch.input_shape for branch in branches if branch.input_shape is not None)
+        self.input_shape = next(known, None)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.forget()
+        x = as_numbers(x, self, self.dtype)
+        outputs = [self._call(k, "forward", x) for k in range(len(self.layers))]
+        _check_joinable([y.shape for y in outputs])
+        y = np.concatenate(outputs, axis=-1)
+        cuts = np.cumsum([part.shape[-1] for part in outputs])[:-1]
+        self._cache = y.shape, y.dtype, cuts
+        return y
+
+    def backward(self, upstream: np.ndarray) -> np.ndarray:
+        shape, dtype, cuts = self._recall()
+        parts = np.split(self._like("upstream", upstream, shape, dtype), cuts, axis=-1)
+        return sum(self._call(k, "backward", U) for k, U in enumerate(parts))
+
+    def jvp(
+        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        self._recall()
+        changes = enumerate(self._split(dparameters))
+        return np.concatenate([self._call(k, "jvp", dx, dp) for k, dp in changes], axis=-1)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        shapes = [branch.output_shape(input_shape) for branch in self.layers]
+        _check_joinable([("N", *shape) for shape in shapes])
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+        return [shape] * len(self.layers)
+
+
+def _check_joinable(shapes: list[tuple]) -> None:
+    if any(len(shape) < 2 or shape[:-1] != shapes[0][:-1] for shape in shapes):
+        raise ValueError(
+            "Concat: expected branches whose outputs differ in the last axis only, got "
+            + ", ".join(map(str, shapes))
+        )

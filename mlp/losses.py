@@ -1,0 +1,299 @@
+"""Losses (deck 004: divergences): how far the outputs y are from the targets d.
+
+Each has a divergence of one row, div(y_n, d_n), and its gradient in y, next to each other.
+The loss of a batch is the mean over its N rows (or, with reduction="sum", their sum), so
+
+    L = 1/N sum_n div(y_n, d_n)      dL/dy_nj = 1/N d div(y_n, d_n) / dy_nj
+
+The 1/N is here and nowhere else.
+
+Targets are rows d (N, C), or integer labels (N,), which mean one-hot rows: d_nj = 1 if j is the
+label of n, else 0. With one column (C = 1) labels are the targets 0 and 1 themselves.
+"""
+
+import numpy as np
+
+from mlp.layers.base import as_numbers
+from mlp.layers.sigmoid import Sigmoid
+from mlp.layers.softmax import Softmax
+
+
+class Loss:
+    """Base of all losses: targets, reduction and the order of calls.
+
+    Shapes   y (N, C) with N > 0   target (N, C) or labels (N,)   dL/dy (N, C)
+    Raises   ValueError for other shapes, labels out of range and an empty batch; TypeError for
+             what is no array of numbers; RuntimeError if backward comes before forward
+    """
+
+    threshold = 0.5
+    """With one column, y above it means class 1."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        if reduction not in ("mean", "sum"):
+            raise ValueError(
+                f'{type(self).__name__}: expected reduction "mean" or "sum", got {reduction!r}'
+            )
+        self.reduction = reduction
+        self._cache: tuple[np.ndarray, np.ndarray] | None = None
+
+    def forward(self, y: np.ndarray, target: np.ndarray) -> float | complex:
+        """The loss as a Python float (complex for complex y); keeps y and the target rows."""
+        y = self._outputs(y)
+        d = self._target_rows(target, y)
+        value = self.divergence(y, d).sum() / self._share(y)
+        self._cache = y, d
+        return value.item()
+
+    def backward(self) -> np.ndarray:
+        """dL/dy, of the shape and dtype of y."""
+        if self._cache is None:
+            raise RuntimeError(f"{self!r}: call forward(y, target) before backward()")
+        y, d = self._cache
+        return self.gradient(y, d) / self._share(y)
+
+    def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """div(y_n, d_n) of each row, (N,)."""
+        raise NotImplementedError
+
+    def gradient(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """d div(y_n, d_n) / dy_nj, (N, C)."""
+        raise NotImplementedError
+
+    def labels(self, y: np.ndarray) -> np.ndarray:
+        """The class that each row of y says, (N,) integers."""
+        return _classes(self._outputs(y).real, self.threshold)
+
+    def accuracy(self, y: np.ndarray, target: np.ndarray) -> float | None:
+        """Fraction of rows whose class is the target's; None where targets are no classes."""
+        y = self._outputs(y)
+        d = self._target_rows(target, y)
+        one_of_many = d.shape[1] == 1 or (d.sum(axis=1) == 1).all()
+        if not (one_of_many and ((d == 0) | (d == 1)).all()):
+            return None
+        return float(np.mean(self.labels(y) == _classes(d, 0.5)))
+
+    def check_target(self, target: np.ndarray, output_shape: tuple[int, ...]) -> None:
+        """Raise as `forward` would for targets of outputs with rows of that shape."""
+        self._target_rows(target, self._outputs(np.zeros((len(target), *output_shape))))
+
+    def __repr__(self) -> str:
+        options = "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+        return f"{type(self).__name__}({options})"
+
+    def _outputs(self, y: np.ndarray) -> np.ndarray:
+        y = as_numbers(y, repr(self))
+        if y.ndim != 2 or 0 in y.shape:
+            raise ValueError(
+                f"{self!r}: expected outputs of shape (N, C), N > 0, C > 0, got {y.shape}"
+            )
+        return y
+
+    def _target_rows(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
+        target = np.asarray(target)
+        if target.shape == y.shape:
+            rows = as_numbers(target, f"{self!r} target", y.real.dtype)
+        elif target.shape == y.shape[:1]:
+            rows = self._one_hot(target, y.shape[1]).astype(y.real.dtype)
+        else:
+            raise ValueError(
+                f"{self!r}: expected targets of shape {y.shape}, or labels of shape "
+                f"{y.shape[:1]}, got {target.shape}"
+            )
+        self._check(y, rows)
+        return rows
+
+    def _one_hot(self, labels: np.ndarray, columns: int) -> np.ndarray:
+        last = max(columns - 1, 1)
+        whole = as_numbers(labels, f"{self!r} labels").real
+        wrong = ~((whole == np.floor(whole)) & (whole >= 0) & (whole <= last))
+        if wrong.any():
+            row = int(wrong.argmax())
+            remedy = "; for real-valued targets use target[:, None]" if columns == 1 else ""
+            raise ValueError(
+                f"{self!r}: expected labels from 0 to {last}, got {labels[row]} at row {row}"
+                f"{remedy}"
+            )
+        return whole[:, None] if columns == 1 else np.eye(columns)[whole.astype(np.intp)]
+
+    def _check(self, y: np.ndarray, d: np.ndarray) -> None:
+        """Raise ValueError where this loss has no meaning."""
+
+    def _share(self, y: np.ndarray) -> int:
+        return len(y) if self.reduction == "mean" else 1
+
+
+class SquaredError(Loss):
+    """div(y, d) = factor sum_j (y_j - d_j)^2.
+
+    Shapes   y and dL/dy (N, C)   target (N, C) or labels (N,)
+    Gradient ddiv/dy_j = 2 factor (y_j - d_j)
+    Source   deck 001, squared norm; deck 002, least squares (f for y, y for d; a sum over the
+             batch, so reduction="sum")
+    """
+
+    def __init__(self, *, factor: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.factor = float(factor)
+
+    def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return self.factor * ((y - d) ** 2).sum(axis=1)
+
+    def gradient(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return 2 * self.factor * (y - d)
+
+
+class KLDivergence(Loss):
+    """div(y, d) = sum_j d_j log(d_j / y_j) for probabilities y, with 0 log 0 = 0.
+
+    Shapes   y and dL/dy (N, C)   target rows (N, C) of sum 1, or labels (N,); with one column
+             y and d are the probabilities of class 1, and
+             div(y, d) = d log(d / y) + (1 - d) log((1 - d) / (1 - y))
+    Gradient ddiv/dy_j = -d_j / y_j, the plain partial derivative (the y_j are varied one by one,
+             off the plane where they sum to 1); with one column -d / y + (1 - d) / (1 - y)
+    Raises   ValueError for negative y, and d that are no probabilities of sum 1 (within 1e-6)
+    Source   deck 004, digits: KL divergence behind a sigmoid or softmax output
+
+    Exact while no needed probability is rounded to 0; after that the loss is infinite. Training
+    evaluates Softmax or Sigmoid with KLDivergence together from z and never gets there.
+    """
+
+    def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        div = d * (_log_where(d > 0, d) - _log_where(d > 0, y))
+        if y.shape[1] == 1:
+            div = div + (1 - d) * (_log1m_where(d < 1, d) - _log1m_where(d < 1, y))
+        return div.sum(axis=1)
+
+    def gradient(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
+        slope = -_divide_where(d > 0, d, y)
+        if y.shape[1] == 1:
+            slope += _divide_where(d < 1, 1 - d, 1 - y)
+        return slope
+
+    def probabilities(self, y: np.ndarray) -> np.ndarray:
+        """The probabilities of the classes: y itself."""
+        return self._outputs(y)
+
+    def _check(self, y: np.ndarray, d: np.ndarray) -> None:
+        _check_distribution(d, repr(self))
+        if (y.real < 0).any() or (y.shape[1] == 1 and (y.real > 1).any()):
+            raise ValueError(
+                f"{self!r}: expected probabilities, got y from {y.real.min():.4g} to "
+                f"{y.real.max():.4g}; end the network in Softmax() or Sigmoid()"
+            )
+
+
+class SoftmaxCrossEntropy(Loss):
+    """div(z, d) = -sum_j d_j log p_j with p = softmax(z): cross-entropy of logits z.
+
+    Shapes   z and dL/dz (N, C), C > 1   target rows (N, C), also soft ones, or labels (N,)
+    Value    log p_j = z_j - log sum_k exp(z_k) = s_j - log sum_k exp(s_k), s_j = z_j - max z,
+             so nothing overflows and log p_j is finite where p_j rounds to 0
+    Gradient dlog p_j / dz_i = delta_ij - p_i, so
+             ddiv/dz_i = -sum_j d_j (delta_ij - p_i) = p_i sum_j d_j - d_i
+             which is p - d for rows of sum 1
+    Source   deck 004, digits with ten outputs: softmax with KL divergence, y - d
+    """
+
+    threshold = 0.0
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # inf - inf: the NaN says it
+            s = z - z.real.max(axis=1, keepdims=True)
+            minus_log_p = np.log(np.exp(s).sum(axis=1, keepdims=True)) - s
+        return np.multiply(d, minus_log_p, out=np.zeros_like(z), where=d != 0).sum(axis=1)
+
+    def gradient(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return self.probabilities(z) * d.sum(axis=1, keepdims=True) - d
+
+    def probabilities(self, z: np.ndarray) -> np.ndarray:
+        """The probabilities of the classes, softmax(z)."""
+        return Softmax().forward(self._outputs(z))
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        if z.shape[1] == 1:
+            raise ValueError(
+                f"{self!r}: expected at least two columns, got one; use SigmoidCrossEntropy()"
+            )
+
+
+class SigmoidCrossEntropy(Loss):
+    """div(z, d) = -sum_j (d_j log p_j + (1 - d_j) log(1 - p_j)) with p = sigmoid(z).
+
+    Shapes   z and dL/dz (N, C)   target rows (N, C) or labels (N,), with one column 0 or 1
+    Value    log p = z - log(1 + exp z) and log(1 - p) = -log(1 + exp z), so each term is
+             log(1 + exp z) - d z = max(z, 0) + log(1 + exp(-|z|)) - d z, without overflow
+    Gradient ddiv/dz_j = p_j - d_j, as d log(1 + exp z) / dz = p
+    Source   deck 004, "2 or not 2": sigmoid with the binary KL divergence
+    """
+
+    threshold = 0.0
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        positive = z.real > 0
+        e = np.exp(np.where(positive, -z, z))  # exp(-|z|), see Sigmoid
+        return (np.where(positive, z, 0) - d * z + np.log1p(e)).sum(axis=1)
+
+    def gradient(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return self.probabilities(z) - d
+
+    def probabilities(self, z: np.ndarray) -> np.ndarray:
+        """The probabilities of class 1, or of each column, sigmoid(z)."""
+        return Sigmoid().forward(self._outputs(z))
+
+
+class KLOfSoftmax(SoftmaxCrossEntropy):
+    """KLDivergence of softmax(z), from z: cross-entropy minus the entropy of d; gradient p - d."""
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return super().divergence(z, d) + (d * _log_where(d > 0, d)).sum(axis=1)
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        _check_distribution(d, "KLDivergence()")
+
+
+class KLOfSigmoid(SigmoidCrossEntropy):
+    """KLDivergence of one column sigmoid(z), from z; gradient p - d."""
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        entropy = d * _log_where(d > 0, d) + (1 - d) * _log1m_where(d < 1, d)
+        return super().divergence(z, d) + entropy.sum(axis=1)
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        _check_distribution(d, "KLDivergence()")
+
+
+def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:
+    if rows.shape[1] == 1:
+        return (rows[:, 0] > threshold).astype(np.intp)
+    return rows.argmax(axis=1)
+
+
+def _check_distribution(d: np.ndarray, who: str) -> None:
+    total = d.sum(axis=1, dtype=np.float64)
+    if d.shape[1] == 1:
+        wrong = ~((d[:, 0] >= 0) & (d[:, 0] <= 1))
+    else:
+        wrong = ~((d >= 0).all(axis=1) & (abs(total - 1) <= 1e-6))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{who}: expected target rows of probabilities with sum 1, "
+            f"got sum {total[row]:.6g} in row {row}"
+        )
+
+
+def _log_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):  # log 0 = -inf is the value
+        return np.log(p, out=np.zeros_like(p), where=needed)
+
+
+def _log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """log(1 - p), exact also for tiny p."""
+    with np.errstate(divide="ignore"):
+        return np.log1p(-p, out=np.zeros_like(p), where=needed)
+
+
+def _divide_where(needed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return np.divide(a, b, out=np.zeros_like(b), where=needed)

@@ -1,0 +1,113 @@
+"""Stochastic gradient descent."""
+
+import math
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mlp.layers.base import Layer
+
+
+class SGD:
+    """Gradient descent with momentum and weight decay.
+
+    One step, for each parameter w with gradient g:
+             g <- g + weight_decay w              (not for biases)
+             v <- momentum v + g                  (v starts at 0)
+             w <- w - learning_rate v             or, with Nesterov's look ahead,
+             w <- w - learning_rate (g + momentum v)
+
+    `learning_rate` is a number, or a schedule: a callable of the step, which counts from 0 for
+    each network. `learning_rate` and `weight_decay` may be assigned between steps. Velocities
+    belong to the network that is stepped, so one SGD may serve several.
+
+    Raises ValueError for rates that are negative or not finite and a momentum outside [0, 1).
+    Source: deck 000, SGD update; deck 002 (alpha for the rate, phi for w); deck 004 (eta).
+    """
+
+    def __init__(
+        self,
+        learning_rate: float | Callable[[int], float],
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.momentum = checked_rate(momentum, "momentum")
+        self.nesterov = bool(nesterov)
+        if self.momentum >= 1:
+            raise ValueError(f"SGD: expected a momentum in [0, 1), got {momentum}")
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs a momentum above 0; try momentum=0.9")
+        self._states: weakref.WeakKeyDictionary[Layer, _State] = weakref.WeakKeyDictionary()
+
+    @property
+    def learning_rate(self) -> float | Callable[[int], float]:
+        return self._learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: float | Callable[[int], float]) -> None:
+        self._learning_rate = value if callable(value) else checked_rate(value)
+
+    @property
+    def weight_decay(self) -> float:
+        return self._weight_decay
+
+    @weight_decay.setter
+    def weight_decay(self, value: float) -> None:
+        self._weight_decay = checked_rate(value, "weight_decay")
+
+    def step(self, net: Layer) -> None:
+        """Update the parameters of net in place from its gradients, all of them or, on error, none.
+
+        Raises RuntimeError before the first backward, ValueError for a gradient of another shape
+        or a schedule that gives no valid rate.
+        """
+        net.check_gradients()
+        state = self._states.setdefault(net, _State())
+        rate = self.rate(state.step)
+        gradients = net.gradients()
+        for name, w in net.parameters().items():
+            g = gradients[name]
+            if self.weight_decay and not is_bias(name):
+                g = g + self.weight_decay * w
+            if self.momentum:
+                v = state.velocity.setdefault(name, np.zeros_like(w))
+                v *= self.momentum
+                v += g
+                g = g + self.momentum * v if self.nesterov else v
+            w -= rate * g
+        state.step += 1
+
+    def rate(self, step: int) -> float:
+        """The learning rate of that step (from 0)."""
+        rate = self.learning_rate
+        return checked_rate(rate(step)) if callable(rate) else rate
+
+
+@dataclass
+class _State:
+    step: int = 0
+    velocity: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def is_bias(name: str) -> bool:
+    """Whether a parameter of that name ("b", "2.b") is a bias, which weight decay spares."""
+    return name.rsplit(".", 1)[-1] == "b"
+
+
+def checked_rate(value: float, name: str = "learning_rate") -> float:
+    """value as a Python float (a NumPy float64 would turn float32 arrays into float64).
+
+    Raises TypeError for what is no number, ValueError if it is negative or not finite.
+    """
+    if isinstance(value, bool | str):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    rate = float(value)
+    if not (math.isfinite(rate) and rate >= 0):
+        raise ValueError(f"{name}: expected a finite number from 0 up, got {value!r}")
+    return rate

@@ -1,0 +1,135 @@
+"""The chain rule, once: layers in a row, forward in order and backward in reverse."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from mlp.layers.base import Layer, as_numbers
+from mlp.layers.container import Container
+from mlp.optim import checked_rate
+
+
+class Sequential(Container):
+    """y = f_K(... f_2(f_1(x))): layers in a row. It is itself a layer, so it nests.
+
+    Shapes   x as the first layer takes it, y as the last one gives it
+    Forward  h_0 = x;  h_k = f_k(h_k-1);  y = h_K
+    Backward U_K = upstream = dL/dy;  U_k-1 = J_k^T U_k = f_k.backward(U_k);  dL/dx = U_0
+             the product of Jacobians J_K ... J_1, taken from the left: vectors times matrices,
+             never matrices times matrices
+    Jvp      dh_k = J_k dh_k-1 + the change by the layer's own parameters
+    Keeps    nothing of its own; each layer keeps its part
+    Raises   ValueError for layers whose shapes do not chain; the layers' errors carry a note
+             that says in which layer
+    Source   deck 000, chain rule with upstream and local gradient; deck 002, forward and backward
+             pass (f_k, h_k); deck 003, 1a; deck 004, vector passes (z_k, y_k)
+
+    x is cast once to the dtype of the first parameter.
+    """
+
+    def __init__(self, *layers: Layer) -> None:
+        super().__init__(*layers)
+        self.input_shape = layers[0].input_shape
+        self.shapes()
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.forget()
+        y = as_numbers(x, self, self.dtype)
+        for i in range(len(self)):
+            y = self._call(i, "forward", y)
+        return y
+
+    def backward(self, upstream: np.ndarray) -> np.ndarray:
+        for i in reversed(range(len(self))):
+            upstream = self._call(i, "backward", upstream)
+        return upstream
+
+    def jvp(
+        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
+        for i, changes in enumerate(self._split(dparameters)):
+            dx = self._call(i, "jvp", dx, changes)
+        return dx
+
+    def update(self, learning_rate: float) -> None:
+        """One step of gradient descent, W <- W - learning_rate dW, for every parameter."""
+        rate = checked_rate(learning_rate)
+        self.check_gradients()
+        gradients = self.gradients()
+        for name, parameter in self.parameters().items():
+            parameter -= rate * gradients[name]
+
+    def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
+        """The outputs for x, computed in batches; clears the caches."""
+        if batch_size < 1:
+            raise ValueError(f"predict: expected a batch_size above 0, got {batch_size}")
+        starts = range(0, max(len(x), 1), batch_size)
+        y = np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
+        self.forget()
+        return y
+
+    def parameter_vector(self) -> np.ndarray:
+        """All parameters as one new vector, in the order of `parameters()`."""
+        return np.concatenate([p.ravel() for p in self.parameters().values()] or [np.zeros(0)])
+
+    def load_vector(self, vector: np.ndarray) -> None:
+        """Set all parameters from one vector, the inverse of `parameter_vector`."""
+        parameters = self.parameters().values()
+        size = sum(p.size for p in parameters)
+        vector = self._like("vector", vector, (size,), self.dtype)
+        ends = np.cumsum([p.size for p in parameters])[:-1]
+        for parameter, part in zip(parameters, np.split(vector, ends), strict=bool(size)):
+            np.copyto(parameter, part.reshape(parameter.shape), casting="same_kind")
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.shapes(tuple(input_shape))[-1]
+
+    def shapes(self, shape: tuple[int, ...] | None = None) -> list[tuple[int, ...] | None]:
+        """Output shape of every layer (of one sample), None where not known.
+
+        `shape` is the input's; without it, the first layer that fixes one starts the chain.
+        Raises ValueError, naming both layers, where two do not chain.
+        """
+        shapes: list[tuple[int, ...] | None] = []
+        giver = "the input"
+        for i, layer in enumerate(self.layers):
+            if shape is None:
+                shape = layer.input_shape
+            if shape is not None:
+                try:
+                    out = layer.output_shape(shape)
+                except ValueError as error:
+                    raise ValueError(
+                        f"Sequential: {giver} gives samples of shape {shape}, "
+                        f"which layer {i} does not take: {error}"
+                    ) from error
+                if out != shape or layer.input_shape is not None:
+                    giver = f"layer {i} {layer._who()}"
+                shape = out
+            shapes.append(shape)
+        return shapes
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return Sequential(*self.layers[index])
+        return self.layers[index]
+
+    def __repr__(self) -> str:
+        total = sum(p.size for p in self.parameters().values())
+        rows = [("layer", "output shape", "parameters"), *self._rows(self.input_shape)]
+        rows.append(("total", "", f"{total:,}"))
+        wide = [max(len(row[c]) for row in rows) for c in range(3)]
+        return "\n".join(
+            f"{layer:<{wide[0]}}  {shape:<{wide[1]}}  {size:>{wide[2]}}"
+            for layer, shape, size in rows
+        )
+
+    def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
+        return [shape, *self.shapes(shape)[:-1]]
