@@ -1,0 +1,301 @@
+"""Build a student's layer, whatever its constructor wants.
+
+A plan is a way to build it for a given size. Plans are tried in order, and the first whose
+forward pass accepts the input is kept.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mlp.students.adapters import (
+    ObjectSubject,
+    PairSubject,
+    Place,
+    Subject,
+    call_forward,
+    data_attribute,
+    is_float_array,
+    places,
+    required,
+)
+from mlp.students.loading import Entry
+from mlp.students.names import BIASES, WEIGHTS, meaning, plain
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a layer is built for; only what its constructor asks for is used."""
+
+    D: int = 5
+    M: int = 3
+    window: Any = 2
+    stride: Any = None
+    pairs: Any = None
+
+    def array(self, shape: tuple[int, ...], salt: int = 0) -> np.ndarray:
+        """Random numbers for an array that a constructor wants."""
+        return np.random.default_rng(salt).normal(size=shape)
+
+
+class CannotBuild(TypeError):
+    """No plan fits; the message is the student's own error for the likeliest one."""
+
+
+@dataclass
+class Plan:
+    """Constructor arguments by meaning, as functions of the size."""
+
+    fill: Callable[[str, int, Size], Any]
+    names: list[str]
+    keywords: set[str] = field(default_factory=set)
+    bias_shape: Callable[[Size], tuple[int, ...]] = lambda size: (size.M,)
+
+    def arguments(self, size: Size) -> tuple[list[Any], dict[str, Any]]:
+        values = {name: self.fill(name, i, size) for i, name in enumerate(self.names)}
+        positional = [v for n, v in values.items() if n not in self.keywords]
+        return positional, {n: v for n, v in values.items() if n in self.keywords}
+
+
+def build(entry: Entry, size: Size, plan: Plan | None) -> Subject:
+    """A fresh subject of the entry."""
+    if entry.is_class:
+        return _object(entry, size, plan)
+    return _pair(entry, size)
+
+
+def plans(entry: Entry) -> list[Plan | None]:
+    """The ways to build it, likeliest first."""
+    if not entry.is_class or entry.make is not None:
+        return [None]
+    names, keywords = _constructor(entry.code)
+    needed = [n for n, compulsory in names.items() if compulsory]
+    helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
+    found = [_plan(helpful, keywords, fill) for fill in _fills(entry.kind, len(needed))]
+    if helpful != needed:
+        found += [_plan(needed, keywords, fill) for fill in _fills(entry.kind, len(needed))]
+    return [*found, _plan([], keywords, _by_meaning)] if not needed else found
+
+
+def _plan(names: list[str], keywords: set[str], fill: Callable) -> Plan:
+    """Optional arguments are passed by name, whatever their place."""
+    return Plan(fill, names, keywords)
+
+
+def _constructor(cls: type) -> tuple[dict[str, bool], set[str]]:
+    """Arguments (name: compulsory), and those to be passed by name."""
+    try:
+        signature = inspect.signature(cls)
+    except (TypeError, ValueError):
+        return {}, set()
+    usual = [
+        p
+        for p in signature.parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    keywords = {p.name for p in usual if p.kind == p.KEYWORD_ONLY or p.default is not p.empty}
+    return {p.name: p.default is p.empty for p in usual}, keywords
+
+
+def _helpful(name: str, kind: str | None) -> bool:
+    """Optional arguments worth giving: they let the check choose the size."""
+    wanted = {"Affine": ("in", "out", "W", "b"), "MaxPool": ("window",), "Multiply": ()}
+    return meaning(name) in wanted.get(kind, ())
+
+
+def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], Any]]:
+    yield _by_meaning if kind != "Multiply" else _pairs_first
+    if kind == "MaxPool":
+        yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
+        return
+    sizes = (lambda s: (s.D, s.M)) if count > 1 or kind is None else (lambda s: (s.M, s.D))
+    yield lambda name, i, size: sizes(size)[min(i, 1)]
+    yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
+    for shape, bias in _array_shapes():
+        yield lambda name, i, size, shape=shape, bias=bias: (
+            size.array(shape(size)) if i == 0 else size.array(bias(size), 1)
+        )
+    if kind is None and count == 1:
+        yield lambda name, i, size: size.array((size.D,))
+        yield lambda name, i, size: 0.3
+
+
+def _array_shapes() -> list[tuple[Callable, Callable]]:
+    biases = [lambda s: (s.M,), lambda s: (1, s.M)]
+    weights = [lambda s: (s.D, s.M), lambda s: (s.M, s.D)]
+    return [(w, b) for w in weights for b in biases]
+
+
+def _window(size: Size) -> Any:
+    return size.window
+
+
+def _by_meaning(name: str, index: int, size: Size) -> Any:
+    wanted = meaning(name)
+    one = plain(name)[-1:] in ("h", "w", "t") and isinstance(size.window, tuple)
+    window = size.window[0] if one and wanted == "window" else size.window
+    values: dict[str | None, Any] = {
+        "in": size.D,
+        "out": size.M,
+        "W": size.array((size.D, size.M)),
+        "b": size.array((size.M,), 1),
+        "window": window,
+        "stride": size.stride or size.window,
+        "pairs": size.pairs if size.pairs is not None else [(0, 1), (2, 3)],
+        "rng": np.random.default_rng(0),
+        "seed": 0,
+        "slope": 0.1,
+        "rate": 0.5,
+        "flag": True,
+        "text": "layer",
+        None: (size.D, size.M)[min(index, 1)],
+    }
+    return values[wanted]
+
+
+def _pairs_first(name: str, index: int, size: Size) -> Any:
+    wanted = meaning(name)
+    if wanted in ("in", "out", None):
+        return np.array(_by_meaning("pairs", index, size)) if wanted is None else size.D
+    value = _by_meaning(name, index, size)
+    return np.array(value) if wanted == "pairs" else value
+
+
+def _object(entry: Entry, size: Size, plan: Plan | None) -> Subject:
+    if entry.make is not None:
+        instance = entry.make()
+    else:
+        positional, named = plan.arguments(size)
+        instance = entry.code(*positional, **named)
+    wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
+    inputs = ("x", "y") if len(wanted) == 2 else ("x",)
+    return ObjectSubject(instance, inputs, find_parameters(instance, entry.kind))
+
+
+def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
+    """W and b by their usual names; for Affine under any name, by their shapes."""
+    arrays = [p for p in places(instance) if not _is_gradient(p, instance)]
+    found: dict[str, Place] = {}
+    for role, names in (("W", WEIGHTS), ("b", BIASES)):
+        named = [p for p in arrays if plain(p.name) in names or _wrapped(p, names)]
+        if named:
+            found[role] = named[0]
+    if kind == "Affine":
+        _complete_affine(found, arrays)
+    elif kind is None:
+        known = {id(p.read()) for p in found.values()}
+        for place in arrays:
+            if id(place.read()) not in known and place.read().size:
+                found.setdefault(place.name, place)
+                known.add(id(place.read()))
+    else:
+        found = {}
+    return found
+
+
+def _wrapped(place: Place, names: set[str]) -> bool:
+    """A Parameter object called W: the attribute of the layer has the name, not the array."""
+    return plain(place.path) in names
+
+
+def _complete_affine(found: dict[str, Place], arrays: list[Place]) -> None:
+    if "W" not in found:
+        matrices = [p for p in arrays if p.read().ndim == 2 and min(p.read().shape) > 1]
+        if matrices:
+            found["W"] = matrices[0]
+    if "b" not in found and "W" in found:
+        rest = [p for p in arrays if p.read() is not found["W"].read()]
+        vectors = [p for p in rest if p.read().size in found["W"].read().shape]
+        if vectors:
+            found["b"] = vectors[0]
+
+
+def _is_gradient(place: Place, instance: Any) -> bool:
+    """dW, grad_b, ...: named after another array of the object, or inside a dict of gradients."""
+    if place.holder is not instance and not isinstance(place.holder, dict | list):
+        return place.name in ("grad", "g", "gradient")
+    path = plain(place.path)
+    if path.startswith(("grad", "dparam", "momentum", "velocity", "cache")):
+        return True
+    name = plain(place.name)
+    for prefix in ("dld", "grad", "d", "v", "m"):
+        rest = name.removeprefix(prefix)
+        if rest != name and (rest in WEIGHTS | BIASES or _has(instance, rest)):
+            return True
+    return name.endswith("grad")
+
+
+def _has(instance: Any, name: str) -> bool:
+    return any(plain(p.name) == name for p in places(instance))
+
+
+def _pair(entry: Entry, size: Size) -> Subject:
+    names = required(entry.code[0])
+    extras: dict[str, Any] = {}
+    arrays: list[str] = []
+    for name in names[1:]:
+        if _is_option(name, entry.kind):
+            extras[name] = _option(name, size)
+        else:
+            arrays.append(name)
+    for name in _optional_windows(entry.code[0]) if entry.kind == "MaxPool" else ():
+        extras.setdefault(name, _option(name, size))
+    inputs, parameters = _split_arrays(entry.kind, arrays, size)
+    return PairSubject(entry.code, inputs, parameters, extras)
+
+
+def _split_arrays(
+    kind: str | None, names: list[str], size: Size
+) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
+    if kind == "Affine" or (names and meaning(names[0]) == "W"):
+        shapes = {"W": (size.D, size.M), "b": (size.M,)}
+        roles = dict(zip(("W", "b"), names, strict=False))
+        return ("x",), {r: size.array(shapes[r], i) for i, r in enumerate(roles)}
+    if len(names) == 1:
+        return ("x", "y"), {}
+    return ("x",), {name: size.array((size.D,), i) for i, name in enumerate(names)}
+
+
+def _is_option(name: str, kind: str | None) -> bool:
+    wanted = meaning(name)
+    if plain(name).endswith(("param", "params", "config")):
+        return True
+    if kind == "MaxPool":
+        return True
+    if kind == "Multiply":
+        return wanted == "pairs"
+    return kind is None and wanted in ("window", "stride", "slope", "rate", "flag", "seed")
+
+
+def _option(name: str, size: Size) -> Any:
+    if plain(name).endswith(("param", "params", "config")):
+        side = size.window if isinstance(size.window, int) else size.window[0]
+        stride = size.stride or side
+        return {
+            "pool_height": side,
+            "pool_width": side,
+            "window": side,
+            "stride": stride,
+            "mode": "train",
+        }
+    value = _by_meaning(name, 0, size)
+    return np.array(value) if meaning(name) == "pairs" else value
+
+
+def _optional_windows(function: Callable) -> list[str]:
+    return [n for n in inspect.signature(function).parameters if meaning(n) == "window"]
+
+
+__all__ = [
+    "CannotBuild",
+    "Plan",
+    "Size",
+    "build",
+    "data_attribute",
+    "find_parameters",
+    "is_float_array",
+    "plans",
+]
