@@ -1,0 +1,284 @@
+"""Numerical derivatives to check derived ones against, from nothing but forward passes.
+
+f maps an array to an array. With a fixed upstream U, phi(x) = <U, f(x)> is a number, and backward
+claims to know its gradient, g_i = sum_j U_j df_j/dx_i. Three ways to find out, on plain callables:
+
+    complex_step   g_i = Im phi(x + i h e_i) / h with a tiny h: no difference is taken, so nothing
+                   cancels and the error is rounding only, about 1e-16. f has to be analytic
+                   (Squire and Trapp 1998); `why_not_analytic` asks f.
+    richardson     central differences D(h), and (4 D(h/2) - D(h)) / 3, whose error is of order
+                   h^4: about 1e-12. For every smooth f.
+    one_sided      slopes to the right and to the left of x, for a point that may be a kink.
+
+Every value comes with a tolerance: how far two correct routes may lie apart in float64. It is
+computed from the sums that were formed, not guessed. `judge` compares, and says whether the
+tolerance was small enough for the comparison to mean anything.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+EPS = float(np.finfo(np.float64).eps)
+STEP = 2.0**-66
+"""Imaginary step: h^2 is far below EPS, and dividing by a power of two is exact."""
+ENOUGH = 1e-6
+"""A check that could not have seen a relative error of this size proves nothing."""
+
+
+class Reference(NamedTuple):
+    """The gradient of <upstream, f> at K coordinates, as an oracle sees it."""
+
+    gradient: np.ndarray
+    """(K,) float64."""
+    tolerance: np.ndarray
+    """(K,): the largest difference from a correct gradient that rounding explains."""
+    floor: float
+    """The part of the tolerance that every coordinate has; values below it are noise."""
+    method: str
+    """"complex step" or "central differences"."""
+
+
+class Judgement(NamedTuple):
+    """A gradient compared with a reference."""
+
+    verdict: str
+    """"PASS", "FAIL" or "INCONCLUSIVE"."""
+    max_error: float
+    """Largest difference, relative to the largest entry of the reference."""
+    resolution: float
+    """The relative error that 90 % of the coordinates would have shown; inf if all are noise."""
+    wrong: np.ndarray
+    """(K,) booleans: beyond the tolerance."""
+
+
+def complex_step(
+    f: Function,
+    x: np.ndarray,
+    upstream: np.ndarray,
+    coordinates: np.ndarray | None = None,
+    *,
+    lanes: tuple[int, int] | None = None,
+    upstream_tolerance: np.ndarray | float = 0.0,
+    condition: float | None = None,
+) -> Reference:
+    """The gradient of <upstream, f(x)> at flat `coordinates` of x (all of them by default).
+
+    `f` takes complex arrays of the shape of x and gives arrays of the shape of upstream.
+    `lanes=(a, b)` claims that index k on axis a of x moves f only at index k on axis b, as rows
+    of a batch do: then all k are perturbed in one call (Curtis, Powell and Reid 1974). The claim
+    is tested with a random direction, and dropped if it fails.
+    `upstream_tolerance` is the uncertainty of upstream itself, `condition` the size of the numbers
+    that f works with (1 + max |x| by default).
+    """
+    x, upstream = np.asarray(x, np.float64), np.asarray(upstream, np.float64)
+    chosen = np.arange(x.size) if coordinates is None else np.asarray(coordinates, np.intp)
+    condition = 1 + _largest(x) if condition is None else condition
+    floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(f(x.astype(complex)).real))
+    weight = 32 * EPS * condition * abs(upstream) + upstream_tolerance
+    if lanes is not None and x.shape[lanes[0]] == upstream.shape[lanes[1]]:
+        gradient, spread = _sweep(f, x, upstream, weight, chosen, lanes)
+        reference = Reference(gradient, spread + floor, floor, "complex step")
+        if _holds(f, x, upstream, chosen, reference):
+            return reference
+    gradient, spread = _sweep(f, x, upstream, weight, chosen, None)
+    return Reference(gradient, spread + floor, floor, "complex step")
+
+
+def push(f: Function, x: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """J v by complex step: the change of f(x) per unit step along `direction`."""
+    return f(x + (1j * STEP) * direction).imag / STEP
+
+
+def why_not_analytic(f: Function, x: np.ndarray, rng: np.random.Generator) -> str | None:
+    """None if the complex step can be used on f at x, else the reason why not.
+
+    f must take complex numbers, keep their real part what it was (4 ulp), add no imaginary part
+    of its own, and agree with central differences in one random direction: abs, sign and
+    conjugates show there.
+    """
+    x = np.asarray(x, np.float64)
+    real = np.asarray(f(x))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            y = np.asarray(f(x.astype(complex)))
+            v = rng.standard_normal(x.shape)
+            slope = push(f, x, v)
+    except Exception as error:  # whatever a stranger's forward may raise
+        return f"forward does not take complex numbers ({type(error).__name__}: {error})"
+    if y.dtype.kind != "c" or y.shape != real.shape:
+        return "forward drops the imaginary part"
+    if y.imag.any() or (abs(y.real - real) > 4 * np.spacing(abs(real))).any():
+        return "forward gives another value for complex numbers"
+    u = rng.standard_normal(real.shape)
+    line = richardson(lambda t: f(x + t * v), np.zeros(()), u)
+    if abs((u * slope).sum() - line.gradient[0]) > line.tolerance[0]:
+        return "the complex step disagrees with central differences"
+    return None
+
+
+def richardson(
+    f: Function,
+    x: np.ndarray,
+    upstream: np.ndarray,
+    coordinates: np.ndarray | None = None,
+    *,
+    upstream_tolerance: np.ndarray | float = 0.0,
+) -> Reference:
+    """As `complex_step`, by central differences at two steps; f takes and gives real arrays."""
+    point = np.array(x, np.float64)
+    upstream = np.asarray(upstream, np.float64)
+    chosen = np.arange(point.size) if coordinates is None else np.asarray(coordinates, np.intp)
+    condition = 1 + _largest(point)
+    floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(f(point)))
+    steps = _steps(point)
+    gradient, tolerance = np.empty(len(chosen)), np.empty(len(chosen))
+    for k, i in enumerate(chosen):
+        coarse, _, _ = _central(f, point, upstream, i, steps[i], upstream_tolerance)
+        fine, size, doubt = _central(f, point, upstream, i, steps[i] / 2, upstream_tolerance)
+        value = (4 * fine - coarse) / 3
+        gradient[k] = value
+        tolerance[k] = 6 * EPS * condition * size + abs(value - fine) + 8 * EPS * abs(value)
+        tolerance[k] += doubt + floor
+    return Reference(gradient, tolerance, floor, "central differences")
+
+
+def one_sided(
+    f: Function, x: np.ndarray, upstream: np.ndarray, coordinate: int
+) -> tuple[float, float, bool]:
+    """(low, high, kink): the range in which a gradient at this flat coordinate is right.
+
+    Steps shrink until the slopes to the right and to the left agree, which also lets a kink drop
+    out of the step that lies near x but not at it. Where they never agree x is on a kink (True),
+    and every value between the two is a subgradient.
+    """
+    point = np.array(x, np.float64)
+    upstream = np.asarray(upstream, np.float64)
+    middle = np.asarray(f(point))
+    h, gaps = float(_steps(point)[coordinate]), []
+    for _ in range(11):
+        right, left = _slopes(f, point, middle, coordinate, h)
+        low = np.minimum(upstream * right, upstream * left).sum()
+        high = np.maximum(upstream * right, upstream * left).sum()
+        noise = 16 * EPS * (abs(upstream) * abs(middle)).sum() / h
+        gaps.append(high - low)
+        halving = len(gaps) > 2 and gaps[-1] < 0.3 * gaps[-2] < 0.09 * gaps[-3]
+        if gaps[-1] <= noise or halving:
+            return low - noise, high + noise, False
+        h /= 4
+    return low - noise, high + noise, True
+
+
+def judge(value: np.ndarray, reference: Reference) -> Judgement:
+    """Compare a gradient at the reference's coordinates with it.
+
+    INCONCLUSIVE means: nothing is wrong, but a wrong value would not have shown either, since the
+    values are lost in rounding or all of them are 0.
+    """
+    value, truth = np.asarray(value, np.float64).ravel(), reference.gradient
+    error = abs(value - truth)
+    wrong = ~(error <= reference.tolerance)  # NaN is wrong
+    size = np.maximum(abs(truth), abs(value))
+    seen = size > reference.floor
+    resolution = np.inf
+    if seen.any():
+        resolution = float(np.quantile(reference.tolerance[seen] / size[seen], 0.9))
+    verdict = "FAIL" if wrong.any() else "PASS" if resolution <= ENOUGH else "INCONCLUSIVE"
+    largest = _largest(truth)
+    relative = _largest(error) / largest if largest else _largest(error)
+    return Judgement(verdict, float(relative), resolution, wrong)
+
+
+def _sweep(
+    f: Function,
+    x: np.ndarray,
+    upstream: np.ndarray,
+    weight: np.ndarray,
+    chosen: np.ndarray,
+    lanes: tuple[int, int] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """sum_j U_j J_ji and sum_j weight_j |J_ji| for the chosen i, one call of f per place."""
+    a, b = (0, 0) if lanes is None else lanes
+    if lanes is None:
+        x, f = x[None], lambda point, f=f: f(point[0])[None]
+        upstream, weight = upstream[None], weight[None]
+    storage = np.moveaxis(x, a, 0).astype(complex)
+    point = np.moveaxis(storage, 0, a)
+    table = storage.reshape(len(storage), -1)
+    upstream, weight = _by_lane(upstream, b), _by_lane(weight, b)
+    ids = np.moveaxis(np.arange(x.size).reshape(x.shape), a, 0).reshape(table.shape)
+    wanted = np.isin(ids, chosen).any(axis=0)
+    sums, spreads = np.zeros(x.size), np.zeros(x.size)
+    for p in np.flatnonzero(wanted):
+        saved = table[:, p].copy()
+        table[:, p] += 1j * STEP
+        slope = _by_lane(f(point).imag, b) / STEP
+        table[:, p] = saved
+        sums[ids[:, p]] = (upstream * slope).sum(axis=1)
+        spreads[ids[:, p]] = (weight * abs(slope)).sum(axis=1)
+    return sums[chosen], spreads[chosen]
+
+
+def _by_lane(values: np.ndarray, axis: int) -> np.ndarray:
+    return np.moveaxis(values, axis, 0).reshape(values.shape[axis], -1)
+
+
+def _holds(
+    f: Function, x: np.ndarray, upstream: np.ndarray, chosen: np.ndarray, reference: Reference
+) -> bool:
+    """Does the reference foretell the change along a random mixture of its coordinates?"""
+    v = np.zeros(x.size)
+    v[chosen] = np.random.default_rng(0).standard_normal(len(chosen))
+    change = (upstream * push(f, x, v.reshape(x.shape))).sum()
+    doubt = (abs(v[chosen]) * reference.tolerance).sum()
+    return bool(abs(change - v[chosen] @ reference.gradient) <= doubt)
+
+
+def _steps(x: np.ndarray) -> np.ndarray:
+    """Steps of the size that balances rounding and the h^4 of the extrapolation, powers of two."""
+    typical = min(1.0, float(np.sqrt(np.mean(x**2)))) if x.size else 1.0
+    size = np.maximum(abs(x), typical or 1.0).ravel()
+    return 2.0 ** np.round(np.log2(EPS**0.2 * size))
+
+
+def _central(
+    f: Function,
+    point: np.ndarray,
+    upstream: np.ndarray,
+    i: int,
+    h: float,
+    upstream_tolerance: np.ndarray | float,
+) -> tuple[float, float, float]:
+    """The difference quotient, the size of what was subtracted in it, the doubt from upstream."""
+    saved = point.flat[i]
+    point.flat[i] = saved + h
+    above, right = point.flat[i], np.array(f(point))
+    point.flat[i] = saved - h
+    below, left = point.flat[i], np.array(f(point))
+    point.flat[i] = saved
+    width, change = above - below, right - left
+    size = (abs(upstream) * (abs(right) + abs(left))).sum() / width
+    doubt = (upstream_tolerance * abs(change)).sum() / width
+    return float((upstream * change).sum() / width), float(size), float(doubt)
+
+
+def _slopes(
+    f: Function, point: np.ndarray, middle: np.ndarray, i: int, h: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Difference quotients of every output, to the right and to the left."""
+    saved = point.flat[i]
+    point.flat[i] = saved + h
+    right = (f(point) - middle) / (point.flat[i] - saved)
+    point.flat[i] = saved - h
+    left = (middle - f(point)) / (saved - point.flat[i])
+    point.flat[i] = saved
+    return right, left
+
+
+def _largest(values: np.ndarray) -> float:
+    return float(np.max(abs(values), initial=0.0))
