@@ -72,7 +72,7 @@ class PairSubject(Subject):
         result = self._forward(*arrays, **self._extras)
         if isinstance(result, tuple) and len(result) >= 2:
             self._cache = result[1] if len(result) == 2 else result[1:]
-            return result[0]
+            return as_number(result[0]) if "target" in self.inputs else result[0]
         self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
         return result
 
@@ -127,6 +127,46 @@ class ObjectSubject(Subject):
             if found.get(name) is None:
                 found[name] = self._places[name].gradient(self)
         return found
+
+
+class LossObject(ObjectSubject):
+    """A loss with `forward(y, target)` and `backward()`."""
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self._last = inputs
+        value = super().forward(*inputs)
+        return as_number(value[0] if isinstance(value, tuple) else value)
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        method = self.instance.backward
+        wanted = required(method)
+        arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
+        return named_results(method(*arguments), ("x",), self.inputs)
+
+
+class LossFunction(Subject):
+    """`softmax_loss(x, y) -> (loss, dx)`."""
+
+    inputs = ("x", "target")
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+        self._gradient: Any = None
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        result = self._function(*inputs)
+        if not isinstance(result, tuple) or len(result) < 2:
+            return as_number(result)
+        self._gradient = result[1]
+        return as_number(result[0])
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        return {"x": self._gradient}
+
+
+def as_number(value: Any) -> Any:
+    """A loss of shape (1,) or (1, 1) as one of shape ()."""
+    return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
 class Place:

@@ -12,18 +12,22 @@ from typing import Any
 import numpy as np
 
 from mlp.students.adapters import (
+    LossFunction,
+    LossObject,
     ObjectSubject,
     PairSubject,
     Place,
     Subject,
     call_forward,
-    data_attribute,
-    is_float_array,
     places,
     required,
 )
 from mlp.students.loading import Entry
-from mlp.students.names import BIASES, WEIGHTS, meaning, plain
+from mlp.students.names import BIASES, WEIGHTS, is_loss, meaning, plain
+
+
+SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
+"""Names of a second input of a function; any other is a parameter with one number per column."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,6 @@ class Size:
         return np.random.default_rng(salt).normal(size=shape)
 
 
-class CannotBuild(TypeError):
-    """No plan fits; the message is the student's own error for the likeliest one."""
-
-
 @dataclass
 class Plan:
     """Constructor arguments by meaning, as functions of the size."""
@@ -52,10 +52,10 @@ class Plan:
     fill: Callable[[str, int, Size], Any]
     names: list[str]
     keywords: set[str] = field(default_factory=set)
-    bias_shape: Callable[[Size], tuple[int, ...]] = lambda size: (size.M,)
 
     def arguments(self, size: Size) -> tuple[list[Any], dict[str, Any]]:
-        values = {name: self.fill(name, i, size) for i, name in enumerate(self.names)}
+        names = [n for n in self.names if n not in self.keywords or _asked(n, size)]
+        values = {name: self.fill(name, i, size) for i, name in enumerate(names)}
         positional = [v for n, v in values.items() if n not in self.keywords]
         return positional, {n: v for n, v in values.items() if n in self.keywords}
 
@@ -64,6 +64,10 @@ def build(entry: Entry, size: Size, plan: Plan | None) -> Subject:
     """A fresh subject of the entry."""
     if entry.is_class:
         return _object(entry, size, plan)
+    if not entry.is_pair:
+        return LossFunction(entry.code)
+    if takes_target(entry):
+        return PairSubject(entry.code, ("x", "target"), {}, {})
     return _pair(entry, size)
 
 
@@ -74,15 +78,30 @@ def plans(entry: Entry) -> list[Plan | None]:
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
-    found = [_plan(helpful, keywords, fill) for fill in _fills(entry.kind, len(needed))]
+    found = [Plan(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
     if helpful != needed:
-        found += [_plan(needed, keywords, fill) for fill in _fills(entry.kind, len(needed))]
-    return [*found, _plan([], keywords, _by_meaning)] if not needed else found
+        found += [Plan(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
+    return found
 
 
-def _plan(names: list[str], keywords: set[str], fill: Callable) -> Plan:
-    """Optional arguments are passed by name, whatever their place."""
-    return Plan(fill, names, keywords)
+def accepts(entry: Entry, wanted: str) -> bool:
+    """Whether its constructor (or function) has an argument of that meaning."""
+    if entry.make is not None:
+        return False
+    if entry.is_class:
+        return any(meaning(name) == wanted for name in _constructor(entry.code)[0])
+    return any(
+        meaning(n) == wanted or plain(n).endswith("param")
+        for n in inspect.signature(entry.code[0]).parameters
+    )
+
+
+def _asked(name: str, size: Size) -> bool:
+    """Optional strides and pairs are given only where the size names them."""
+    wanted = meaning(name)
+    if wanted == "stride":
+        return size.stride is not None
+    return wanted != "pairs" or size.pairs is not None
 
 
 def _constructor(cls: type) -> tuple[dict[str, bool], set[str]]:
@@ -102,7 +121,11 @@ def _constructor(cls: type) -> tuple[dict[str, bool], set[str]]:
 
 def _helpful(name: str, kind: str | None) -> bool:
     """Optional arguments worth giving: they let the check choose the size."""
-    wanted = {"Affine": ("in", "out", "W", "b"), "MaxPool": ("window",), "Multiply": ()}
+    wanted = {
+        "Affine": ("in", "out", "W", "b"),
+        "MaxPool": ("window", "stride"),
+        "Multiply": ("pairs",),
+    }
     return meaning(name) in wanted.get(kind, ())
 
 
@@ -111,7 +134,8 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     if kind == "MaxPool":
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
-    sizes = (lambda s: (s.D, s.M)) if count > 1 or kind is None else (lambda s: (s.M, s.D))
+    lazy = kind == "Affine" and count == 1
+    sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
     yield lambda name, i, size: sizes(size)[min(i, 1)]
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
@@ -170,9 +194,30 @@ def _object(entry: Entry, size: Size, plan: Plan | None) -> Subject:
     else:
         positional, named = plan.arguments(size)
         instance = entry.code(*positional, **named)
+    if takes_target(entry):
+        return LossObject(instance, ("x", "target"), {})
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
-    return ObjectSubject(instance, inputs, find_parameters(instance, entry.kind))
+    found = find_parameters(instance, entry.kind)
+    if not found and entry.kind == "Affine":  # made by the first forward pass
+        call_forward(instance)(np.zeros((2, size.D)))
+        found = find_parameters(instance, entry.kind)
+    return ObjectSubject(instance, inputs, found)
+
+
+def takes_target(entry: Entry) -> bool:
+    """Whether the entry is a loss: by its kind, or by a backward pass without upstream."""
+    if entry.is_class:
+        wanted = [n for n in required(entry.code.backward) if n != "self"]
+        inputs = [n for n in required(_forward_of(entry.code)) if n != "self"]
+        return is_loss(entry.kind) or (not wanted and len(inputs) == 2)
+    if entry.is_pair:
+        return is_loss(entry.kind) or len(required(entry.code[1])) == 1
+    return True
+
+
+def _forward_of(cls: type) -> Callable:
+    return getattr(cls, "forward", None) or cls.__call__
 
 
 def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
@@ -241,7 +286,7 @@ def _pair(entry: Entry, size: Size) -> Subject:
             extras[name] = _option(name, size)
         else:
             arrays.append(name)
-    for name in _optional_windows(entry.code[0]) if entry.kind == "MaxPool" else ():
+    for name in _optional_windows(entry, size):
         extras.setdefault(name, _option(name, size))
     inputs, parameters = _split_arrays(entry.kind, arrays, size)
     return PairSubject(entry.code, inputs, parameters, extras)
@@ -254,7 +299,7 @@ def _split_arrays(
         shapes = {"W": (size.D, size.M), "b": (size.M,)}
         roles = dict(zip(("W", "b"), names, strict=False))
         return ("x",), {r: size.array(shapes[r], i) for i, r in enumerate(roles)}
-    if len(names) == 1:
+    if len(names) == 1 and (kind == "Multiply" or plain(names[0]) in SECOND_INPUTS):
         return ("x", "y"), {}
     return ("x",), {name: size.array((size.D,), i) for i, name in enumerate(names)}
 
@@ -285,17 +330,7 @@ def _option(name: str, size: Size) -> Any:
     return np.array(value) if meaning(name) == "pairs" else value
 
 
-def _optional_windows(function: Callable) -> list[str]:
-    return [n for n in inspect.signature(function).parameters if meaning(n) == "window"]
-
-
-__all__ = [
-    "CannotBuild",
-    "Plan",
-    "Size",
-    "build",
-    "data_attribute",
-    "find_parameters",
-    "is_float_array",
-    "plans",
-]
+def _optional_windows(entry: Entry, size: Size) -> list[str]:
+    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind, ())
+    names = inspect.signature(entry.code[0]).parameters
+    return [n for n in names if meaning(n) in wanted and _asked(n, size)]
