@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 Function = Callable[[np.ndarray], np.ndarray]
+Tick = Callable[[int], object]
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = 2.0**-66
@@ -65,6 +66,7 @@ def complex_step(
     lanes: tuple[int, int] | None = None,
     upstream_tolerance: np.ndarray | float = 0.0,
     condition: float | None = None,
+    tick: Tick = lambda count: None,
 ) -> Reference:
     """The gradient of <upstream, f(x)> at flat `coordinates` of x (all of them by default).
 
@@ -73,7 +75,7 @@ def complex_step(
     of a batch do: then all k are perturbed in one call (Curtis, Powell and Reid 1974). The claim
     is tested with a random direction, and dropped if it fails.
     `upstream_tolerance` is the uncertainty of upstream itself, `condition` the size of the numbers
-    that f works with (1 + max |x| by default).
+    that f works with (1 + max |x| by default). `tick(n)` is called after every n coordinates.
     """
     x, upstream = np.asarray(x, np.float64), np.asarray(upstream, np.float64)
     chosen = np.arange(x.size) if coordinates is None else np.asarray(coordinates, np.intp)
@@ -81,11 +83,11 @@ def complex_step(
     floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(f(x.astype(complex)).real))
     weight = 32 * EPS * condition * abs(upstream) + upstream_tolerance
     if lanes is not None and x.shape[lanes[0]] == upstream.shape[lanes[1]]:
-        gradient, spread = _sweep(f, x, upstream, weight, chosen, lanes)
+        gradient, spread = _sweep(f, x, upstream, weight, chosen, lanes, tick)
         reference = Reference(gradient, spread + floor, floor, "complex step")
         if _holds(f, x, upstream, chosen, reference):
             return reference
-    gradient, spread = _sweep(f, x, upstream, weight, chosen, None)
+    gradient, spread = _sweep(f, x, upstream, weight, chosen, None, tick)
     return Reference(gradient, spread + floor, floor, "complex step")
 
 
@@ -129,6 +131,7 @@ def richardson(
     coordinates: np.ndarray | None = None,
     *,
     upstream_tolerance: np.ndarray | float = 0.0,
+    tick: Tick = lambda count: None,
 ) -> Reference:
     """As `complex_step`, by central differences at two steps; f takes and gives real arrays."""
     point = np.array(x, np.float64)
@@ -145,6 +148,7 @@ def richardson(
         gradient[k] = value
         tolerance[k] = 6 * EPS * condition * size + abs(value - fine) + 8 * EPS * abs(value)
         tolerance[k] += doubt + floor
+        tick(1)
     return Reference(gradient, tolerance, floor, "central differences")
 
 
@@ -201,6 +205,7 @@ def _sweep(
     weight: np.ndarray,
     chosen: np.ndarray,
     lanes: tuple[int, int] | None,
+    tick: Tick,
 ) -> tuple[np.ndarray, np.ndarray]:
     """sum_j U_j J_ji and sum_j weight_j |J_ji| for the chosen i, one call of f per place."""
     a, b = (0, 0) if lanes is None else lanes
@@ -221,6 +226,7 @@ def _sweep(
         table[:, p] = saved
         sums[ids[:, p]] = (upstream * slope).sum(axis=1)
         spreads[ids[:, p]] = (weight * abs(slope)).sum(axis=1)
+        tick(len(table))
     return sums[chosen], spreads[chosen]
 
 
