@@ -1,6 +1,6 @@
 """A layer as plain functions: what an oracle needs, and all it may use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -25,27 +25,36 @@ class Forwards:
 
     def of(self, name: str) -> Function:
         """The output as a function of the input ("x") or of a parameter, by its name."""
-        if name == "x":
-            return lambda x: self.after(self.twins[_kind(x)].forward(x))
-        start = int(name.split(".")[0]) if type(self.twins["f"]) is Sequential else 0
-        parameters = {kind: twin.parameters()[name] for kind, twin in self.twins.items()}
+        return lambda value: self.at({name: value})
 
-        def f(value: np.ndarray) -> np.ndarray:
-            kind = _kind(value)
-            parameter = parameters[kind]
-            saved = parameter.copy()
-            parameter[...] = value
-            y = self.inputs[kind][start]
-            for part in _parts(self.twins[kind])[start:]:
+    def at(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The output where these arrays are replaced."""
+        kind = "c" if any(map(np.iscomplexobj, values.values())) else "f"
+        twin, inputs = self.twins[kind], self.inputs[kind]
+        places = {name: name.split(".") for name in values if name != "x"}
+        start = 0 if "x" in values else min(_first_part(twin, path) for path in places.values())
+        homes = {name: vars(_owner(twin, path)) for name, path in places.items()}
+        saved = {name: homes[name][path[-1]] for name, path in places.items()}
+        try:
+            for name, path in places.items():  # as astype does: assigning would copy the value
+                homes[name][path[-1]] = values[name]
+            y = values.get("x", inputs[start])
+            for part in _parts(twin)[start:]:
                 y = part.forward(y)
-            parameter[...] = saved
-            return self.after(y)
+        finally:
+            for name, path in places.items():
+                homes[name][path[-1]] = saved[name]
+        return self.after(y)
 
-        return f
+
+def _first_part(layer: Layer, path: list[str]) -> int:
+    return int(path[0]) if type(layer) is Sequential else 0
 
 
-def _kind(value: np.ndarray) -> str:
-    return "c" if np.iscomplexobj(value) else "f"
+def _owner(layer: Layer, path: list[str]) -> Layer:
+    for i in path[:-1]:
+        layer = layer.layers[int(i)]
+    return layer
 
 
 def _parts(layer: Layer) -> tuple[Layer, ...]:

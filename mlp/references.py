@@ -130,7 +130,11 @@ class Referee:
             self.notes.append(f"{place}{layer!r}: {reason}; central differences instead")
             ask = oracles.richardson
         else:
-            ask = partial(oracles.complex_step, condition=float(size))
+            ask = partial(
+                oracles.complex_step,
+                condition=float(size),
+                trust_lanes=not self.full and type(layer) in ANALYTIC,
+            )
         ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
         for name, value in parameters.items():
             at = self._coordinates(value, -1)
@@ -160,6 +164,8 @@ class Referee:
             if x is self.x and not self.full:
                 self._keep("x", found)
         if not self.full:
+            if x is self.x:
+                return flow._replace(kinks=kinks)  # nothing is further down
             layer.forward(x)
             return Flow(np.asarray(layer.backward(flow.value)), method=flow.method, kinks=kinks)
         reference = found.reference
@@ -183,7 +189,8 @@ class Referee:
         own = (own if name == "x" else layer.gradients()[name]).ravel()[found.coordinates]
         point = x if name == "x" else layer.parameters()[name].copy()
         reference, count = found.reference, 0
-        for k in np.flatnonzero(~(abs(own - reference.gradient) <= reference.tolerance)):
+        off = ~(abs(own - reference.gradient) <= reference.tolerance)
+        for k in np.flatnonzero(off | reference.bent):
             place_k = found.coordinates[k]
             low, high, kink = oracles.one_sided(forwards.of(name), point, flow.value, place_k)
             slack = np.max(flow.tolerance)
@@ -215,12 +222,11 @@ class Referee:
         self.found[name] = found
 
     def _coordinates(self, value: np.ndarray, axis: int) -> np.ndarray:
-        """All, or at least SAMPLE: the first, the last and random places, whole along `axis`."""
+        """All, or at least SAMPLE: evenly spaced places, whole along `axis`."""
         ids = np.arange(value.size)
         if self.full or value.size <= SMALL:
             return ids
         ids = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
         places = ids.shape[1]
-        count = min(places, max(2, ceil(SAMPLE / len(ids))))
-        inner = self.rng.integers(0, places, count - 1)
-        return np.unique(ids[:, np.unique([0, places - 1, *inner])])
+        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / len(ids)))))
+        return np.sort(ids[:, chosen.astype(np.intp)], axis=None)
