@@ -71,7 +71,7 @@ class _Case:
 
     def __init__(self, layer: Layer, x: Any, target: Any, loss: Loss | None, rng: Any) -> None:
         self.layer, self.target, self.loss = layer, target, loss
-        self.name = _name(layer) if loss is None else f"{_name(layer)} and {loss!r}"
+        self.name = one_line(layer) if loss is None else f"{one_line(layer)} and {loss!r}"
         self.seed = _seed(rng)
         self.rng = np.random.default_rng(self.seed)
         x = as_numbers(x, "gradcheck", layer.dtype)
@@ -139,7 +139,7 @@ class _Case:
             return row
         value = value.ravel()[found.coordinates]
         judged = oracles.judge(value, reference)
-        row.verdict, row.max_error, row.resolution = judged[:3]
+        row.verdict, row.max_error, row.resolution, row.used = judged[:4]
         row.wrong_count = int(judged.wrong.sum())
         row.wrong = worst_entries(found.coordinates, point.shape, value, reference, judged.wrong)
         return row
@@ -253,6 +253,9 @@ def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
             _compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
         return Flow(ours["x"])
 
+    for row in rows.values():
+        row.max_error = row.resolution = 0.0
+        row.oracle += ", then float32 against float64"
     dx = walk(net, x, Flow(upstream), through).value
     if dx.dtype != np.float32 or y.dtype != np.float32:
         rows["x"].verdict = "FAIL"
@@ -269,9 +272,12 @@ def _compare_float32(
 ) -> None:
     eps = float(np.finfo(np.float32).eps)
     width = max((1, *x.shape, *upstream.shape))
-    size, noise = abs(truth).max(initial=0.0), 8 * eps * abs(upstream).max(initial=0.0)
+    size, noise = float(abs(truth).max(initial=0.0)), 8 * eps * abs(upstream).max(initial=0.0)
     allowed = 4 * np.sqrt(width) * eps * size + noise * max(1.0, float(abs(x).max(initial=0.0)))
-    error = np.inf if value.shape != truth.shape else abs(value - truth).max(initial=0.0)
+    fits = value.shape == truth.shape
+    error = float(abs(value - truth).max(initial=0.0)) if fits else np.inf
+    row.max_error = max(row.max_error, error / size if size else error)
+    row.resolution = max(row.resolution, allowed / size if size else np.inf)
     if not error <= allowed:
         row.verdict = "FAIL"
         row.notes.append(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
@@ -287,11 +293,11 @@ def _blame(case: _Case) -> list[str]:
         layer.forward(x)
         dx = np.asarray(layer.backward(flow.value))
         if place and gradcheck(layer, x, rng=case.seed).verdict == "FAIL":
-            suspects.append(f"layer {place[:-1]} {_name(layer)} fails by itself")
+            suspects.append(f"layer {place[:-1]} {one_line(layer)} fails by itself")
         return Flow(dx)
 
     walk(case.net, case.x, Flow(case.upstream), through)
-    if case.loss is not None and case.name != _name(Flatten()) + f" and {case.loss!r}":
+    if case.loss is not None and case.name != one_line(Flatten()) + f" and {case.loss!r}":
         alone = gradcheck(Flatten(), case.y, case.target, case.loss, rng=case.seed)
         suspects += [f"{case.loss!r} fails by itself"] * (alone.verdict == "FAIL")
     return suspects
@@ -324,10 +330,10 @@ def _seed(rng: np.random.Generator | int | None) -> int:
     return int(rng)
 
 
-def _name(layer: Layer) -> str:
+def one_line(layer: Layer) -> str:
     """One line for a layer."""
     if isinstance(layer, Container):
-        return f"{type(layer).__name__}({', '.join(map(_name, layer.layers))})"
+        return f"{type(layer).__name__}({', '.join(map(one_line, layer.layers))})"
     return repr(layer)
 
 

@@ -25,6 +25,8 @@ class Row:
     """Largest difference, relative to the largest entry."""
     resolution: float
     """The relative error that would have been seen in 90 % of the entries."""
+    used: float = 0.0
+    """Largest error as a part of the tolerance, which is 32 eps of the numbers that were added."""
     notes: list[str] = field(default_factory=list)
     wrong: list[tuple[tuple[int, ...], float, float, float]] = field(default_factory=list)
     """The worst entries: index, what backward says, the reference, the tolerance."""
@@ -39,6 +41,7 @@ class Row:
             "checked": self.checked,
             "max_error": _finite(self.max_error),
             "resolution": _finite(self.resolution),
+            "used": _finite(self.used),
             "notes": list(self.notes),
             "wrong_count": self.wrong_count,
             "wrong": [
@@ -104,6 +107,20 @@ class Report:
         return "\n".join(lines + [f"  {note}" for note in self.notes])
 
 
+def summary(reports: list[Report]) -> str:
+    """One line per report; those that are not sound follow in full."""
+    lines = [f"{'checked':<52} {'dtype':<8} {'error':>8} {'sees':>8}  verdict"]
+    for report in reports:
+        error = max(row.max_error for row in report.rows)
+        sees = max(row.resolution for row in report.rows)
+        name = report.name if len(report.name) <= 52 else report.name[:49] + "..."
+        lines.append(f"{name:<52} {report.dtype:<8} {error:>8.1e} {sees:>8.1e}  {report.verdict}")
+        if report.verdict == "KINK":
+            lines += [f"    {note}" for note in report.notes]
+    details = [f"\n{report}" for report in reports if not report.ok]
+    return "\n".join(lines + details)
+
+
 def _worst(row: Row) -> list[str]:
     lines = [
         f"    d{row.name}[{', '.join(map(str, index))}]: backward {value:+.6e}, "
@@ -119,7 +136,8 @@ def worst_entries(
     index: np.ndarray, shape: tuple[int, ...], value: np.ndarray, reference, wrong: np.ndarray
 ) -> list[tuple[tuple[int, ...], float, float, float]]:
     """The SHOWN entries furthest beyond their tolerance; `index` are their flat positions."""
-    excess = np.where(wrong, abs(value - reference.gradient) / reference.tolerance, -1)
+    excess = np.full(len(index), -1.0)
+    np.divide(abs(value - reference.gradient), reference.tolerance, out=excess, where=wrong)
     order = np.argsort(-np.nan_to_num(excess, nan=np.inf), kind="stable")[:SHOWN]
     return [
         (
