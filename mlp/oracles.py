@@ -17,11 +17,13 @@ tolerance was small enough for the comparison to mean anything.
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 Function = Callable[[np.ndarray], np.ndarray]
+Tick = Callable[[int], object]
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = 2.0**-66
@@ -41,6 +43,8 @@ class Reference(NamedTuple):
     """The part of the tolerance that every coordinate has; values below it are noise."""
     method: str
     """"complex step" or "central differences"."""
+    bent: np.ndarray | None = None
+    """(K,) booleans, by differences only: the slopes to the two sides do not seem to meet."""
 
 
 class Judgement(NamedTuple):
@@ -52,6 +56,8 @@ class Judgement(NamedTuple):
     """Largest difference, relative to the largest entry of the reference."""
     resolution: float
     """The relative error that 90 % of the coordinates would have shown; inf if all are noise."""
+    used: float
+    """The largest error as a part of its tolerance; FAIL above 1."""
     wrong: np.ndarray
     """(K,) booleans: beyond the tolerance."""
 
@@ -63,35 +69,43 @@ def complex_step(
     coordinates: np.ndarray | None = None,
     *,
     lanes: tuple[int, int] | None = None,
+    trust_lanes: bool = False,
     upstream_tolerance: np.ndarray | float = 0.0,
     condition: float | None = None,
+    tick: Tick = lambda count: None,
 ) -> Reference:
     """The gradient of <upstream, f(x)> at flat `coordinates` of x (all of them by default).
 
     `f` takes complex arrays of the shape of x and gives arrays of the shape of upstream.
     `lanes=(a, b)` claims that index k on axis a of x moves f only at index k on axis b, as rows
     of a batch do: then all k are perturbed in one call (Curtis, Powell and Reid 1974). The claim
-    is tested with a random direction, and dropped if it fails.
+    is tested with a random direction, and dropped if it fails, unless `trust_lanes` is set.
     `upstream_tolerance` is the uncertainty of upstream itself, `condition` the size of the numbers
-    that f works with (1 + max |x| by default).
+    that f works with (1 + max |x| by default). `tick(n)` is called after every n coordinates.
     """
     x, upstream = np.asarray(x, np.float64), np.asarray(upstream, np.float64)
     chosen = np.arange(x.size) if coordinates is None else np.asarray(coordinates, np.intp)
     condition = 1 + _largest(x) if condition is None else condition
-    floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(f(x.astype(complex)).real))
     weight = 32 * EPS * condition * abs(upstream) + upstream_tolerance
     if lanes is not None and x.shape[lanes[0]] == upstream.shape[lanes[1]]:
-        gradient, spread = _sweep(f, x, upstream, weight, chosen, lanes)
-        reference = Reference(gradient, spread + floor, floor, "complex step")
-        if _holds(f, x, upstream, chosen, reference):
+        reference = _sweep(f, x, upstream, weight, chosen, lanes, tick)
+        if trust_lanes or _holds(f, x, upstream, chosen, reference):
             return reference
-    gradient, spread = _sweep(f, x, upstream, weight, chosen, None)
-    return Reference(gradient, spread + floor, floor, "complex step")
+    alone = partial(_first, f)
+    return _sweep(alone, x[None], upstream[None], weight[None], chosen, (0, 0), tick)
 
 
 def push(f: Function, x: np.ndarray, direction: np.ndarray) -> np.ndarray:
     """J v by complex step: the change of f(x) per unit step along `direction`."""
-    return f(x + (1j * STEP) * direction).imag / STEP
+    return f(tilted(x, direction)).imag / STEP
+
+
+def tilted(x: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """x + i STEP direction."""
+    point = np.empty(x.shape, complex)
+    point.real = x
+    np.multiply(direction, STEP, out=point.imag)
+    return point
 
 
 def why_not_analytic(f: Function, x: np.ndarray, rng: np.random.Generator) -> str | None:
@@ -129,23 +143,45 @@ def richardson(
     coordinates: np.ndarray | None = None,
     *,
     upstream_tolerance: np.ndarray | float = 0.0,
+    tick: Tick = lambda count: None,
 ) -> Reference:
     """As `complex_step`, by central differences at two steps; f takes and gives real arrays."""
     point = np.array(x, np.float64)
     upstream = np.asarray(upstream, np.float64)
     chosen = np.arange(point.size) if coordinates is None else np.asarray(coordinates, np.intp)
     condition = 1 + _largest(point)
-    floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(f(point)))
+    middle = np.array(f(point))
+    floor = 8 * EPS * _largest(upstream) * max(1.0, _largest(middle))
     steps = _steps(point)
     gradient, tolerance = np.empty(len(chosen)), np.empty(len(chosen))
+    bent = np.empty(len(chosen), bool)
     for k, i in enumerate(chosen):
-        coarse, _, _ = _central(f, point, upstream, i, steps[i], upstream_tolerance)
-        fine, size, doubt = _central(f, point, upstream, i, steps[i] / 2, upstream_tolerance)
+        right, left = _slopes(f, point, middle, i, steps[i])
+        near_right, near_left = _slopes(f, point, middle, i, steps[i] / 2)
+        coarse = (upstream * (right + left)).sum() / 2
+        fine = (upstream * (near_right + near_left)).sum() / 2
         value = (4 * fine - coarse) / 3
+        size = (
+            2 * (abs(upstream) * abs(middle)).sum() / steps[i]
+            + (abs(upstream) * (abs(right) + abs(left))).sum()
+        )
+        doubt = (upstream_tolerance * (abs(right) + abs(left))).sum()
         gradient[k] = value
         tolerance[k] = 6 * EPS * condition * size + abs(value - fine) + 8 * EPS * abs(value)
         tolerance[k] += doubt + floor
-    return Reference(gradient, tolerance, floor, "central differences")
+        gap = (abs(upstream) * abs(near_right - near_left)).sum()
+        was = (abs(upstream) * abs(right - left)).sum()
+        bent[k] = gap > 0.75 * was + 64 * EPS * size
+        tick(1)
+    return Reference(gradient, tolerance, floor, "central differences", bent)
+
+
+def central(f: Function, x: np.ndarray, coordinate: int) -> np.ndarray:
+    """The derivative of every output in one flat coordinate of x, as `richardson` does it."""
+    point = np.array(x, np.float64)
+    middle, h = np.array(f(point)), _steps(point)[coordinate]
+    coarse, fine = (sum(_slopes(f, point, middle, coordinate, step)) / 2 for step in (h, h / 2))
+    return (4 * fine - coarse) / 3
 
 
 def one_sided(
@@ -159,13 +195,18 @@ def one_sided(
     """
     point = np.array(x, np.float64)
     upstream = np.asarray(upstream, np.float64)
-    middle = np.asarray(f(point))
+    middle = np.array(f(point))
     h, gaps = float(_steps(point)[coordinate]), []
+    rounding = 16 * EPS * abs(upstream) * abs(middle)
+    still = None
     for _ in range(11):
         right, left = _slopes(f, point, middle, coordinate, h)
+        if still is None:  # what a large step does not move adds no noise to a small one
+            still = (right == 0) & (left == 0)
+            least = rounding.sum() / h
         low = np.minimum(upstream * right, upstream * left).sum()
         high = np.maximum(upstream * right, upstream * left).sum()
-        noise = 16 * EPS * (abs(upstream) * abs(middle)).sum() / h
+        noise = least + rounding[~still].sum() / h
         gaps.append(high - low)
         halving = len(gaps) > 2 and gaps[-1] < 0.3 * gaps[-2] < 0.09 * gaps[-3]
         if gaps[-1] <= noise or halving:
@@ -191,7 +232,9 @@ def judge(value: np.ndarray, reference: Reference) -> Judgement:
     verdict = "FAIL" if wrong.any() else "PASS" if resolution <= ENOUGH else "INCONCLUSIVE"
     largest = _largest(truth)
     relative = _largest(error) / largest if largest else _largest(error)
-    return Judgement(verdict, float(relative), resolution, wrong)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        used = _largest(np.where(error == 0, 0.0, error / reference.tolerance))
+    return Judgement(verdict, float(relative), resolution, used, wrong)
 
 
 def _sweep(
@@ -200,28 +243,49 @@ def _sweep(
     upstream: np.ndarray,
     weight: np.ndarray,
     chosen: np.ndarray,
-    lanes: tuple[int, int] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """sum_j U_j J_ji and sum_j weight_j |J_ji| for the chosen i, one call of f per place."""
-    a, b = (0, 0) if lanes is None else lanes
-    if lanes is None:
-        x, f = x[None], lambda point, f=f: f(point[0])[None]
-        upstream, weight = upstream[None], weight[None]
+    lanes: tuple[int, int],
+    tick: Tick,
+) -> Reference:
+    """sum_j U_j J_ji and sum_j weight_j |J_ji| for the chosen i, one call of f per place.
+
+    A place is an index into all axes of x but that of the lanes, and is perturbed in every lane.
+    """
+    a, b = lanes
     storage = np.moveaxis(x, a, 0).astype(complex)
     point = np.moveaxis(storage, 0, a)
     table = storage.reshape(len(storage), -1)
+    lane, place = _lane_and_place(chosen, x.shape, a)
     upstream, weight = _by_lane(upstream, b), _by_lane(weight, b)
-    ids = np.moveaxis(np.arange(x.size).reshape(x.shape), a, 0).reshape(table.shape)
-    wanted = np.isin(ids, chosen).any(axis=0)
-    sums, spreads = np.zeros(x.size), np.zeros(x.size)
-    for p in np.flatnonzero(wanted):
+    gradient, spread, largest = np.zeros(len(chosen)), np.zeros(len(chosen)), 1.0
+    order = np.argsort(place, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(place[order])) + 1) if len(order) else ():
+        p = place[here[0]]
         saved = table[:, p].copy()
         table[:, p] += 1j * STEP
-        slope = _by_lane(f(point).imag, b) / STEP
-        table[:, p] = saved
-        sums[ids[:, p]] = (upstream * slope).sum(axis=1)
-        spreads[ids[:, p]] = (weight * abs(slope)).sum(axis=1)
-    return sums[chosen], spreads[chosen]
+        y = f(point)
+        slope = _by_lane(y.imag, b) / STEP
+        gradient[here] = (upstream * slope).sum(axis=1)[lane[here]]
+        spread[here] = (weight * abs(slope)).sum(axis=1)[lane[here]]
+        largest = max(largest, _largest(y.real))
+        table[:, p] = saved  # only now: y may be a view of it
+        tick(len(here))
+    floor = 8 * EPS * _largest(upstream) * largest
+    return Reference(gradient, spread + floor, floor, "complex step")
+
+
+def _lane_and_place(
+    chosen: np.ndarray, shape: tuple[int, ...], axis: int
+) -> tuple[np.ndarray, np.ndarray]:
+    index = list(np.unravel_index(chosen, shape))
+    rest = [*shape]
+    lane, _ = index.pop(axis), rest.pop(axis)
+    place = np.ravel_multi_index(index, rest) if rest else np.zeros(len(chosen), np.intp)
+    return lane, place
+
+
+def _first(f: Function, x: np.ndarray) -> np.ndarray:
+    """f with one lane that holds everything."""
+    return f(x[0])[None]
 
 
 def _by_lane(values: np.ndarray, axis: int) -> np.ndarray:
@@ -244,27 +308,6 @@ def _steps(x: np.ndarray) -> np.ndarray:
     typical = min(1.0, float(np.sqrt(np.mean(x**2)))) if x.size else 1.0
     size = np.maximum(abs(x), typical or 1.0).ravel()
     return 2.0 ** np.round(np.log2(EPS**0.2 * size))
-
-
-def _central(
-    f: Function,
-    point: np.ndarray,
-    upstream: np.ndarray,
-    i: int,
-    h: float,
-    upstream_tolerance: np.ndarray | float,
-) -> tuple[float, float, float]:
-    """The difference quotient, the size of what was subtracted in it, the doubt from upstream."""
-    saved = point.flat[i]
-    point.flat[i] = saved + h
-    above, right = point.flat[i], np.array(f(point))
-    point.flat[i] = saved - h
-    below, left = point.flat[i], np.array(f(point))
-    point.flat[i] = saved
-    width, change = above - below, right - left
-    size = (abs(upstream) * (abs(right) + abs(left))).sum() / width
-    doubt = (upstream_tolerance * abs(change)).sum() / width
-    return float((upstream * change).sum() / width), float(size), float(doubt)
 
 
 def _slopes(

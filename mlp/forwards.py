@@ -1,0 +1,69 @@
+"""A layer as plain functions: what an oracle needs, and all it may use."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from mlp.layers import Layer
+from mlp.oracles import Function
+from mlp.sequential import Sequential
+
+
+class Forwards:
+    """A layer or network as a function of one array, its input or a parameter; the rest stays.
+
+    The functions take real arrays (and run `layer`) and complex ones (and run a converted copy),
+    and leave the parameters as they were. `after` is applied to the output, a loss for example.
+    """
+
+    def __init__(
+        self, layer: Layer, x: np.ndarray, after: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> None:
+        self.twins = {"f": layer, "c": layer.astype(complex)}
+        self.inputs = {"f": _inputs(layer, x), "c": _inputs(self.twins["c"], x.astype(complex))}
+        self.after = after or (lambda y: y)
+
+    def of(self, name: str) -> Function:
+        """The output as a function of the input ("x") or of a parameter, by its name."""
+        return lambda value: self.at({name: value})
+
+    def at(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The output where these arrays are replaced."""
+        kind = "c" if any(map(np.iscomplexobj, values.values())) else "f"
+        twin, inputs = self.twins[kind], self.inputs[kind]
+        places = {name: name.split(".") for name in values if name != "x"}
+        start = 0 if "x" in values else min(_first_part(twin, path) for path in places.values())
+        homes = {name: vars(_owner(twin, path)) for name, path in places.items()}
+        saved = {name: homes[name][path[-1]] for name, path in places.items()}
+        try:
+            for name, path in places.items():  # as astype does: assigning would copy the value
+                homes[name][path[-1]] = values[name]
+            y = values.get("x", inputs[start])
+            for part in _parts(twin)[start:]:
+                y = part.forward(y)
+        finally:
+            for name, path in places.items():
+                homes[name][path[-1]] = saved[name]
+        return self.after(y)
+
+
+def _first_part(layer: Layer, path: list[str]) -> int:
+    return int(path[0]) if type(layer) is Sequential else 0
+
+
+def _owner(layer: Layer, path: list[str]) -> Layer:
+    for i in path[:-1]:
+        layer = layer.layers[int(i)]
+    return layer
+
+
+def _parts(layer: Layer) -> tuple[Layer, ...]:
+    return layer.layers if type(layer) is Sequential else (layer,)
+
+
+def _inputs(layer: Layer, x: np.ndarray) -> list[np.ndarray]:
+    """The input of every part: a change of a late parameter leaves the early parts as they are."""
+    inputs = [x]
+    for part in _parts(layer)[:-1]:
+        inputs.append(part.forward(inputs[-1]))
+    return inputs
