@@ -2,9 +2,11 @@
 
     python scripts/gradcheck.py                         all built-in layers, losses and networks
     python scripts/gradcheck.py --layer "Affine(5, 3)"  one built-in layer or network
+    python scripts/gradcheck.py student.py              every layer in a file of your own
+    python scripts/gradcheck.py --self-test             how many planted mistakes are caught
 
-Exit status: 0 all PASS or KINK, 1 any FAIL or ERROR, 2 cannot load, 3 nothing worse than
-INCONCLUSIVE.
+Exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL or ERROR, 2 cannot load, 3 nothing
+worse than INCONCLUSIVE.
 """
 
 import argparse
@@ -17,12 +19,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mlp.builtin_checks import DTYPES, check_builtin, check_layer, check_many, parse_layer
 from mlp.reports import Report, summary
+from mlp.students.names import LAYERS, LOSSES, kind_of
+from mlp.students.report import as_json, as_text, draw, exit_status
+from mlp.students.sandbox import Limits, check_file
+
+KINDS = [*LAYERS, *LOSSES]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.coordinates:
         return _measure(options.coordinates, options.seed)
+    if options.self_test:
+        return _self_test()
+    if options.file is not None:
+        return _student(options)
     try:
         if options.layer is not None:
             reports = check_layer(parse_layer(options.layer, options.seed), seed=options.seed)
@@ -37,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gradcheck.py", description=__doc__.split("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, help="Python file with layers to check")
     parser.add_argument("--layer", metavar="EXPRESSION", help='e.g. "Affine(5, 3)"')
     parser.add_argument(
         "--coordinates",
@@ -46,7 +58,60 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of every random number (0)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_student_options(parser.add_argument_group("for a file of your own"))
     return parser
+
+
+def _add_student_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--as", dest="names", action="append", default=[], metavar="NAME=KIND", type=_kind,
+        help="compare the layer NAME with our KIND, e.g. Dense1=Affine (repeatable)",
+    )  # fmt: skip
+    group.add_argument("--only", action="append", metavar="NAME", help="check this layer only")
+    group.add_argument("--timeout", type=float, default=60, metavar="S", help="seconds (60)")
+    group.add_argument("--memory", type=int, default=1024, metavar="M", help="MiB (1024)")
+    group.add_argument("--picture", type=Path, metavar="DIR", help="draw wrong gradients here")
+    group.add_argument("--self-test", action="store_true", help="try the checker on its zoo")
+
+
+def _kind(text: str) -> tuple[str, str]:
+    name, _, kind = text.partition("=")
+    found = kind if kind in KINDS else kind_of(kind)
+    if not name or found is None:
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=KIND with one of {', '.join(KINDS)}, got {text!r}"
+        )
+    return name, found
+
+
+def _student(options: argparse.Namespace) -> int:
+    """Check a student's file; nothing goes to standard error unless it cannot be loaded."""
+    report = check_file(
+        options.file,
+        names=dict(options.names),
+        only=options.only,
+        seed=options.seed,
+        limits=Limits(options.timeout, options.memory),
+    )
+    print(as_json(report) if options.json else as_text(report))
+    if options.picture:
+        drawn = draw(report, options.picture)
+        if not options.json:
+            print(*drawn, sep="\n")
+    if report["error"]:
+        print(f"gradcheck: {report['error']}", file=sys.stderr)
+    return exit_status(report)
+
+
+def _self_test() -> int:
+    try:
+        from tests.zoo.score import table
+    except ImportError:
+        print("gradcheck: --self-test needs a checkout with tests/zoo", file=sys.stderr)
+        return 2
+    text, flawless = table()
+    print(text)
+    return 0 if flawless else 1
 
 
 def _measure(coordinates: int, seed: int) -> int:
