@@ -15,7 +15,7 @@ from mlp.errors import DataError
 
 LONGEST_LINE = 1 << 24
 LARGEST_WHOLE = 2.0**53  # above, not every whole number has a float of its own
-LABEL_NAMES = {"label", "labels", "class", "target", "y"}
+LABEL_NAMES = {"label", "labels", "class", "target"}
 MISSING = {"", "?", "na", "n/a", "nan", "null"}
 
 Row = tuple[int, list[str]]  # the number of the line, and its cells
@@ -115,26 +115,27 @@ def _find_layout(path: Path, first: Row, label_column: int | str, width: int | N
     layout = _Layout(path, len(cells), label, names)
     if layout.features == 0:
         raise DataError(f"{path} line {line}: 1 column, expected features and a label")
-    if names is not None:
-        _refuse_misread_columns(path, line, names, label_column)
+    _refuse_misread_columns(layout, line, label_column)
     return layout
 
 
-def _refuse_misread_columns(
-    path: Path, line: int, names: list[str], label_column: int | str
-) -> None:
+def _refuse_misread_columns(layout: _Layout, line: int, label_column: int | str) -> None:
     """Two files that would train without complaint, on the wrong thing."""
-    if not names[0]:
+    if layout.names is None:
+        return
+    *others, last = layout.names
+    if not layout.names[0]:
         raise DataError(
-            f"{path} line {line}: column 1 has no name, like an index of rows; "
+            f"{layout.path} line {line}: column 1 has no name, like an index of rows; "
             "remove it (pandas: to_csv(..., index=False))"
         )
-    elsewhere = [name for name in names[:-1] if name.lower() in LABEL_NAMES]
-    if label_column == -1 and elsewhere and names[-1].lower() not in LABEL_NAMES:
+    elsewhere = [name for name in others if name.lower() in LABEL_NAMES]
+    by_default = layout.label is not None and label_column == -1
+    if by_default and elsewhere and last.lower() not in LABEL_NAMES:
         raise DataError(
-            f"{path} line {line}: the last column is {_short(names[-1])}, but another is named "
+            f"{layout.path} line {line}: the last column is {_short(last)}, but another is named "
             f"{_short(elsewhere[0])}; choose the label column by its name, "
-            f"or {len(names) - 1} for the last"
+            f"or {len(others)} for the last"
         )
 
 

@@ -59,7 +59,7 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise
         except Exception as error:  # zipfile and zlib raise a dozen types for damaged data
             raise DataError(
-                f"{path}: damaged NPZ file ({error or type(error).__name__})"
+                f"{path}: damaged NPZ file ({str(error) or type(error).__name__})"
             ) from error
     return {key: _parse(path, key, content) for key, content in contents.items()}
 

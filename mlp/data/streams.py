@@ -14,7 +14,7 @@ from mlp.errors import DataError
 CHUNK = 1 << 18
 # Real data compress 2 to 50 times, deflate can reach 1030: a small file must not fill the memory.
 LARGEST_RATIO = 200
-ALWAYS_ALLOWED = 64 << 20
+ALWAYS_ALLOWED = 16 << 20
 
 
 @contextmanager
