@@ -12,6 +12,7 @@ from typing import BinaryIO
 from mlp.errors import DataError
 
 CHUNK = 1 << 18
+STORED_CHUNK = 1 << 14  # small, so that the ratio below is known early
 # Real data compress 2 to 50 times, deflate can reach 1030: a small file must not fill the memory.
 LARGEST_RATIO = 200
 ALWAYS_ALLOWED = 16 << 20
@@ -94,7 +95,7 @@ class _GzipMember(io.RawIOBase):
             )
 
     def _inflate(self, limit: int) -> bytes:
-        stored = self._inflater.unconsumed_tail or self._file.read(CHUNK)
+        stored = self._inflater.unconsumed_tail or self._file.read(STORED_CHUNK)
         if not stored:
             raise DataError(f"{self._path}: gzip data are cut short")
         try:
