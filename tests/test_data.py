@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlp.data import load, load_features, one_hot, stratified_split
@@ -414,6 +414,12 @@ def test_hostile_npz_members(tmp_path, expected):
     assert expected in message(path)
 
 
+def test_npz_header_of_python_2(tmp_path):
+    old = npy(header("(3L, 2L)"), X.tobytes())
+    path = zip_file(tmp_path / "own.npz", [("x.npy", old), ("y.npy", npy_bytes(Y))])
+    np.testing.assert_array_equal(load(path).x, X)
+
+
 def test_npz_text_that_is_not_unicode(tmp_path):
     y = npy(header("(3,)", "<U1"), struct.pack("<3I", 65, 0x110000, 66))
     path = zip_file(tmp_path / "own.npz", [("x.npy", npy_bytes(X)), ("y.npy", y)])
@@ -532,6 +538,7 @@ def test_features_of_another_width(tmp_path):
 # Splitting and encoding
 
 
+@settings(deadline=None)
 @given(
     counts=st.lists(st.integers(1, 40), min_size=1, max_size=8),
     fraction=st.floats(0.05, 0.95),

@@ -97,7 +97,7 @@ def _lines(path: Path, stream: BinaryIO) -> Iterator[str]:
             line = content.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{path} line {number}: not UTF-8 text (byte 0x{content[error.start]:02X}); "
+                f"{path} line {number}: not UTF-8 text (byte 0x{error.object[error.start]:02X}); "
                 "save the file as UTF-8"
             ) from error
         if "\0" in line:

@@ -97,13 +97,7 @@ def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
             f"{member.file_size} bytes; save it with np.savez, uncompressed, if this is meant"
         )
     with archive.open(member) as stream:
-        content = read_at_most(stream, member.file_size + 1)  # to the end: verifies the checksum
-    if len(content) != member.file_size:
-        raise DataError(
-            f"{path}: {member.filename} holds {len(content)} bytes, the directory of the file "
-            f"says {member.file_size}"
-        )
-    return content
+        return read_at_most(stream, member.file_size)  # to the end: verifies the checksum
 
 
 def _parse(path: Path, key: str, content: bytearray) -> np.ndarray:
@@ -128,7 +122,7 @@ def _parse_header(
 ) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     stream = io.BytesIO(content[: 1 << 14])
     try:
-        with warnings.catch_warnings(action="ignore"):  # of Python, about odd escapes in the header
+        with warnings.catch_warnings(action="ignore"):  # odd escapes, numbers of Python 2
             reader = HEADER_READERS[np.lib.format.read_magic(stream)]
             shape, fortran_order, dtype = reader(stream)
     except Exception as error:  # the header is Python source, and can fail in every way
