@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import IDX_NAMES, IMAGES, X, Y, idx_folder, message, npz, write
 
+from data_files import IDX_NAMES, IMAGES, X, Y, idx_folder, message, npz, write
 from mlp.data import load, load_features
 from mlp.errors import DataError
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_files import message, write
 
+from data_files import message, write
 from mlp.data import load
 
 ROOT = Path(__file__).resolve().parent.parent

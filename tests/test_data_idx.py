@@ -5,8 +5,8 @@ import struct
 
 import numpy as np
 import pytest
-from data_files import IDX_NAMES, IMAGES, LABELS, idx_bytes, idx_folder, message, write
 
+from data_files import IDX_NAMES, IMAGES, LABELS, idx_bytes, idx_folder, message, write
 from mlp.data import load, load_features
 from mlp.errors import DataError
 

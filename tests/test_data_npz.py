@@ -7,8 +7,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from data_files import IMAGES, LABELS, X, Y, message, npz, write
 
+from data_files import IMAGES, LABELS, X, Y, message, npz, write
 from mlp.data import load
 from mlp.errors import DataError
 
