@@ -4,6 +4,7 @@ Every function draws one figure and writes it to `path` (its ending says the for
 """
 
 import io
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -87,17 +88,24 @@ def curves(picture: Any, history: Sequence[dict]) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         if history[0]["validation_loss"] is not None:
             axes.legend()
-    if min(r["loss"] for r in history) > 0:
+    losses = [r["loss"] for r in history]
+    if 0 < 10 * min(losses) < max(losses):
         panels[0].set_yscale("log")
 
 
 @_drawn((6.4, 6.0))
 def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
-    """Counts (C, C): row what it is, column what was said; shaded by the share of the row."""
+    """Counts (C, C): row what it is, column what was said; what is right blue, the rest orange."""
     axes = picture.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(title="Confusion", xlabel="said", ylabel="is")
+    right = np.eye(len(classes), dtype=bool)
+    most = max(shares[~right].max(initial=0), 0.02)
+    axes.imshow(np.where(right, shares, np.nan), cmap="Blues", vmin=0, vmax=1.2)
+    axes.imshow(
+        np.where(right | (counts == 0), np.nan, shares), cmap="Oranges", vmax=2 * most, vmin=0
+    )
+    wrong = counts.sum() - np.trace(counts)
+    axes.set(title=f"{wrong} of {counts.sum()} wrong", xlabel="said", ylabel="is")
     axes.grid(False)
     ticks = range(len(classes))
     axes.set_xticks(ticks, classes, rotation=90 if max(map(len, classes)) > 3 else 0)
@@ -107,23 +115,24 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
         spine.set_visible(False)
     size = min(10, 130 / len(classes))
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if shares[row, column] > 0.5 else INK
+        colour = "white" if row == column and shares[row, column] > 0.5 else INK
         axes.text(
             column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size
         )
 
 
 @_drawn((7.5, 6.4))
-def mistakes(
-    picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str], total: int
-) -> None:
-    """Up to 30 misread images (K, H, W), each with what was said and what is right."""
-    shown = min(len(images), 30)
+def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> None:
+    """The first 30 misread images (K, H, W), each with what was said and what is right."""
+    total = len(images)
+    rows = min(max(math.ceil(total / 6), 1), 5)
+    picture.set_figheight(0.4 + 1.2 * rows)
+    title = f"The first 30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
     picture.suptitle(
-        f"{shown} of {total} mistakes" if total else "No mistakes",
+        title if total else "No mistakes",
         x=0.01, ha="left", fontweight="bold", fontsize=11,
     )  # fmt: skip
-    for axes in picture.subplots(5, 6).flat:
+    for axes in picture.subplots(rows, 6).flat:
         axes.axis("off")
     for axes, image, wrong, truth in zip(picture.axes, images, said, right, strict=False):
         axes.imshow(image, cmap="gray_r", interpolation="nearest")
@@ -134,7 +143,7 @@ def mistakes(
 def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     """The columns of first-layer weights W (H W, M) as images: the 40 units of largest norm."""
     order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:40]
-    limit = np.abs(W[:, order]).max()
+    limit = np.quantile(np.abs(W[:, order]), 0.998)
     picture.suptitle(
         f"First-layer weights of {len(order)} of {W.shape[1]} units",
         x=0.01, ha="left", fontweight="bold", fontsize=11,

@@ -66,7 +66,7 @@ def _mistakes(path: Path, parts: Parts, net: Sequential, loss: Loss) -> None:
     wrong = np.flatnonzero(said != right)
     names = np.array(parts.classes)
     images = x[wrong].reshape(-1, *parts.shape)
-    plots.mistakes(path, images, names[said[wrong]], names[right[wrong]], len(wrong))
+    plots.mistakes(path, images, names[said[wrong]], names[right[wrong]])
 
 
 def _csv(columns: tuple[str, ...], records: Iterable[dict[str, Any]]) -> bytes:
