@@ -124,35 +124,48 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
 @_drawn((7.5, 6.4))
 def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> None:
     """The first 30 misread images (K, H, W), each with what was said and what is right."""
-    total = len(images)
+    total, (high, wide) = len(images), images.shape[1:]
     rows = min(max(math.ceil(total / 6), 1), 5)
-    picture.set_figheight(0.4 + 1.2 * rows)
+    picture.set_figheight(0.5 + 1.2 * rows * high / wide)
+    gaps = (math.ceil(0.35 * high), math.ceil(0.35 * wide))
+    axes = _mosaic(picture, _tiled(images[: 6 * rows], (rows, 6), gaps), cmap="gray_r")
+    for i, (wrong, truth) in enumerate(zip(said[:30], right[:30], strict=True)):
+        row, column = divmod(i, 6)
+        place = (column * (wide + gaps[1]) + wide / 2, row * (high + gaps[0]) - 0.04 * high - 0.5)
+        axes.text(*place, f"said {wrong}, is {truth}", ha="center", va="bottom", fontsize=8.5)
     title = f"The first 30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
-    picture.suptitle(
-        title if total else "No mistakes",
-        x=0.01, ha="left", fontweight="bold", fontsize=11,
-    )  # fmt: skip
-    for axes in picture.subplots(rows, 6).flat:
-        axes.axis("off")
-    for axes, image, wrong, truth in zip(picture.axes, images, said, right, strict=False):
-        axes.imshow(image, cmap="gray_r", interpolation="nearest")
-        axes.set_title(f"said {wrong}, is {truth}", loc="center", fontsize=8.5, weight="normal")
+    axes.set_title(title if total else "No mistakes", pad=18)
 
 
 @_drawn((8, 5.2))
 def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     """The columns of first-layer weights W (H W, M) as images: the 40 units of largest norm."""
     order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:40]
-    limit = np.quantile(np.abs(W[:, order]), 0.998)
-    picture.suptitle(
-        f"First-layer weights of {len(order)} of {W.shape[1]} units",
-        x=0.01, ha="left", fontweight="bold", fontsize=11,
-    )  # fmt: skip
-    grid = picture.subplots(5, 8)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, unit in zip(grid.flat, order, strict=False):
-        drawn = axes.imshow(W[:, unit].reshape(shape), cmap="RdBu_r", vmin=-limit, vmax=limit)
-    bar = picture.colorbar(drawn, ax=grid, shrink=0.6, aspect=30)
+    images = W.T[order].reshape(-1, *shape)
+    limit = np.quantile(np.abs(images), 0.998) or 1.0
+    rows = math.ceil(len(order) / 8)
+    picture.set_figheight(0.8 + 0.88 * rows * shape[0] / shape[1])
+    gaps = tuple(max(1, round(0.12 * n)) for n in shape)
+    tiles = _tiled(images, (rows, 8), gaps)
+    axes = _mosaic(picture, tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")
+    bar = picture.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
     bar.outline.set_visible(False)
     bar.ax.grid(False)
+
+
+def _tiled(images: np.ndarray, grid: tuple[int, int], gaps: tuple[int, int]) -> np.ndarray:
+    """Images (K, H, W) row by row in one large image, NaN between them."""
+    (rows, columns), (high, wide) = grid, images.shape[1:]
+    large = np.full((rows, high + gaps[0], columns, wide + gaps[1]), np.nan)
+    for i, image in enumerate(images):
+        large[i // columns, :high, i % columns, :wide] = image
+    large = large.reshape(rows * (high + gaps[0]), columns * (wide + gaps[1]))
+    return large[: -gaps[0], : -gaps[1]]
+
+
+def _mosaic(picture: Any, tiles: np.ndarray, **how: Any) -> Any:
+    axes = picture.subplots()
+    axes.axis("off")
+    axes.imshow(tiles, interpolation="nearest", **how)
+    return axes
