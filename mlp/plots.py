@@ -154,6 +154,34 @@ def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     bar.ax.grid(False)
 
 
+@_drawn((11, 4.0))
+def gradient_difference(
+    picture: Any, analytic: np.ndarray, reference: np.ndarray, title: str
+) -> None:
+    """A gradient, the right one and their difference, as heat maps with one scale for all.
+
+    A vector is drawn as one row, more than two axes with all but the last as rows. Arrays of
+    different shapes have no difference.
+    """
+    panels = {"analytic": _as_matrix(analytic), "reference": _as_matrix(reference)}
+    if analytic.shape == reference.shape:
+        panels["difference"] = panels["analytic"] - panels["reference"]
+    largest = float(np.max(abs(panels["reference"]), initial=0.0)) or 1.0
+    picture.suptitle(title)
+    for axes, (name, values) in zip(picture.subplots(1, len(panels)), panels.items(), strict=True):
+        shown = np.where(np.isfinite(values), values, np.nan)
+        image = axes.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})")
+        axes.grid(False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_major_locator().set_params(integer=True)
+    picture.colorbar(image, ax=picture.axes, shrink=0.7)
+
+
+def _as_matrix(values: np.ndarray) -> np.ndarray:
+    return np.atleast_2d(values.reshape(-1, values.shape[-1]) if values.ndim > 2 else values)
+
+
 def _tiled(images: np.ndarray, grid: tuple[int, int], gaps: tuple[int, int]) -> np.ndarray:
     """Images (K, H, W) row by row in one large image, NaN between them."""
     (rows, columns), (high, wide) = grid, images.shape[1:]

@@ -28,6 +28,7 @@ from mlp.students.trials import (
     run,
 )
 
+LARGEST_JACOBIAN = 30
 BATCHES = (7, 11)
 """Sizes that are no width and no number of classes in any situation."""
 
@@ -356,10 +357,27 @@ def _fill_rows(
             row |= _errors(found, truth, name in wrong)
         case.rows[name] = row
         if name in wrong and found is not None:
-            case.pictures[name] = [np.asarray(found, float).tolist(), truth.tolist()]
+            case.pictures[f"d{name}"] = [np.asarray(found, float).tolist(), truth.tolist()]
+    if "x" in wrong and trial.y.ndim and trial.y[0].size <= LARGEST_JACOBIAN:
+        case.pictures |= _jacobian(s, trial)
     if not any(np.any(t) for t in truths.values()):
         for row in case.rows.values():
             row["verdict"] = "PASS" if row["verdict"] == "PASS" else "FAIL"
+
+
+def _jacobian(s: Situation, trial: Trial) -> dict[str, list[Any]]:
+    """dy/dx of the first sample, row by row: the gradients for upstreams with a single 1."""
+    mine, right = [], []
+    evidence = _evidence(s, trial, {}, [])
+    for j in range(trial.y[0].size):
+        upstream = np.zeros(trial.y.shape)
+        upstream.reshape(trial.n, -1)[0, j] = 1.0
+        try:
+            mine.append(np.ravel(evidence.probe(upstream)["x"][0]).astype(float).tolist())
+        except (Broken, TypeError):
+            return {}
+        right.append(evidence.right(upstream)["x"][0].ravel().tolist())
+    return {"Jacobian": [mine, right]} if np.shape(mine) == np.shape(right) else {}
 
 
 def _errors(found: np.ndarray, truth: np.ndarray, wrong: bool) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mlp.plots import gradient_difference
+
 WORST_SHOWN = 10
 
 
@@ -85,18 +87,13 @@ def _worst(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def draw(report: dict[str, Any], folder: Path) -> list[Path]:
-    """A heat map of each wrong array, as FILE-LAYER-ARRAY.png."""
-    from mlp.plots import gradient_difference
-
+    """A heat map of each wrong array (and of the Jacobian, for dx), as FILE-LAYER-ARRAY.png."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    stem = Path(report["file"]).stem
     for record in report["checked"]:
         for name, (found, truth) in record["pictures"].items():
-            path = folder / f"{stem}-{record['name']}-d{name}.png"
-            figure = gradient_difference(
-                np.array(found), np.array(truth), f"{record['name']}: d{name}"
-            )
-            figure.savefig(path)
+            path = folder / f"{Path(report['file']).stem}-{record['name']}-{name}.png"
+            title = f"{record['name']}: {name}"
+            gradient_difference(path, np.array(found), np.array(truth), title)
             drawn.append(path)
     return drawn
