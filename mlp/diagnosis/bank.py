@@ -19,16 +19,48 @@ Arrays = dict[str, np.ndarray]
 Named = tuple[str, str, np.ndarray]
 """(id, name of the array, what the mistake would give)."""
 
-IDS = (
-    "upstream-ignored upstream-squared sign scale batch-mean-missing batch-mean-extra "
-    "class-mean-extra transposed bias-not-summed bias-wrong-axis bias-mean mask-missing "
-    "mask-inverted mask-from-upstream sigmoid-of-input sigmoid-twice softmax-diagonal-only "
-    "softmax-cross-sign softmax-wrong-axis double-softmax label-column-index label-term-missing "
-    "loss-gradient-mismatch factors-swapped shared-input-not-summed overlap-overwritten "
-    "pool-global-max tie-all accumulates upstream-mutated input-mutated stale-cache "
-    "updated-weights integer-dtype dtype-changed not-deterministic forward-wrong wrong-shape "
-    "overflow unknown"
-).split()
+IDS = [
+    "upstream-ignored",
+    "upstream-squared",
+    "sign",
+    "scale",
+    "batch-mean-missing",
+    "batch-mean-extra",
+    "class-mean-extra",
+    "transposed",
+    "bias-not-summed",
+    "bias-wrong-axis",
+    "bias-mean",
+    "mask-missing",
+    "mask-inverted",
+    "mask-from-upstream",
+    "sigmoid-of-input",
+    "sigmoid-twice",
+    "softmax-diagonal-only",
+    "softmax-cross-sign",
+    "softmax-wrong-axis",
+    "double-softmax",
+    "label-column-index",
+    "label-term-missing",
+    "loss-gradient-mismatch",
+    "factors-swapped",
+    "shared-input-not-summed",
+    "overlap-overwritten",
+    "pool-global-max",
+    "tie-all",
+    "accumulates",
+    "upstream-mutated",
+    "input-mutated",
+    "stale-cache",
+    "updated-weights",
+    "integer-dtype",
+    "dtype-changed",
+    "not-deterministic",
+    "forward-wrong",
+    "wrong-shape",
+    "overflow",
+    "unknown",
+]
 GENERAL = ("loss-gradient-mismatch", "wrong-shape", "scale", "unknown")
 """Names that give way to any more specific one that fits as well."""
 
@@ -111,9 +143,7 @@ def same(found: np.ndarray, value: np.ndarray) -> bool:
     if not value.size or not np.isfinite(value).all():
         return False
     scale = float(np.max(abs(value)))
-    return scale > 0 and bool(
-        np.all(abs(np.squeeze(found) - np.squeeze(value)) <= 2e-6 * scale)
-    )
+    return scale > 0 and bool(np.all(abs(np.squeeze(found) - np.squeeze(value)) <= 2e-6 * scale))
 
 
 def ratio(found: np.ndarray, truth: np.ndarray) -> float | None:
@@ -241,7 +271,9 @@ def _multiply(e: Evidence) -> Iterator[Named]:
     rows = np.arange(len(x))[:, None]
     places = np.concatenate([j, k])
     parts = np.concatenate([u * x[:, k], u * x[:, j]], axis=1)
-    yield from _lost(e, rows, np.broadcast_to(places, parts.shape), parts, "shared-input-not-summed")
+    yield from _lost(
+        e, rows, np.broadcast_to(places, parts.shape), parts, "shared-input-not-summed"
+    )
 
 
 def _maxpool(e: Evidence) -> Iterator[Named]:
@@ -311,9 +343,7 @@ def _global_max(e: Evidence, flat: np.ndarray, winners: np.ndarray) -> Iterator[
         yield "pool-global-max", "x", found
 
 
-def _tie_all(
-    e: Evidence, flat: np.ndarray, windows: np.ndarray, u: np.ndarray
-) -> Iterator[Named]:
+def _tie_all(e: Evidence, flat: np.ndarray, windows: np.ndarray, u: np.ndarray) -> Iterator[Named]:
     """Every largest cell of a window gets the whole gradient."""
     dx = np.zeros(flat.shape)
     for j, window in enumerate(windows):
@@ -427,9 +457,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def wrong_output(
-    kind: str | None, arrays: Arrays, y: np.ndarray, truth: np.ndarray
-) -> str:
+def wrong_output(kind: str | None, arrays: Arrays, y: np.ndarray, truth: np.ndarray) -> str:
     """Name a wrong output: the specific mistake that reproduces it, or "forward-wrong"."""
     if y.shape != truth.shape:
         return "pool-global-max" if _is_global_pool(kind, arrays, y) else "wrong-shape"
@@ -439,12 +467,19 @@ def wrong_output(
                 return identity
     if y.size > 1 and _is_truncated(y, truth):
         return "integer-dtype"
+    if kind == "Softmax" and (
+        same(y.sum(axis=0), np.ones(y.shape[1])) or same(y.sum(), np.ones(()))
+    ):
+        return "softmax-wrong-axis"
     return "forward-wrong"
 
 
 def _is_global_pool(kind: str | None, arrays: Arrays, y: np.ndarray) -> bool:
-    return kind == "MaxPool" and bool(y.size) and bool(np.all(np.isin(y, arrays["x"]))) and (
-        len(np.unique(y)) <= len(arrays["x"]) and y.size > len(np.unique(y))
+    return (
+        kind == "MaxPool"
+        and bool(y.size)
+        and bool(np.all(np.isin(y, arrays["x"])))
+        and (len(np.unique(y)) <= len(arrays["x"]) and y.size > len(np.unique(y)))
     )
 
 
@@ -470,9 +505,7 @@ def _wrong_outputs(
         yield "batch-mean-extra", truth / n**2
 
 
-def _wrong_cross_entropies(
-    arrays: Arrays, truth: np.ndarray
-) -> Iterator[tuple[str, np.ndarray]]:
+def _wrong_cross_entropies(arrays: Arrays, truth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     x, target = arrays["x"], arrays["target"]
     labels = target if target.ndim == 1 else target.argmax(axis=1)
     rows = np.arange(len(x))

@@ -249,7 +249,7 @@ def attributes(instance: Any) -> dict[str, Any]:
     for name in dir(type(instance)):
         kept = getattr(type(instance), name, None)
         if not name.startswith("__") and (
-            isinstance(kept, property | np.ndarray) or inspect.ismemberdescriptor(kept)
+            isinstance(kept, property) or inspect.ismemberdescriptor(kept)
         ):
             found.setdefault(name, getattr(instance, name, None))
     return found
@@ -342,6 +342,8 @@ def from_dict(result: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     own = {plain(str(key)): value for key, value in result.items()}
     found = {}
     for name in names:
-        candidates = gradient_names(name) | {plain(name)} | ({"dz", "din"} if name == "x" else set())
+        candidates = (
+            gradient_names(name) | {plain(name)} | ({"dz", "din"} if name == "x" else set())
+        )
         found[name] = next((own[c] for c in sorted(candidates) if c in own), None)
     return found

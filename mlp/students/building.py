@@ -25,7 +25,6 @@ from mlp.students.adapters import (
 from mlp.students.loading import Entry
 from mlp.students.names import BIASES, WEIGHTS, is_loss, meaning, plain
 
-
 SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
 """Names of a second input of a function; any other is a parameter with one number per column."""
 
@@ -111,9 +110,7 @@ def _constructor(cls: type) -> tuple[dict[str, bool], set[str]]:
     except (TypeError, ValueError):
         return {}, set()
     usual = [
-        p
-        for p in signature.parameters.values()
-        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        p for p in signature.parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
     keywords = {p.name for p in usual if p.kind == p.KEYWORD_ONLY or p.default is not p.empty}
     return {p.name: p.default is p.empty for p in usual}, keywords
@@ -139,8 +136,10 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     yield lambda name, i, size: sizes(size)[min(i, 1)]
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
-        yield lambda name, i, size, shape=shape, bias=bias: (
-            size.array(shape(size)) if i == 0 else size.array(bias(size), 1)
+        yield (
+            lambda name, i, size, shape=shape, bias=bias: (
+                size.array(shape(size)) if i == 0 else size.array(bias(size), 1)
+            )
         )
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
@@ -233,7 +232,8 @@ def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
     elif kind is None:
         known = {id(p.read()) for p in found.values()}
         for place in arrays:
-            if id(place.read()) not in known and place.read().size:
+            taken = place.name in ("x", "y", "target")
+            if id(place.read()) not in known and place.read().size and not taken:
                 found.setdefault(place.name, place)
                 known.add(id(place.read()))
     else:

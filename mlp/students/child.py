@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+from mlp.students.building import takes_target
 from mlp.students.judging import Case, check, record
 from mlp.students.loading import Entry, find, load
-from mlp.students.building import takes_target
 from mlp.students.trials import describe
 
 

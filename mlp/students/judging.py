@@ -3,6 +3,7 @@
 The verdict is one dict, ready for JSON; its fields are those of `scripts/gradcheck.py --json`.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ from mlp.students.trials import (
 )
 
 LARGEST_JACOBIAN = 30
+RANDOM_NAMES = re.compile("drop|noise|noisy|random", re.IGNORECASE)
 BATCHES = (7, 11)
 """Sizes that are no width and no number of classes in any situation."""
 
@@ -67,18 +69,27 @@ def check(entry: Entry, seed: int = 0, divides: bool = False) -> dict[str, Any]:
     """The record of one entry. `divides`: whether a loss of the same file averages."""
     case = Case(entry, seed, divides)
     if entry.nothing:
-        return record(case, "NOTHING", note=f"nothing to check: {entry.nothing}")
+        return record(case, "NOTHING TO CHECK", note=f"nothing to check: {entry.nothing}")
     try:
         return _judge(case)
     except Judged:
         return record(case, "FAIL")
     except NothingToCheck as blank:
-        return record(case, "NOTHING", note=f"nothing to check: {blank}")
+        return record(case, "NOTHING TO CHECK", note=f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
+        if _is_integer_cast(error):
+            case.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
+            return record(case, "FAIL")
         if _hopeless(entry, error):
             why = f"nothing to check: no way to build it was found ({error}); give make_{entry.name}()"
-            return record(case, "NOTHING", note=why)
+            return record(case, "NOTHING TO CHECK", note=why)
         return record(case, "ERROR", note=str(error))
+
+
+def _is_integer_cast(error: Exception) -> bool:
+    """NumPy refused to add floats into an array of integers."""
+    cause = getattr(error, "cause", None)
+    return isinstance(cause, TypeError) and "to dtype('int" in str(cause)
 
 
 def _hopeless(entry: Entry, error: Exception) -> bool:
@@ -94,17 +105,33 @@ def _judge(case: Case) -> dict[str, Any]:
     for situation in found:
         case.notes += [n for n in situation.notes if n not in case.notes]
     case.notes += conventions.notes(main)
-    if not all([_forward_is_right(case, s) for s in found]):
+    if _random(case, main):
+        return record(case, "FAIL")
+    outputs = [_forward_is_right(case, s) for s in found]  # all of them, also after a failure
+    if not all(outputs):
         _behaviour(case, main)
         return record(case, "FAIL")
-    good = all([_gradients_are_right(case, s, main is s) for s in found])
+    gradients = [_gradients_are_right(case, s, main is s) for s in found]
     _behaviour(case, main)
-    if good:
+    if all(gradients):
         _at_kinks(case, main)
         _other_batches(case, main)
         _extremes(case, main)
     _dtypes(case, main)
     return record(case, _verdict(case, main))
+
+
+def _random(case: Case, main: Situation) -> bool:
+    """Random outputs explain everything else; layers named for them are not checked."""
+    try:
+        findings = list(probes.deterministic(probes.Bench(main, case.seed + 2)))
+    except (Broken, WrongOutput):
+        return False
+    if findings and main.kind is None and RANDOM_NAMES.search(case.entry.name):
+        raise NothingToCheck("it is random, as its name says")
+    for identity, text in findings:
+        case.blame(identity, "", text)
+    return bool(findings)
 
 
 def _situations(case: Case) -> list[Situation]:
@@ -161,7 +188,9 @@ def _difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
     if y.shape != truth.shape:
         return f"forward gives the shape {y.shape}, {label} gives {truth.shape}."
     with np.errstate(all="ignore"):
-        at = np.unravel_index(int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape)
+        at = np.unravel_index(
+            int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape
+        )
     place = f" at {tuple(int(i) for i in at)}" if at else ""
     return f"forward gives {y[at]:.6g}{place}, {label} gives {truth[at]:.6g}."
 
@@ -253,9 +282,7 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
     return not (isinstance(s.reference, OwnForward) and _excused(s, trial, name, found, truth))
 
 
-def _excused(
-    s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np.ndarray
-) -> bool:
+def _excused(s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np.ndarray) -> bool:
     """Whether all wrong entries lie on kinks that the differences stepped over."""
     scale = max(1e-3, float(np.max(abs(truth), initial=0)))
     wrong = np.flatnonzero(~(abs(found - truth) <= s.reference.tolerance * scale))
@@ -341,9 +368,7 @@ def _wiring(s: Situation, trial: Trial) -> np.ndarray | None:
     return None
 
 
-def _fill_rows(
-    case: Case, s: Situation, trial: Trial, truths: Arrays, wrong: list[str]
-) -> None:
+def _fill_rows(case: Case, s: Situation, trial: Trial, truths: Arrays, wrong: list[str]) -> None:
     """One row for each array: how far off, and the worst entries of a wrong one."""
     for name, truth in truths.items():
         found = trial.gradients.get(name)

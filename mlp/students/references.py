@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlp import losses
-from mlp.layers import Affine, Layer, MaxPool, Multiply, ReLU, Sigmoid, Softmax
+from mlp.layers import Affine, Layer, Multiply, ReLU, Sigmoid, Softmax
 from mlp.oracles import one_sided, richardson
 from mlp.students.adapters import Subject
 from mlp.students.trials import Arrays, forward
@@ -188,5 +188,3 @@ class OwnForward(Reference):
         low, high, _ = one_sided(f, arrays[name], np.asarray(upstream), at)
         slack = 1e-6 * max(1.0, abs(low), abs(high))
         return low - slack <= gradient.flat[at] <= high + slack
-
-

@@ -52,7 +52,7 @@ def as_text(report: dict[str, Any]) -> str:
 
 def _layer(record: dict[str, Any], width: int) -> list[str]:
     diagnosis = record["diagnosis"]
-    head = f"  {record['verdict']:<12} {record['name']:<{width}}"
+    head = f"  {record['verdict']:<16} {record['name']:<{width}}"
     if diagnosis:
         head += f"  {diagnosis['id']}"
         head += f"  (also {', '.join(diagnosis['also'])})" if diagnosis["also"] else ""

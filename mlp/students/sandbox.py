@@ -147,6 +147,7 @@ def _one_child(task: dict[str, Any], deadline: float) -> tuple[Run, str]:
             why = _watch(child, lines, run, task, deadline)
         _kill(child)
         reader.join(timeout=1)
+        child.stdout.close()
     return run, why + _quote(b"".join(tail))
 
 

@@ -92,8 +92,10 @@ def fit(
             continue
         for draw in draws(subject):
             try:
-                found = _agreeing(Situation(make, draw, references(subject)[0], entry.kind,
-                                            size=size, plan=plan), references(subject))
+                found = _agreeing(
+                    Situation(make, draw, references(subject)[0], entry.kind, size=size, plan=plan),
+                    references(subject),
+                )
             except (Broken, WrongOutput) as error:
                 first_error = first_error if first_error is not None else error
                 continue
@@ -194,10 +196,10 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], layer: Any) -> list[Situation]:
+def _also(entry: Entry, size: Size, draws: list[Draw], *layers: Any) -> list[Situation]:
     """A further situation, if the layer accepts it."""
     try:
-        found = fit(entry, [size], lambda s: draws, lambda s: [LayerReference(layer)])
+        found = fit(entry, [size], lambda s: draws, lambda s: [LayerReference(m) for m in layers])
     except (Broken, WrongOutput):
         return []
     return [found]
@@ -211,7 +213,9 @@ def maxpool(entry: Entry) -> list[Situation]:
     layer = main.reference.layer
     found = [main]
     k, s = layer.window, layer.stride
-    odd = tuple([*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True))])
+    odd = tuple(
+        [*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True))]
+    )
     if odd[-1] > k[-1] and (odd[-1] - k[-1]) % s[-1]:
         found += _same_maker(main, normal(*odd))
     if known:
@@ -224,7 +228,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                     entry,
                     Size(window=w, stride=stride),
                     [normal(*shape[:-2], 6, 7)] if image else [normal(9)],
-                    MaxPool(side, stride),
+                    *(MaxPool(side, s) for s in ([stride] if stride else [None, 2, 1])),
                 )
     return found
 
@@ -282,7 +286,10 @@ def black_box(entry: Entry) -> Situation:
 
     def draws(subject: Subject) -> list[Draw]:
         widths = [(d,) for n in subject.parameters for d in subject.get(n).shape[:2]]
-        return [normal(*shape, names=subject.inputs) for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:]])]
+        return [
+            normal(*shape, names=subject.inputs)
+            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:]])
+        ]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
@@ -367,7 +374,9 @@ def loss(entry: Entry) -> Situation:
     """Labels or rows, summed or averaged: whichever the value agrees with."""
     kind = entry.kind if is_loss(entry.kind) else None
     forms = ["real rows", "rows", "labels"] if kind == "SquaredError" else ["labels", "rows"]
-    domain = (lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)) if kind == "KLDivergence" else None
+    domain = (
+        (lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)) if kind == "KLDivergence" else None
+    )
     known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
     found = fit(
         entry,

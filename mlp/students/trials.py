@@ -40,7 +40,9 @@ def describe(error: BaseException) -> str:
 
 def _is_students(filename: str) -> bool:
     path = filename.replace("\\", "/")
-    return not any(part in path for part in ("/mlp/students/", "/site-packages/", "<frozen", "/lib/"))
+    return not any(
+        part in path for part in ("/mlp/students/", "/site-packages/", "<frozen", "/lib/")
+    )
 
 
 @contextlib.contextmanager

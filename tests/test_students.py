@@ -1,0 +1,316 @@
+"""Somebody else's layers: what is caught, how it is named, and what the sandbox survives."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlp.diagnosis import IDS, explain
+from mlp.students.loading import find, load
+from mlp.students.names import kind_of, meaning
+from mlp.students.report import as_json, as_text, draw, exit_status
+from mlp.students.sandbox import Limits, check_file
+from tests.zoo.mistakes import planted
+from tests.zoo.score import ACCEPTED, check_mistakes, check_variants, named
+
+ROOT = Path(__file__).resolve().parent.parent
+ZOO = planted()
+
+
+@pytest.fixture(scope="module")
+def mistakes():
+    return check_mistakes()
+
+
+@pytest.fixture(scope="module")
+def variants():
+    return check_variants()
+
+
+def write(tmp_path, text, name="student.py"):
+    path = tmp_path / name
+    path.write_text("import numpy as np\n" + text)
+    return path
+
+
+def by_name(report):
+    return {r["name"]: r for r in report["checked"]}
+
+
+def cli(*arguments):
+    command = [sys.executable, "scripts/gradcheck.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_the_zoo_covers_every_id():
+    assert {identity for identity, _ in ZOO.values()} == set(IDS)
+    assert len(ZOO) >= 60
+    assert any("class " in text for _, text in ZOO.values())
+    assert any("_forward" in text for _, text in ZOO.values())
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_planted_mistake_is_caught(name, mistakes):
+    assert mistakes[name]["verdict"] in ("FAIL", "ERROR"), mistakes[name]
+
+
+def test_at_least_nine_in_ten_are_named_right(mistakes):
+    wrong = {n: mistakes[n]["diagnosis"] for n, (i, _) in ZOO.items() if not named(mistakes[n], i)}
+    assert len(wrong) <= len(ZOO) / 10, wrong
+
+
+def test_no_correct_variant_is_rejected(variants):
+    assert len(variants) >= 40
+    assert {n: r for n, r in variants.items() if r["verdict"] not in ACCEPTED} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("variants.Linear", "weights are (out, in)"),
+        ("variants.Relu", "the slope at 0 is 1"),
+        ("variants.MaxPooling", "ties go evenly to all of the maximum"),
+        ("variants.MaxPool", "ties go to the last maximum"),
+        ("variants.MaxPool", "refuses widths that the window does not divide"),
+        ("variants.SquaredErrorLoss", "the loss is summed over the batch, with one half"),
+        ("variants.MeanSquaredError", "the loss is averaged over all entries"),
+        ("variants.Blank", "nothing to check: forward and backward are blank"),
+        ("averaging.Affine", "gradients of parameters are averaged over the batch, not summed"),
+    ],
+)
+def test_conventions_are_noted(name, note, variants):
+    assert note in variants[name]["notes"]
+
+
+@pytest.mark.parametrize("name", ["variants.Relu", "variants.MaxPool", "variants.MaxPooling"])
+def test_another_subgradient_than_ours_is_a_kink(name, variants):
+    assert variants[name]["verdict"] == "KINK"
+
+
+def test_averaging_is_a_mistake_where_the_loss_divides(tmp_path):
+    text = (
+        (ROOT / "tests/zoo/averaging.py")
+        .read_text()
+        .replace("(self.e**2).sum()", "(self.e**2).sum() / len(y)")
+    )
+    text = text.replace("return 2 * self.e", "return 2 * self.e / len(self.e)")
+    report = by_name(check_file(write(tmp_path, text)))
+    assert report["SquaredError"]["verdict"] == "PASS"
+    assert report["Affine"]["diagnosis"]["id"] == "batch-mean-extra"
+
+
+def test_every_id_has_a_text_of_two_or_three_lines():
+    for identity in IDS:
+        assert 2 <= len(explain(identity).splitlines()) <= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Affine", "Affine"),
+        ("my_linear_layer", "Affine"),
+        ("FC", "Affine"),
+        ("ReLU", "ReLU"),
+        ("LeakyReLU", None),
+        ("log_softmax", None),
+        ("Softmax", "Softmax"),
+        ("softmax_loss", "SoftmaxCrossEntropy"),
+        ("SoftmaxWithLoss", "SoftmaxCrossEntropy"),
+        ("max_pool", "MaxPool"),
+        ("mul", "Multiply"),
+        ("MSE", "SquaredError"),
+        ("mse_loss", "SquaredError"),
+        ("hinge_loss", None),
+        ("Tanh", None),
+    ],
+)
+def test_kinds_are_read_from_the_whole_name(name, kind):
+    assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("argument", "wanted"),
+    [("n_in", "in"), ("outFeatures", "out"), ("W", "W"), ("bias", "b"), ("pool_size", "window"),
+     ("input_dim", "in"), ("num_outputs", "out"), ("stride", "stride"), ("pairs", "pairs")],
+)  # fmt: skip
+def test_arguments_are_read_by_their_meaning(argument, wanted):
+    assert meaning(argument) == wanted
+
+
+HOSTILE = """
+import os, sys, time
+class ReLU:
+    def forward(self, x): self.m = x > 0; return x * self.m
+    def backward(self, u): os._exit(3)
+class Sigmoid:
+    def forward(self, x):
+        while True: pass
+    def backward(self, u): return u
+class Softmax:
+    def forward(self, x):
+        print("noise " * 100000)
+        sys.stderr.write("more noise" * 100000)
+        e = np.exp(x - x.max(1, keepdims=True)); self.y = e / e.sum(1, keepdims=True); return self.y
+    def backward(self, u): return self.y * (u - (u * self.y).sum(1, keepdims=True))
+class Tanh:
+    def forward(self, x): print("leaving"); sys.exit("bye")
+    def backward(self, u): return u * 1.0
+class Linear:
+    def __init__(self, n_in, n_out): self.w = np.ones((n_in, n_out))
+    def forward(self, x): self.x = x; hog = np.ones((1 << 14, 1 << 15)); return x @ self.w
+    def backward(self, u): self.dw = self.x.T @ u; return u @ self.w.T
+class Mul:
+    def forward(self, x, y):
+        np.seterr(all="raise"); np.random.seed(0); np.set_printoptions(precision=1)
+        self.c = x, y; return x * y
+    def backward(self, u): return u * self.c[1], u * self.c[0]
+class Square:
+    def forward(self, x): self.x = x; return x**2
+    def backward(self, u): return 2 * self.x * u
+"""
+
+
+def test_the_sandbox_survives_and_the_others_are_checked(tmp_path):
+    report = check_file(write(tmp_path, HOSTILE), limits=Limits(seconds=20, mebibytes=1024))
+    verdicts = {r["name"]: r["verdict"] for r in report["checked"]}
+    assert report["error"] is None
+    assert verdicts == {
+        "ReLU": "ERROR", "Sigmoid": "ERROR", "Softmax": "PASS", "Tanh": "ERROR",
+        "Linear": "ERROR", "Mul": "PASS", "Square": "PASS",
+    }  # fmt: skip
+    notes = {r["name"]: " ".join(r["notes"]) for r in report["checked"]}
+    assert "exit status 3" in notes["ReLU"]
+    assert "took too long" in notes["Sigmoid"]
+    assert "SystemExit: bye" in notes["Tanh"]
+    assert "MemoryError" in notes["Linear"]
+    assert exit_status(report) == 1
+
+
+BROKEN = {
+    "syntax": ("class ReLU:\n    def forward(self, x) return x\n    def backward(self, u): pass\n",
+               "line 3: expected ':'"),
+    "missing": ("import no_such_module\nclass ReLU:\n    def forward(self, x): return x\n"
+                "    def backward(self, u): return u\n", "ModuleNotFoundError"),
+    "killed": ("import os\nclass ReLU:\n    def forward(self, x): return x\n"
+               "    def backward(self, u): return u\nprint('so long')\nos._exit(0)\n",
+               "ended the process with exit status 0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_files_that_cannot_be_loaded(name, tmp_path):
+    text, message = BROKEN[name]
+    report = check_file(write(tmp_path, text))
+    assert message in report["error"]
+    assert [r["verdict"] for r in report["checked"]] == ["ERROR"]
+    assert exit_status(report) == 2
+
+
+def test_what_was_defined_before_an_exit_is_checked(tmp_path):
+    text = "class Square:\n    def forward(self, x): self.x = x; return x**2\n"
+    text += "    def backward(self, u): return 2 * self.x * u\nimport sys\nsys.exit(0)\n"
+    report = check_file(write(tmp_path, text))
+    assert "SystemExit" in report["error"]
+    assert [r["verdict"] for r in report["checked"]] == ["PASS"]
+
+
+def test_an_endless_import_ends_with_the_time_limit(tmp_path):
+    path = write(tmp_path, "class ReLU:\n    forward = backward = None\nwhile True: pass\n")
+    start = time.monotonic()
+    report = check_file(path, limits=Limits(seconds=2))
+    assert "took too long" in report["error"]
+    assert time.monotonic() - start < 10
+
+
+def test_the_file_s_last_output_is_quoted(tmp_path):
+    text = "import os\nclass ReLU:\n"
+    text += "    def forward(self, x): print('step 7', flush=True); os._exit(1)\n"
+    text += "    def backward(self, u): return u\n"
+    note = check_file(write(tmp_path, text))["checked"][0]["notes"][0]
+    assert note.endswith("its last output: step 7")
+
+
+def test_a_file_without_layers_is_a_load_error(tmp_path):
+    report = check_file(write(tmp_path, "x = 1\n"))
+    assert "found no layer" in report["error"]
+    assert exit_status(report) == 2
+
+
+WRONG = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(1, keepdims=True)); self.y = e / e.sum(1, keepdims=True); return self.y
+    def backward(self, u): print("chatter"); return u * self.y * (1 - self.y)
+class Dense1:
+    def __init__(self, n, m): self.V = np.ones((n, m)); self.c = np.ones(m)
+    def forward(self, x): self.x = x; return x @ self.V + self.c
+    def backward(self, u): self.dV = self.x.T @ u; self.dc = u.sum(0); return u @ self.V.T
+class Trainer:
+    def forward(self, x): return x
+"""
+IDENTITY = """
+class Tanh:
+    def forward(self, x): return x
+    def backward(self, u): return u
+"""
+FIELDS = {"name", "verdict", "oracle", "max_error", "resolution", "diagnosis", "notes", "arrays"}
+
+
+def test_json_on_the_command_line(tmp_path):
+    path = write(tmp_path, WRONG)
+    done = cli(path, "--json", "--as", "Dense1=affine")
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert set(report) == {"file", "error", "checked"}
+    assert report["file"] == str(path)
+    assert report["error"] is None
+    softmax, dense, trainer = report["checked"]
+    assert all(set(r) == FIELDS for r in report["checked"])
+    assert set(softmax["diagnosis"]) == {"id", "text", "also"}
+    assert softmax["diagnosis"]["id"] == "softmax-diagonal-only"
+    assert (dense["verdict"], dense["diagnosis"]) == ("PASS", None)
+    assert [row["name"] for row in dense["arrays"]] == ["x", "W", "b"]
+    assert trainer["verdict"] == "NOTHING TO CHECK"
+
+
+def test_exit_codes_and_streams(tmp_path):
+    path = write(tmp_path, WRONG)
+    only = cli(path, "--only", "Dense1")
+    assert (only.returncode, only.stderr) == (0, "")
+    assert "Softmax" not in only.stdout
+    assert "chatter" not in cli(path).stdout
+    lost = cli(tmp_path / "nowhere.py")
+    assert lost.returncode == 2
+    assert lost.stderr.startswith("gradcheck: cannot load")
+
+
+def test_pictures_of_wrong_gradients(tmp_path):
+    report = check_file(write(tmp_path, WRONG))
+    drawn = draw(report, tmp_path / "pictures")
+    assert [p.name for p in drawn] == ["student-Softmax-dx.png", "student-Softmax-Jacobian.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in drawn)
+    mine, right = by_name(report)["Softmax"]["pictures"]["Jacobian"]
+    assert np.count_nonzero(mine) == 5
+    assert np.count_nonzero(right) == 25
+
+
+def test_the_text_names_and_explains(tmp_path):
+    text = as_text(check_file(write(tmp_path, WRONG)))
+    assert "softmax-diagonal-only" in text
+    assert "dL/dx_i = y_i (U_i - sum_j U_j y_j)" in " ".join(text.split())
+    assert "1 FAIL, 1 PASS, 1 NOTHING TO CHECK" in text
+
+
+def test_infinities_are_text_in_json():
+    report = {"file": "f", "error": None, "checked": [{"a": [float("nan")], "pictures": {}}]}
+    assert json.loads(as_json(report))["checked"][0]["a"] == ["nan"]
+
+
+def test_imported_layers_are_not_the_student_s(tmp_path):
+    module, error = load(write(tmp_path, f"from mlp import ReLU\n{IDENTITY}"))
+    assert error is None
+    assert [e.name for e in find(module, {})] == ["Tanh"]
