@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 Named = tuple[str, str, np.ndarray]
 """(id, name of the array, what the mistake would give)."""
 
-IDS = [
+IDS = (
     "upstream-ignored",
     "upstream-squared",
     "sign",
@@ -60,7 +60,7 @@ IDS = [
     "wrong-shape",
     "overflow",
     "unknown",
-]
+)
 GENERAL = ("loss-gradient-mismatch", "wrong-shape", "scale", "unknown")
 """Names that give way to any more specific one that fits as well."""
 
@@ -501,8 +501,7 @@ def _wrong_outputs(
     if kind == "SoftmaxCrossEntropy":
         yield from _wrong_cross_entropies(arrays, truth)
     if kind is not None and "target" in arrays:
-        n, c = x.shape
-        yield "batch-mean-extra", truth / n**2
+        yield "batch-mean-extra", truth / len(x) ** 2
 
 
 def _wrong_cross_entropies(arrays: Arrays, truth: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -81,7 +81,7 @@ def check(entry: Entry, seed: int = 0, divides: bool = False) -> dict[str, Any]:
             case.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
             return record(case, "FAIL")
         if _hopeless(entry, error):
-            why = f"nothing to check: no way to build it was found ({error}); give make_{entry.name}()"
+            why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
             return record(case, "NOTHING TO CHECK", note=why)
         return record(case, "ERROR", note=str(error))
 

@@ -213,9 +213,7 @@ def maxpool(entry: Entry) -> list[Situation]:
     layer = main.reference.layer
     found = [main]
     k, s = layer.window, layer.stride
-    odd = tuple(
-        [*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True))]
-    )
+    odd = (*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True)))
     if odd[-1] > k[-1] and (odd[-1] - k[-1]) % s[-1]:
         found += _same_maker(main, normal(*odd))
     if known:

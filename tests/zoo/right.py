@@ -26,8 +26,7 @@ class ReLU:
         return x * self.mask
 
     def backward(self, upstream):
-        dx = upstream * self.mask
-        return dx
+        return upstream * self.mask
 
 
 class Sigmoid:
@@ -147,8 +146,7 @@ def relu_forward(x):
 
 
 def relu_backward(dout, cache):
-    dx = dout * (cache > 0)
-    return dx
+    return dout * (cache > 0)
 
 
 def sigmoid_forward(x):
@@ -158,7 +156,7 @@ def sigmoid_forward(x):
 
 
 def sigmoid_backward(dout, cache):
-    x, y = cache
+    y = cache[1]
     return dout * y * (1 - y)
 
 

@@ -172,7 +172,7 @@ class Softmax:
 
     def backward(self, dout):
         dx = np.empty_like(dout)
-        for i, (p, g) in enumerate(zip(self.p, dout)):
+        for i, (p, g) in enumerate(zip(self.p, dout, strict=True)):
             dx[i] = (np.diag(p) - np.outer(p, p)) @ g
         return dx
 
