@@ -10,6 +10,7 @@ A Subject is one layer of a student, built and ready:
 It never judges: what is missing is None.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -111,7 +112,8 @@ class ObjectSubject(Subject):
         twins = [p for p in places(self.instance) if p.read() is old] or [self._places[name]]
         new = value.copy()
         for place in twins:
-            place.write(new)
+            with contextlib.suppress(AttributeError):  # a property without setter, a frozen class
+                place.write(new)
 
     def forward(self, *inputs: np.ndarray) -> Any:
         return call_forward(self.instance)(*inputs)

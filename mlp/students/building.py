@@ -95,6 +95,11 @@ def accepts(entry: Entry, wanted: str) -> bool:
     )
 
 
+def wants_the_unknown(entry: Entry) -> bool:
+    """Whether its constructor needs something that no name explains, such as other layers."""
+    return any(meaning(n) is None for n, needed in _constructor(entry.code)[0].items() if needed)
+
+
 def _asked(name: str, size: Size) -> bool:
     """Optional strides and pairs are given only where the size names them."""
     wanted = meaning(name)

@@ -138,6 +138,5 @@ def _changed(trial: Trial, dtype: np.dtype) -> Iterator[Finding]:
         text = f"With {dtype} input {what} is {value.dtype}."
         if value.dtype.kind in "biu":
             continue
-        labels = loss and trial.arrays["target"].dtype.kind in "iu"
-        yield (None if labels and dtype == np.float32 else "dtype-changed"), text
+        yield (None if loss and dtype == np.float32 else "dtype-changed"), text
         return

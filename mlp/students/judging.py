@@ -13,7 +13,7 @@ from mlp import diagnosis
 from mlp.diagnosis import Evidence
 from mlp.layers import MaxPool, Multiply
 from mlp.students import conventions, extremes, probes
-from mlp.students.building import Size
+from mlp.students.building import Size, wants_the_unknown
 from mlp.students.loading import Entry
 from mlp.students.references import LossReference, OwnForward
 from mlp.students.situations import Situation, affine, situations
@@ -94,8 +94,11 @@ def _is_integer_cast(error: Exception) -> bool:
 
 def _hopeless(entry: Entry, error: Exception) -> bool:
     """A class of unknown kind that no plan can build is no layer, but a network, a trainer..."""
-    broken = isinstance(error, Broken) and error.stage == "constructor"
-    return broken and entry.kind is None and entry.is_class and entry.make is None
+    if entry.kind is not None or not entry.is_class or entry.make is not None:
+        return False
+    if not isinstance(error, Broken) or isinstance(error.cause, SystemExit | MemoryError):
+        return False
+    return error.stage == "constructor" or wants_the_unknown(entry)
 
 
 def _judge(case: Case) -> dict[str, Any]:

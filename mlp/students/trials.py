@@ -106,11 +106,14 @@ def as_gradient(value: Any) -> np.ndarray | None:
 def run(
     subject: Subject, arrays: Arrays, upstream: np.ndarray | None, rng: np.random.Generator
 ) -> Trial:
-    """Forward and backward, with a random normal upstream unless one is given."""
+    """Forward and backward, with a random normal upstream unless one is given; 1 for a loss."""
     y = forward(subject, arrays)
-    if upstream is None:
+    is_loss = "target" in subject.inputs
+    if is_loss:
+        upstream = np.ones(y.shape)
+    elif upstream is None:
         upstream = rng.standard_normal(y.shape)
-    grads = backward(subject, None if "target" in subject.inputs else upstream)
+    grads = backward(subject, None if is_loss else upstream)
     return Trial(arrays, upstream, y, grads)
 
 
