@@ -52,6 +52,10 @@ class Plan:
     names: list[str]
     keywords: set[str] = field(default_factory=set)
 
+    def gives(self, *wanted: str) -> bool:
+        """Whether one of its arguments has one of these meanings."""
+        return any(meaning(name) in wanted for name in self.names)
+
     def arguments(self, size: Size) -> tuple[list[Any], dict[str, Any]]:
         names = [n for n in self.names if n not in self.keywords or _asked(n, size)]
         values = {name: self.fill(name, i, size) for i, name in enumerate(names)}
@@ -288,7 +292,7 @@ def _pair(entry: Entry, size: Size) -> Subject:
     arrays: list[str] = []
     for name in names[1:]:
         if _is_option(name, entry.kind):
-            extras[name] = _option(name, size)
+            extras[name] = _option(name, size, len(extras) if entry.kind == "MaxPool" else None)
         else:
             arrays.append(name)
     for name in _optional_windows(entry, size):
@@ -320,7 +324,8 @@ def _is_option(name: str, kind: str | None) -> bool:
     return kind is None and wanted in ("window", "stride", "slope", "rate", "flag", "seed")
 
 
-def _option(name: str, size: Size) -> Any:
+def _option(name: str, size: Size, place: int | None = None) -> Any:
+    """A value for an option; those of a pool are the window and the stride, whatever their names."""
     if plain(name).endswith(("param", "params", "config")):
         side = size.window if isinstance(size.window, int) else size.window[0]
         stride = size.stride or side
@@ -331,8 +336,12 @@ def _option(name: str, size: Size) -> Any:
             "stride": stride,
             "mode": "train",
         }
+    wanted = meaning(name)
+    if place is not None and wanted not in ("window", "stride", "flag"):
+        wanted = ("window", "stride")[min(place, 1)]
+        return _by_meaning(wanted, 0, size)
     value = _by_meaning(name, 0, size)
-    return np.array(value) if meaning(name) == "pairs" else value
+    return np.array(value) if wanted == "pairs" else value
 
 
 def _optional_windows(entry: Entry, size: Size) -> list[str]:

@@ -190,6 +190,20 @@ def stale(bench: Bench) -> Iterator[Finding]:
         yield "stale-cache", "Two instances share what they keep: each needs its own."
 
 
+def remembers(situation: Situation, seed: int) -> bool:
+    """Whether backward gives the same after forward passes on different numbers."""
+    rng = np.random.default_rng(seed)
+    subject = situation.make()
+    try:
+        y = forward(subject, situation.arrays(rng, 7))
+        upstream = rng.standard_normal(y.shape)
+        once = backward(subject, upstream)
+        forward(subject, situation.arrays(rng, 7))
+        return equal(once, backward(subject, upstream))
+    except (Broken, WrongOutput):
+        return False
+
+
 def parameters_kept(bench: Bench) -> Iterator[Finding]:
     """backward must leave the parameters alone."""
     subject = bench.situation.make()

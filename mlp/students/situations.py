@@ -197,12 +197,13 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
 
 
 def _also(entry: Entry, size: Size, draws: list[Draw], *layers: Any) -> list[Situation]:
-    """A further situation, if the layer accepts it."""
+    """A further situation, if the layer accepts it: a plan that gave it what it asked for."""
     try:
         found = fit(entry, [size], lambda s: draws, lambda s: [LayerReference(m) for m in layers])
     except (Broken, WrongOutput):
         return []
-    return [found]
+    given = found.plan is None or found.plan.gives("stride" if size.stride else "window", "pairs")
+    return [found] if found.right or given else []
 
 
 def maxpool(entry: Entry) -> list[Situation]:
@@ -224,7 +225,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                 side = (window, window) if image else window
                 found += _also(
                     entry,
-                    Size(window=w, stride=stride),
+                    Size(window=w, stride=stride and (stride if w == window else (stride, stride))),
                     [normal(*shape[:-2], 6, 7)] if image else [normal(9)],
                     *(MaxPool(side, s) for s in ([stride] if stride else [None, 2, 1])),
                 )
