@@ -4,7 +4,9 @@ A multilayer perceptron engine in NumPy whose every layer carries its hand-deriv
 beside its forward pass. Read `layers/affine.py` first, then `sequential.py` and `losses.py`.
 """
 
+from mlp.checking import gradcheck
 from mlp.errors import CheckpointError, DataError, NonFiniteError
+from mlp.jacobians import jacobian
 from mlp.layers import (
     Affine,
     Concat,
@@ -44,4 +46,6 @@ __all__ = [
     "SquaredError",
     "evaluate",
     "fit",
+    "gradcheck",
+    "jacobian",
 ]

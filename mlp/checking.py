@@ -173,7 +173,7 @@ class _Case:
             truth = float(slope.sum())
             tolerance = self._tolerance(abs(slope).sum() + sum(abs(p).sum() for p in parts))
         else:
-            truth, tolerance = _line(
+            truth, tolerance = oracles.along_line(
                 lambda t: forwards.at({n: self.points[n] + t * v for n, v in moves.items()}),
                 whole,
                 ours,
@@ -226,24 +226,21 @@ def _conclude(row: Row, found: Found) -> None:
         row.verdict = "KINK"
 
 
-def _line(f: oracles.Function, whole: np.ndarray, claim: float) -> tuple[float, float]:
-    """Slope and tolerance at t = 0, by central differences that step back from near kinks."""
-    slope = oracles.richardson(f, np.zeros(()), whole)
-    if abs(claim - slope.gradient[0]) <= slope.tolerance[0]:
-        return float(slope.gradient[0]), float(slope.tolerance[0])
-    low, high, _ = oracles.one_sided(f, np.zeros(()), whole, 0)
-    return (low + high) / 2, (high - low) / 2
-
-
 def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
     """Layer by layer: float32 and float64 on the same float32 inputs must agree to rounding."""
+    for row in rows.values():
+        row.max_error = row.resolution = 0.0
+        row.oracle += ", then float32 against float64"
     net = case.layer.astype(np.float32)
     x = case.x.astype(np.float32)
     y = net.forward(x)
     upstream = case.upstream.astype(np.float32)
     if case.loss is not None:
+        case.loss.forward(y.astype(np.float64), case.target)
+        truth = case.loss.backward()
         case.loss.forward(y, case.target)
         upstream = case.loss.backward()
+        _compare_float32(rows["x"], "dL/dy", upstream, truth, y, upstream)
 
     def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
         ours = _pulled(layer, x, flow.value)
@@ -253,9 +250,6 @@ def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
             _compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
         return Flow(ours["x"])
 
-    for row in rows.values():
-        row.max_error = row.resolution = 0.0
-        row.oracle += ", then float32 against float64"
     dx = walk(net, x, Flow(upstream), through).value
     if dx.dtype != np.float32 or y.dtype != np.float32:
         rows["x"].verdict = "FAIL"
