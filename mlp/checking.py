@@ -83,7 +83,6 @@ class _Case:
         self.values = {"x": np.asarray(self.net.backward(self.upstream))}
         self.values |= {k: np.array(g) for k, g in self.net.gradients().items()}
         self.points = {"x": self.x} | self.net.parameters()
-        self.size = 1 + max(float(abs(v).max(initial=0.0)) for v in self._numbers())
         self.notes: list[str] = []
 
     def rows(self, full: bool) -> dict[str, Row]:
@@ -92,6 +91,7 @@ class _Case:
             referee.judge_all(self.net, self.x, self._top(full))
         self.notes += referee.notes
         self.analytic = not referee.notes
+        self.size = max(referee.size, float(abs(self.y).max(initial=1.0)))
         kinks = {k: None for found in referee.found.values() for k in found.kinks}
         self.notes += [str(kink) for kink in kinks]
         if kinks and isinstance(self.net, Container):
@@ -105,17 +105,6 @@ class _Case:
     def after(self, y: np.ndarray) -> np.ndarray:
         """What is differentiated: the loss, or the output itself."""
         return y if self.loss is None else np.asarray(self.loss.forward(y, self.target))
-
-    def _numbers(self) -> list[np.ndarray]:
-        """Everything that the forward pass computes with."""
-        inputs: list[np.ndarray] = []
-
-        def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-            inputs.append(x)
-            return Flow(np.zeros_like(x))
-
-        walk(self.net, self.x, Flow(self.upstream), through)
-        return [*self.points.values(), *inputs, self.y]
 
     def _upstream(self) -> np.ndarray:
         if self.loss is None:
@@ -264,10 +253,11 @@ def _pulled(layer: Layer, x: np.ndarray, upstream: np.ndarray) -> dict[str, np.n
 def _compare_float32(
     row: Row, name: str, value: np.ndarray, truth: np.ndarray, x: np.ndarray, upstream: np.ndarray
 ) -> None:
-    eps = float(np.finfo(np.float32).eps)
+    eps, tiny = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
     width = max((1, *x.shape, *upstream.shape))
     size, noise = float(abs(truth).max(initial=0.0)), 8 * eps * abs(upstream).max(initial=0.0)
-    allowed = 4 * np.sqrt(width) * eps * size + noise * max(1.0, float(abs(x).max(initial=0.0)))
+    allowed = tiny + 4 * np.sqrt(width) * eps * size
+    allowed += noise * max(1.0, float(abs(x).max(initial=0.0)))
     fits = value.shape == truth.shape
     error = float(abs(value - truth).max(initial=0.0)) if fits else np.inf
     row.max_error = max(row.max_error, error / size if size else error)

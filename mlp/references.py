@@ -108,6 +108,8 @@ class Referee:
         self.tick = tick
         self.found: dict[str, Found] = {}
         self.notes: list[str] = []
+        self.size = 1.0
+        """Of the largest number that the forward pass computes with."""
 
     def judge_all(self, net: Layer, x: np.ndarray, flow: Flow) -> None:
         """Fill `found` for "x" and every parameter of net, given dL/dy as flow."""
@@ -122,7 +124,8 @@ class Referee:
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
         forwards = Forwards(layer, x)
         parameters = layer.parameters()
-        size = 1 + max([abs(v).max(initial=0.0) for v in (x, *parameters.values())])
+        size = 1 + max([float(abs(v).max(initial=0.0)) for v in (x, *parameters.values())])
+        self.size = max(self.size, size)
         reason = None
         if type(layer) not in ANALYTIC:
             reason = oracles.why_not_analytic(forwards.of("x"), x, self.rng)
@@ -132,7 +135,7 @@ class Referee:
         else:
             ask = partial(
                 oracles.complex_step,
-                condition=float(size),
+                condition=size,
                 trust_lanes=not self.full and type(layer) in ANALYTIC,
             )
         ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
