@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mlp.layers import Layer
-from mlp.oracles import Function
+from mlp.oracles import STEP, Function
 from mlp.sequential import Sequential
 
 
@@ -13,13 +13,18 @@ class Forwards:
     """A layer or network as a function of one array, its input or a parameter; the rest stays.
 
     The functions take real arrays (and run `layer`) and complex ones (and run a converted copy),
-    and leave the parameters as they were. `after` is applied to the output, a loss for example.
+    and leave the parameters as they were. `after` is applied to the output, a loss for example;
+    `twin` may be a complex copy of the layer that is at hand.
     """
 
     def __init__(
-        self, layer: Layer, x: np.ndarray, after: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        layer: Layer,
+        x: np.ndarray,
+        after: Callable[[np.ndarray], np.ndarray] | None = None,
+        twin: Layer | None = None,
     ) -> None:
-        self.twins = {"f": layer, "c": layer.astype(complex)}
+        self.twins = {"f": layer, "c": layer.astype(complex) if twin is None else twin}
         self.x = x
         self.inputs: dict[str, list[np.ndarray]] = {}
         self.after = after or (lambda y: y)
@@ -47,6 +52,17 @@ class Forwards:
             for name, path in places.items():
                 homes[name][path[-1]] = saved[name]
         return self.after(y)
+
+    def push(self, directions: Mapping[str, np.ndarray]) -> np.ndarray:
+        """J v by complex step, for directions in several arrays at once."""
+        twin, inputs = self.twins["c"], self._inputs("c")
+        points = {"x": inputs[0]} | twin.parameters()
+        for name, v in directions.items():  # in place: large new arrays cost more than sums
+            np.multiply(v, STEP, out=points[name].imag)
+        change = self.after(twin.forward(inputs[0])).imag / STEP  # new, where y may be a view
+        for name in directions:
+            points[name].imag = 0
+        return change
 
     def _inputs(self, kind: str) -> list[np.ndarray]:
         """The input of every part: a change of a late one leaves the early ones as they are."""

@@ -30,6 +30,7 @@ from mlp.layers import (
     Sigmoid,
     Softmax,
 )
+from mlp.layers.container import Container
 from mlp.oracles import EPS, Reference, Tick
 from mlp.sequential import Sequential
 
@@ -96,6 +97,11 @@ def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str =
     return through(layer, x, flow, place)
 
 
+def _all_layers(layer: Layer) -> list[Layer]:
+    parts = layer.layers if isinstance(layer, Container) else ()
+    return [layer, *(found for part in parts for found in _all_layers(part))]
+
+
 class Referee:
     """References for every array of a network, in full or for a sample of each array.
 
@@ -111,8 +117,12 @@ class Referee:
         self.size = 1.0
         """Of the largest number that the forward pass computes with."""
 
-    def judge_all(self, net: Layer, x: np.ndarray, flow: Flow) -> None:
-        """Fill `found` for "x" and every parameter of net, given dL/dy as flow."""
+    def judge_all(self, net: Layer, twin: Layer, x: np.ndarray, flow: Flow) -> None:
+        """Fill `found` for "x" and every parameter of net, given dL/dy as flow.
+
+        `twin` is a complex copy of net.
+        """
+        self.twins = dict(zip(_all_layers(net), _all_layers(twin), strict=True))
         self.x = x
         self.x_coordinates = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
@@ -122,7 +132,7 @@ class Referee:
             self.found["x"] = Found(whole, self.x_coordinates, flow.kinks)
 
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-        forwards = Forwards(layer, x)
+        forwards = Forwards(layer, x, twin=self.twins[layer])
         parameters = layer.parameters()
         size = 1 + max([float(abs(v).max(initial=0.0)) for v in (x, *parameters.values())])
         self.size = max(self.size, size)
