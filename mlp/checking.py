@@ -1,5 +1,6 @@
 """The gradient check: what backward and jvp say, against what the forward pass does."""
 
+import copy
 import sys
 from typing import Any
 
@@ -70,12 +71,14 @@ class _Case:
     """A network at a point, with what its backward and jvp say there."""
 
     def __init__(self, layer: Layer, x: Any, target: Any, loss: Loss | None, rng: Any) -> None:
-        self.layer, self.target, self.loss = layer, target, loss
+        self.layer, self.target, self.loss = layer, target, copy.copy(loss)
         self.name = one_line(layer) if loss is None else f"{one_line(layer)} and {loss!r}"
         self.seed = _seed(rng)
         self.rng = np.random.default_rng(self.seed)
         x = as_numbers(x, "gradcheck", layer.dtype)
         self.dtype = x.dtype
+        if self.dtype.kind == "c":
+            raise TypeError("gradcheck: expected real numbers, got complex ones")
         self.x = x.astype(np.float64)
         self.net = layer.astype(np.float64)
         self.twin = self.net.astype(complex)
@@ -124,8 +127,8 @@ class _Case:
         point, value, reference = self.points[name], self.values[name], found.reference
         row = Row(name, point.shape, "", reference.method, len(found.coordinates), 0.0, 0.0)
         if value.shape != point.shape:
-            row.verdict, row.max_error, row.resolution = "FAIL", np.inf, np.inf
-            row.notes.append(f"d{name} has shape {value.shape}, expected {point.shape}")
+            row.max_error = row.resolution = np.inf
+            row.fail(f"d{name} has shape {value.shape}, expected {point.shape}")
             return row
         value = value.ravel()[found.coordinates]
         judged = oracles.judge(value, reference)
@@ -143,11 +146,13 @@ class _Case:
         for _ in range(DIRECTIONS):
             directions = {name: self._direction(name) for name in shaped}
             moves = {name: v for name, v in directions.items() if not found[name].kinks}
-            if moves and self._off_along(forwards, moves):
-                for name, v in moves.items():
-                    if note := self._off_along(forwards, {name: v}):
-                        rows[name].verdict = "FAIL"
-                        rows[name].notes.append(note)
+            note, tolerance = self._off_along(forwards, moves) if moves else ("", 0.0)
+            for name, v in moves.items():
+                row = rows[name]
+                if note:
+                    row.fail(self._off_along(forwards, {name: v})[0])
+                elif row.checked < v.size and (along := self._inner({name: v})[0]):
+                    row.resolution = min(row.resolution, tolerance / abs(along))
         self.net.forward(self.x)
         self._against_jvp(rows, directions)
 
@@ -156,8 +161,8 @@ class _Case:
         v -= 0.5
         return v
 
-    def _off_along(self, forwards: Forwards, moves: dict[str, np.ndarray]) -> str:
-        """Compare <g, v> with the change of the whole forward pass; a note if they differ."""
+    def _off_along(self, forwards: Forwards, moves: dict[str, np.ndarray]) -> tuple[str, float]:
+        """<g, v> and the change of the whole forward pass: a note if they differ; tolerance."""
         whole = self.upstream if self.loss is None else np.ones(())
         ours, size = self._inner(moves)
         if self.analytic:
@@ -169,12 +174,8 @@ class _Case:
                 whole,
                 ours,
             )
-        if abs(ours - truth) <= tolerance:
-            return ""
-        return (
-            f"along a random direction forward changes by {truth:.10g}, "
-            f"the gradient says {ours:.10g}"
-        )
+        note = f"along a random direction forward moves {truth:.10g}, backward says {ours:.10g}"
+        return "" if abs(ours - truth) <= tolerance else note, tolerance
 
     def _against_jvp(self, rows: dict[str, Row], directions: dict[str, np.ndarray]) -> None:
         """All arrays at once, and one by one only if that fails."""
@@ -186,11 +187,7 @@ class _Case:
             return
         for name, v in directions.items():
             if not self._jvp_agrees({name: v}):
-                rows[name].verdict = "FAIL"
-                rows[name].notes.append(
-                    "jvp and backward are not transposes of each other: <U, J v> differs "
-                    "from <J^T U, v>"
-                )
+                rows[name].fail("jvp and backward disagree: <U, J v> is not <J^T U, v>")
 
     def _jvp_agrees(self, directions: dict[str, np.ndarray]) -> bool:
         changes = dict(directions)
@@ -248,8 +245,7 @@ def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
 
     dx = walk(net, x, Flow(upstream), through).value
     if dx.dtype != np.float32 or y.dtype != np.float32:
-        rows["x"].verdict = "FAIL"
-        rows["x"].notes.append(f"float32 in, but y is {y.dtype} and dx is {dx.dtype}")
+        rows["x"].fail(f"float32 in, but y is {y.dtype} and dx is {dx.dtype}")
 
 
 def _pulled(layer: Layer, x: np.ndarray, upstream: np.ndarray) -> dict[str, np.ndarray]:
@@ -270,8 +266,7 @@ def _compare_float32(
     row.max_error = max(row.max_error, error / size if size else error)
     row.resolution = max(row.resolution, allowed / size if size else np.inf)
     if not error <= allowed:
-        row.verdict = "FAIL"
-        row.notes.append(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
+        row.fail(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
 
 
 def _blame(case: _Case) -> list[str]:

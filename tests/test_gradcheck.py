@@ -282,6 +282,12 @@ class TestReport:
         assert report.verdict == "INCONCLUSIVE"
         assert not report.ok
 
+    def test_directions_decide_where_the_sample_is_blank(self):
+        x = normal(10, 784)
+        x[:, [0, 391, 783]] = 0  # as the borders of images: no sampled entry of dW differs from 0
+        net = Sequential(Affine(784, 30, rng=0), Sigmoid())
+        assert gradcheck(net, x, rng=0).verdict == "PASS"
+
     def test_the_seed_repeats_it(self):
         layer, x = planted.DiagonalSoftmax(), normal(4, 5)
         report = gradcheck(layer, x)
@@ -298,6 +304,12 @@ class TestReport:
         assert [row["name"] for row in table["arrays"]] == ["x", "0.W", "0.b"]
         assert table["arrays"][1]["checked"] == 7840
         assert table["arrays"][1]["resolution"] < 1e-9
+
+    def test_a_loss_is_left_as_it_was(self):
+        loss, y = SquaredError(), normal(3, 4)
+        loss.forward(y, 2 * y)
+        gradcheck(Affine(4, 4, rng=0), y, y, loss, rng=0)
+        np.testing.assert_allclose(loss.backward(), -2 * y / 3)
 
     def test_bad_calls_are_refused(self):
         net, x = Sequential(Affine(4, 3, rng=0), Softmax()), normal(2, 4)
