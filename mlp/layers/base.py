@@ -142,7 +142,8 @@ class Layer:
 def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
     """value as an array of `dtype` (complex of that precision, if value is complex).
 
-    Without a dtype, floats and complex numbers keep theirs, and integers become float64.
+    Without a dtype, floats and complex numbers keep theirs, and integers become float64. The
+    rows are made contiguous: the order of NumPy's sums, and so their rounding, depends on it.
     Raises TypeError, naming `who`, for what is no array of numbers.
     """
     try:
@@ -157,7 +158,7 @@ def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
         dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64
     elif array.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
-    return array.astype(dtype, copy=False)
+    return array.astype(dtype, order="C", copy=False)
 
 
 def _no_numbers(who: "str | Layer", got: str) -> TypeError:
