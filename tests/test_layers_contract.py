@@ -245,9 +245,9 @@ def test_backward_and_jvp_need_a_forward(case: Case):
     twin = layer.astype(np.float64)
     layer.forget()
     for fresh in (layer, twin, case.make(np.random.default_rng(0))):
-        with pytest.raises(RuntimeError, match=r"call forward\(x\) first$"):
+        with pytest.raises(RuntimeError, match=r"call forward\(x\) first"):
             fresh.backward(u)
-        with pytest.raises(RuntimeError, match=r"call forward\(x\) first$"):
+        with pytest.raises(RuntimeError, match=r"call forward\(x\) first"):
             fresh.jvp(x)
 
 
@@ -298,11 +298,11 @@ def test_what_is_no_array_of_numbers_is_refused(case: Case):
         (np.ma.masked_array(x, x > 0), "a masked array; use .filled"),
         (np.zeros(case.shape, "M8[s]"), "ndarray of dtype datetime64"),
     ]:
-        for call in (layer.forward, layer.backward, layer.jvp):
+        for call in (layer.backward, layer.jvp, layer.forward):
             with pytest.raises(TypeError) as caught:
                 call(bad)
             assert f": expected an array of numbers, got {got}" in str(caught.value)
-    layer.forward(x)
+        layer.forward(x)
     assert_same(everything(layer, u), before)
 
 
@@ -376,4 +376,4 @@ def _assert_equal_native(got: np.ndarray, expected: np.ndarray) -> None:
 
 def _text(name: str, shape: tuple, got: tuple) -> str:
     escaped = [str(s).replace("(", r"\(").replace(")", r"\)") for s in (shape, got)]
-    return rf": expected {name} of shape {escaped[0]}, got {escaped[1]}(; transpose it)?$"
+    return rf": expected {name} of shape {escaped[0]}, got {escaped[1]}(; transpose it)?(\n|$)"
