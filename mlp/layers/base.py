@@ -100,7 +100,12 @@ class Layer:
         if name in self.parameter_names and isinstance(vars(self).get(name), np.ndarray):
             parameter = vars(self)[name]
             value = self._like(name, value, parameter.shape, parameter.dtype)
-            np.copyto(parameter, value, casting="same_kind")
+            if value.dtype != parameter.dtype:
+                raise TypeError(
+                    f"{self._who()}: expected real numbers for {name}, got {value.dtype}; "
+                    "astype(np.complex128) makes a complex copy of the layer"
+                )
+            parameter[...] = value
         else:
             object.__setattr__(self, name, value)
 
