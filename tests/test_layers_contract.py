@@ -60,7 +60,7 @@ def test_two_instances_share_nothing(case: Case):
     other = case.make(np.random.default_rng(3))
     other.forward(x[::-1] * 0.5 + 0.1)
     other.backward(u)
-    assert_same({name: g for name, g in layer.gradients().items()}, _without_x(expected))
+    assert_same(layer.gradients(), _without_x(expected))
     assert_same(everything(layer, u), expected)
 
 
@@ -164,10 +164,7 @@ def test_the_dtype_is_kept(case: Case, dtype: type):
 def test_parameters_decide_the_dtype_and_an_imaginary_part_survives(case: Case, x_dtype: type):
     layer, x, u = prepared(case)
     y = layer.forward(x.astype(x_dtype))
-    if layer.parameters():
-        expected = np.result_type(np.float64, x_dtype)
-    else:
-        expected = np.dtype(x_dtype)
+    expected = np.result_type(np.float64, x_dtype) if layer.parameters() else np.dtype(x_dtype)
     assert y.dtype == expected
     assert layer.backward(u).dtype == expected
     assert {g.dtype for g in layer.gradients().values()} <= {expected}
@@ -267,7 +264,7 @@ def test_shapes_that_would_broadcast_are_refused(case: Case):
     for wrong in _wrong(x):
         with pytest.raises(ValueError, match=_text("dx", x.shape, np.shape(wrong))):
             layer.jvp(wrong)
-    assert_same({n: g for n, g in layer.gradients().items()}, _without_x(before))
+    assert_same(layer.gradients(), _without_x(before))
     assert_same(everything(layer, u), before)
 
 

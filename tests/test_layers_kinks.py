@@ -1,4 +1,4 @@
-"""ReLU, MaxPool, Multiply and Concat where choices are made: kinks, ties, overlaps, shared inputs."""
+"""ReLU, MaxPool, Multiply and Concat: kinks, ties, overlaps, shared inputs, by hand."""
 
 import numpy as np
 import pytest
@@ -51,8 +51,8 @@ def test_relu_slopes_broadcast(shape: tuple[int, ...]):
     slope, z, u = rng.uniform(0.1, 0.3, shape), rng.normal(size=(4, 3)), rng.normal(size=(4, 3))
     full = np.broadcast_to(slope, (4, 3))
     layer = ReLU(negative_slope=slope)
-    expected = [[v if v > 0 else a * v for v, a in zip(*r, strict=True)] for r in zip(z, full)]
-    np.testing.assert_array_equal(layer.forward(z), expected)
+    expected = [z[i] if z[i] > 0 else full[i] * z[i] for i in np.ndindex(4, 3)]
+    np.testing.assert_array_equal(layer.forward(z), np.reshape(expected, (4, 3)))
     np.testing.assert_array_equal(layer.backward(u), np.where(z > 0, 1, full) * u)
 
 
@@ -176,7 +176,8 @@ def test_concat_sums_gradients_and_names_nested_parameters():
     net.forward(x)
     total = net.backward(u)
     assert net.gradients()["1.2.0.W"] is third.dW
-    parts = [branch.backward(U) for branch, U in zip(net.layers, np.split(u, [2, 5], 1))]
+    cut = np.split(u, [2, 5], axis=1)
+    parts = [branch.backward(U) for branch, U in zip(net.layers, cut, strict=True)]
     np.testing.assert_allclose(total, sum(parts), rtol=0, atol=1e-15)
     np.testing.assert_array_equal(first.dW, x.T @ u[:, :2])
 
