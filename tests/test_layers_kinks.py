@@ -191,11 +191,13 @@ def test_concat_of_one_branch_and_of_images():
     assert Concat(Flatten(), Flatten()).output_shape((3, 4)) == (24,)
 
 
-def test_after_a_failed_forward_concat_has_nothing_to_go_back_through():
-    """Its branches would hold caches of different x."""
-    net = Concat(ReLU(), Multiply())
+@pytest.mark.parametrize(("kind", "width"), [(Concat, 6), (Sequential, 2)])
+def test_after_a_failed_forward_there_is_nothing_to_go_back_through(kind: type, width: int):
+    """The parts would hold caches of different x."""
+    net = kind(ReLU(), Multiply())
     net.forward(np.ones((2, 4)))
+    net.backward(np.ones((2, width)))
     with pytest.raises(ValueError, match="even number"):
         net.forward(np.ones((2, 3)))
-    with pytest.raises(RuntimeError, match=r"^Concat: nothing to go back through"):
-        net.backward(np.ones((2, 6)))
+    with pytest.raises(RuntimeError, match="nothing to go back through; call forward"):
+        net.backward(np.ones((2, width)))
