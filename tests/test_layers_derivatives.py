@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import CASES, Case, apart, every_layer, prepared
 
+import mlp.layers
 from mlp import Layer
 
 BY_HAND = [case for case in CASES if case.hand]
@@ -24,8 +25,8 @@ def test_numbers_worked_by_hand(case: Case):
 
 
 def test_every_layer_has_a_row_by_hand():
-    kinds = {type(case.make(np.random.default_rng(0))) for case in BY_HAND}
-    assert kinds == {kind for kind in _subclasses(Layer) if kind.__module__.startswith("mlp.")}
+    kinds = {type(case.make(np.random.default_rng(0))).__name__ for case in BY_HAND}
+    assert kinds == {*mlp.layers.__all__, "Sequential"} - {"Layer"}
 
 
 @every_layer
@@ -128,11 +129,6 @@ def test_derivatives_of_a_complex_layer_are_those_of_an_analytic_function(case: 
 
 def _complex_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.normal(size=shape) + 1j * rng.normal(size=shape)
-
-
-def _subclasses(kind: type) -> set[type]:
-    below = set(kind.__subclasses__())
-    return {k for k in below.union(*map(_subclasses, below)) if k.__name__ != "Container"}
 
 
 def _complex_step(layer: Layer, x: np.ndarray) -> dict[str, np.ndarray]:
