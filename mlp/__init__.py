@@ -4,6 +4,7 @@ A multilayer perceptron engine in NumPy whose every layer carries its hand-deriv
 beside its forward pass. Read `layers/affine.py` first, then `sequential.py` and `losses.py`.
 """
 
+from mlp.checkpoint import load_checkpoint, save_checkpoint
 from mlp.errors import CheckpointError, DataError, NonFiniteError
 from mlp.layers import (
     Affine,
@@ -14,6 +15,7 @@ from mlp.layers import (
     MaxPool,
     Multiply,
     ReLU,
+    Scale,
     Sigmoid,
     Softmax,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "Multiply",
     "NonFiniteError",
     "ReLU",
+    "Scale",
     "Sequential",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -44,4 +47,6 @@ __all__ = [
     "SquaredError",
     "evaluate",
     "fit",
+    "load_checkpoint",
+    "save_checkpoint",
 ]
