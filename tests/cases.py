@@ -16,6 +16,7 @@ from mlp import (
     MaxPool,
     Multiply,
     ReLU,
+    Scale,
     Sequential,
     Sigmoid,
     Softmax,
@@ -199,6 +200,13 @@ CASES = [
             "dx": [[[8, 7], [6, 5]], [[4, 3], [2, 1]]],
         },
     ),
+    Case(
+        "Scale",
+        lambda rng: Scale([1, 2, 3], [10, 0.5, -1]),
+        (4, 3),
+        {"x": [[2, 8, 5]], "y": [[10, 3, -2]], "upstream": [[1, 2, 4]], "dx": [[10, 1, -4]]},
+    ),
+    Case("Scale of images", lambda rng: Scale(3, 1 / 16), (2, 2, 3)),
     Case(
         "Concat",
         lambda rng: Concat(ReLU(), square()),

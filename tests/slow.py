@@ -99,6 +99,16 @@ class SlowReLU(Neurons):
         return (x[j] if x[j] > 0 else a * x[j]), {("x", j): slope}
 
 
+class SlowScale(Neurons):
+    def __init__(self, shift, factor):
+        super().__init__()
+        self.shift, self.factor = shift, factor
+
+    def output(self, x, j):
+        factor = self.factor[j[1:]]
+        return (x[j] - self.shift[j[1:]]) * factor, {("x", j): factor}
+
+
 class SlowSigmoid(Neurons):
     def output(self, x, j):
         y = (1 + math.tanh(x[j] / 2)) / 2

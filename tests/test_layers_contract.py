@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from cases import Case, apart, assert_same, every_layer, everything, prepared
 
+from cases import Case, apart, assert_same, every_layer, everything, prepared
 from mlp import Affine, Layer
 
 

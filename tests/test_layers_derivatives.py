@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from cases import CASES, Case, apart, every_layer, prepared
 
 import mlp.layers
+from cases import CASES, Case, apart, every_layer, prepared
 from mlp import Layer
 
 BY_HAND = [case for case in CASES if case.hand]

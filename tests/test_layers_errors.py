@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from cases import square
 
+from cases import square
 from mlp import (
     Affine,
     Concat,
@@ -12,6 +12,7 @@ from mlp import (
     MaxPool,
     Multiply,
     ReLU,
+    Scale,
     Sequential,
     Sigmoid,
     Softmax,
@@ -86,6 +87,9 @@ CONSTRUCTION = [
     (lambda: MaxPool(subsets=[[0, 0.5]]), f"{SUBSETS} [[0, 0.5]]"),
     (lambda: MaxPool(subsets=[0, 1]), f"{SUBSETS} [0, 1]"),
     (lambda: MaxPool(subsets=5), f"{SUBSETS} 5"),
+    (lambda: Scale(np.nan), "Scale: expected a finite real shift, got nan"),
+    (lambda: Scale(0, np.inf), "Scale: expected a finite real factor, got inf"),
+    (lambda: Scale(0, 1j), "Scale: expected a finite real factor, got 1j"),
     (lambda: Concat(), "Concat: expected at least one layer, got none"),
 ]
 
@@ -95,6 +99,7 @@ TYPES = [
         lambda: Multiply([[0, 1], [2]]),
         "Multiply pairs: expected an array of numbers, got a ragged list",
     ),
+    (lambda: Scale("a"), "Scale shift: expected an array of numbers, got str of dtype <U1"),
     (
         lambda: ReLU(negative_slope="a"),
         "ReLU negative_slope: expected an array of numbers, got str of dtype <U1",
@@ -151,6 +156,9 @@ FEATURES = [
      "expected x that negative_slope of shape (4, 3) broadcasts to, got (1, 3)"),
     (Elementwise(np.sum, square().derivative), (2, 3), "Elementwise(sum, <lambda>): expected "
      "function(z) of shape (2, 3), got ()"),
+    (Scale([1, 2]), (2, 3), "Scale(array(2,), 1.0): expected samples of shape (2,), got (3,)"),
+    (Scale(0, np.ones((1, 3))), (2, 3), "Scale(0.0, array(1, 3)): expected samples of "
+     "shape (1, 3), got (3,)"),
     (Concat(Flatten(), ReLU()), (2, 2, 2), f"{JOIN} (2, 4), (2, 2, 2)"),
     (Concat(ReLU(), MaxPool((2, 2))), (2, 4, 4), f"{JOIN} (2, 4, 4), (2, 2, 2)"),
 ]  # fmt: skip
@@ -192,12 +200,16 @@ def test_x_that_does_not_fit(layer, shape: tuple[int, ...], message: str):
 
 @pytest.mark.parametrize(
     ("layer", "shape"),
-    [(layer, s) for layer, s, *_ in (*SHAPES, *FEATURES) if s and not isinstance(layer, ReLU)],
+    [
+        (layer, s)
+        for layer, s, *_ in (*SHAPES, *FEATURES)
+        if s and not isinstance(layer, ReLU | Scale)
+    ],
     ids=str,
 )
 def test_output_shape_refuses_what_forward_refuses(layer, shape: tuple[int, ...]):
-    """Softmax and Elementwise take every shape of sample."""
-    if isinstance(layer, Softmax | Elementwise):
+    """Except layers that keep the shape: theirs is known for every sample."""
+    if isinstance(layer, Softmax | Elementwise | ReLU | Scale):
         assert layer.output_shape(shape[1:]) == shape[1:]
         return
     with pytest.raises(ValueError, match=r"expected|the window is larger"):

@@ -4,21 +4,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-import slow
-from cases import tanh
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
+import mlp.layers
+import slow
+from cases import tanh
 from mlp import (
     Affine,
     Concat,
-    Elementwise,
     Flatten,
     KLDivergence,
     Layer,
     MaxPool,
     Multiply,
     ReLU,
+    Scale,
     Sequential,
     Sigmoid,
     SigmoidCrossEntropy,
@@ -50,7 +51,7 @@ class Drawing:
         return Sequential(*(p[0] for p in pairs)), slow.SlowChain(*(p[1] for p in pairs))
 
     def layer(self, shape: Shape, deep: int) -> Pair:
-        kinds = [self.relu, self.activation, self.pool]
+        kinds = [self.relu, self.activation, self.pool, self.scale]
         if len(shape) == 1:
             kinds += [self.affine, self.affine, self.multiply, self.subsets]
         if deep:
@@ -73,6 +74,10 @@ class Drawing:
         ]
         ours, other = self.draw(st.sampled_from(kinds))
         return ours(), other()
+
+    def scale(self, shape: Shape) -> Pair:
+        shift, factor = self.rng.normal(size=shape), self.rng.normal(size=shape)
+        return Scale(shift, factor), slow.SlowScale(shift, factor)
 
     def affine(self, shape: Shape) -> Pair:
         ours = Affine(shape[0], 1 + self.below(4), bias=self.draw(st.booleans()), rng=self.rng)
@@ -199,7 +204,7 @@ def parts(net: Layer) -> list[Layer]:
 
 @pytest.mark.parametrize(
     "kind",
-    [Affine, Concat, Elementwise, Flatten, MaxPool, Multiply, ReLU, Sigmoid, Softmax, Sequential],
+    [getattr(mlp.layers, name) for name in mlp.layers.__all__ if name != "Layer"],
 )
 def test_random_networks_hold_every_layer(kind: type[Layer]):
     """Inside another part of the network, not only at its start."""
