@@ -198,7 +198,8 @@ class SoftmaxCrossEntropy(Loss):
     threshold = 0.0
 
     def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):  # inf - inf: the NaN says it
+        # inf - inf: the NaN says it; an infinite difference of logits is an infinite loss
+        with np.errstate(invalid="ignore", over="ignore"):
             s = z - z.real.max(axis=1, keepdims=True)
             minus_log_p = np.log(np.exp(s).sum(axis=1, keepdims=True)) - s
         return np.multiply(d, minus_log_p, out=np.zeros_like(z), where=d != 0).sum(axis=1)
