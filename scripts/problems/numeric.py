@@ -44,4 +44,4 @@ def gradient_vector(net: Sequential) -> np.ndarray:
 def _columns(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     units = np.eye(x.size).reshape(x.size, *x.shape)
     columns = np.stack([slope(e) for e in units], axis=-1)
-    return columns.reshape(*columns.shape[:-1], *x.shape)
+    return columns.reshape((*columns.shape[:-1], *x.shape))

@@ -5,8 +5,9 @@ report remembers it. Pictures share one style and are drawn only when a folder i
 """
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -101,7 +102,8 @@ class Report:
         self.checks.append(check)
         mark = "ok  " if check.passed else "FAIL"
         lines = textwrap.wrap(label, 42)
-        numbers = f"error {check.error:<8.2g} at most {check.tolerance:.0e}"
+        limit = f"at most {check.tolerance:.0e}" if check.tolerance else "exactly 0"
+        numbers = f"error {check.error:<8.2g} {limit}"
         print(f"  {mark}  {lines[0]:<42} {numbers if len(lines) == 1 else ''}".rstrip())
         for i, line in enumerate(lines[1:], 2):
             print(f"        {line:<42} {numbers if i == len(lines) else ''}".rstrip())
@@ -127,6 +129,27 @@ class Report:
             path = self.figures / f"{self.name}_{name}.png"
             figure.savefig(path)
         print(f"  picture: {path.name}")
+
+    def curves(
+        self,
+        name: str,
+        x: np.ndarray,
+        curves: Mapping[str, np.ndarray],
+        guides: Mapping[str, np.ndarray] | None = None,
+        **axes_settings: Any,
+    ) -> None:
+        """A picture of labelled curves over one x; guides are dashed. Settings as in Axes.set."""
+
+        def draw(figure: "Figure") -> None:
+            axes = figure.subplots()
+            axes.set(**axes_settings)
+            for (label, y), marker in zip(curves.items(), cycle("osD^vPX"), strict=False):
+                axes.plot(x, y, marker=marker if len(x) < 40 else None, label=label)
+            for label, y in (guides or {}).items():
+                axes.plot(x, y, "--", color="grey", linewidth=1.5, label=label)
+            axes.legend()
+
+        self.figure(name, draw)
 
     @property
     def passed(self) -> bool:
