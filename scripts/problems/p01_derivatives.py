@@ -35,7 +35,7 @@ def first_order(report, rng):
         "log sum exp x": (lambda v: np.log(np.exp(v).sum()), v, np.exp(v) / np.exp(v).sum()),
         "(x1 x2, x2 x3)": (pairs, v, pairs_jacobian(v)),
         "X^T X": (lambda X: X.T @ X, X, XtX),
-        "engine": (lambda v: net.forward(v[None, :])[0], v, net.jvp(np.eye(3)).T),
+        "Affine + Sigmoid": (lambda v: net.forward(v[None, :])[0], v, net.jvp(np.eye(3)).T),
     }
     for name, (f, x, J) in cases.items():
         report.equal(f"J of {name}, complex step", J, complex_step(f, x), 1e-14)
@@ -44,7 +44,12 @@ def first_order(report, rng):
         errors[name] = [np.abs(f(x + h * d) - f(x) - h * Jd).max() for h in STEPS]
         slope = np.polyfit(np.log(STEPS), np.log(errors[name]), 1)[0]
         report.check(f"slope {slope:.3f} of {name}, from 2", abs(slope - 2), 0.05)
-    log = {"xscale": "log", "yscale": "log", "xlabel": "step h", "ylabel": "error of h J d"}
+    log = {
+        "xscale": "log",
+        "yscale": "log",
+        "xlabel": "step h",
+        "ylabel": "error of h J d, largest entry",
+    }
     title = "Halve the step, and the error of the first-order change is a quarter"
     report.curves("slope", STEPS, errors, {"slope 2": 3 * STEPS**2}, title=title, **log)
     report.slip("""001's gradient is a quotient by |h|: one number, g.h/|h|, and each direction of

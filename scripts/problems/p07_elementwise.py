@@ -1,0 +1,110 @@
+"""Elementwise layers: diagonal Jacobians, dead ReLUs, and sigmoids whose gradients vanish.
+
+Deck 000 calls the input x and the output z; we say z and y. The Jacobian (outputs as rows) is
+diagonal, so layouts agree: dL/dz = f'(z) * U entry by entry, with U = dL/dy from above.
+"""
+
+import numpy as np
+
+from mlp import SGD, Affine, ReLU, Sequential, Sigmoid, SquaredError, fit
+from problems.numeric import complex_step, gradient_vector
+from problems.report import COLOURS, Report
+
+TITLE = "Elementwise layers, dead ReLU, vanishing gradients"
+DECKS = "000"
+WIDTH = 64
+
+
+def relu(z):
+    return np.where(z.real > 0, z, 0), 1.0 * (z.real > 0)
+
+
+def sigmoid(z):
+    y = 1 / (1 + np.exp(-z))
+    return y, y * (1 - y)
+
+
+def solve(report: Report) -> None:
+    rng = np.random.default_rng(7)
+    z, U = rng.normal(size=(2, 1, 6))
+    report.claim("An elementwise layer has a diagonal Jacobian: multiply U by f'(z), no matrix.")
+    report.derive("relu'(z) = [z > 0]          sigmoid'(z) = y (1 - y), at most 1/4, at z = 0")
+    for f, layer in ((relu, ReLU()), (sigmoid, Sigmoid())):
+        J = complex_step(lambda z, f=f: f(z)[0], z[0])
+        report.equal(f"Jacobian of {f.__name__} is diag f'(z)", J, np.diag(f(z[0])[1]), 1e-15)
+        layer.forward(z)
+        report.equal(f"engine: {f.__name__} backward", layer.backward(U), U * f(z)[1], 1e-15)
+    report.slip("""000 says that the slope vanishes unless z is close to zero. It never is 0, it
+        falls like exp(-|z|): 1/4 at 0, 0.105 at 2, 0.0066 at 5, 4.5e-5 at 10.""")
+    slopes = sigmoid(np.array([0.0, 2, 5, 10]))[1]
+    report.equal("these four slopes", slopes, [0.25, 0.105, 0.0066, 4.5e-5], 5e-4)
+    dead_relu(report)
+    vanishing(report, rng)
+
+
+def dead_relu(report):
+    report.claim("""relu(w x + b), targets x in (0, 1), from w = b = 1: one step that is too long
+        makes z negative for every x. Then no gradient is left, for ever.""")
+    x = np.linspace(0.05, 0.95, 10)[:, None]
+    runs = {"ReLU": (0, 0.7, 1, 1), "leaky ReLU, slope 0.1 below 0": (0.1, 0.7, 1, 1)}
+    runs |= {"shorter step, rate 0.5": (0, 0.5, 1, 1), "better start, w = 2, b = 0": (0, 0.7, 2, 0)}
+    nets, losses = {}, {}
+    for name, (slope, rate, w, b) in runs.items():
+        nets[name] = net = Sequential(Affine(1, 1, init=w), ReLU(negative_slope=slope))
+        net[0].b = [b]
+        history = fit(net, SquaredError(), SGD(rate), x, x, epochs=100, batch_size=None)
+        losses[name] = np.array([record["loss"] for record in history])
+    report.show("w, b after the first step and ever after", nets["ReLU"].parameter_vector())
+    report.check("largest output of the dead ReLU", nets["ReLU"].forward(x).max(), 0)
+    nets["ReLU"].backward(np.ones((10, 1)))
+    report.check("largest gradient", np.abs(gradient_vector(nets["ReLU"])).max(), 0)
+    report.check("change of its loss, steps 2 to 100", np.ptp(losses["ReLU"][1:]), 0)
+    for name in [*runs][1:]:
+        report.check(f"final loss, {name}", losses[name][-1], 1e-4)
+    labels = {"xlabel": "step", "ylabel": "mean squared error", "yscale": "log"}
+    title = "A ReLU dies of one long step, and what heals or prevents it"
+    report.curves("dead", np.arange(1, 101), losses, title=title, **labels)
+
+
+def backprop(f, weights, x, U):
+    """dL/dW of every layer by hand, for h_k = f(h_k-1 W_k) and U = dL/dh of the last."""
+    kept, gradients = [], []
+    for W in weights:
+        y, slope = f(x @ W)
+        kept.append((x, slope, W))
+        x = y
+    for x, slope, W in reversed(kept):
+        U = slope * U
+        gradients.insert(0, x.T @ U)
+        U = U @ W.T
+    return gradients
+
+
+def vanishing(report, rng):
+    report.claim("Slopes of at most 1/4 multiply up; those of ReLU are 1 where a unit is alive.")
+    norms, (x, U) = {}, rng.normal(size=(2, 100, WIDTH))
+    for f, layer, init in ((sigmoid, Sigmoid, "glorot"), (relu, ReLU, "he")):
+        for depth in (2, 5, 10, 20):
+            affine = [Affine(WIDTH, WIDTH, bias=False, init=init, rng=rng) for _ in range(depth)]
+            net = Sequential(*(part for a in affine for part in (a, layer())))
+            net.forward(x)
+            net.backward(U)
+            by_hand = backprop(f, [a.W for a in affine], x, U)
+            norms[f.__name__, depth] = [np.linalg.norm(dW) for dW in by_hand]
+        report.equal(f"engine: 20 gradients, {f.__name__}", [a.dW for a in affine], by_hand, 1e-12)
+    rows = [(*key, norm[0], norm[-1], norm[0] / norm[-1]) for key, norm in norms.items()]
+    report.table(("activation", "layers", "first |dW|", "last |dW|", "ratio"), rows)
+    for name, expected in (("sigmoid", 1 / 4), ("relu", 1)):
+        factor = (norms[name, 20][0] / norms[name, 20][-1]) ** (1 / 19)
+        report.check(f"{name}, factor per layer, from {expected}", abs(factor - expected), 0.05)
+    report.figure("vanishing", lambda figure: draw(figure, norms))
+
+
+def draw(figure, norms):
+    axes = figure.subplots()
+    for (name, depth), norm in norms.items():
+        label = f"{name}, networks of 2, 5, 10, 20 layers" if depth == 20 else None
+        axes.semilogy(range(1, depth + 1), norm, "o-", color=COLOURS[name == "relu"], label=label)
+    axes.set(xlabel="layer", ylabel="norm of dL/dW", xticks=range(2, 21, 2))
+    axes.set_title("Sigmoid layers lose three quarters of the gradient each")
+    axes.legend()
