@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     if len(reports) > 1:
         print("\nSummary")
         for stem, report in reports.items():
-            print(f"  {stem:<25} {report.summary()}")
+            print(f"  {stem:<24} {report.summary()}")
     return 0 if all(report.passed for report in reports.values()) else 1
 
 

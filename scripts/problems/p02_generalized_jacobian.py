@@ -52,7 +52,7 @@ def solve(report: Report) -> None:
     report.claim("For Y = X X, dY/dX is a 2 x 2 x 2 x 2 array, and its product with dX is 2 x 2.")
     report.derive("""
         Y_ij = sum_m X_im X_mj      dY_ij/dX_kl = [i = k] X_lj + X_ik [l = j]
-        dY_ij = sum_kl G[i,j,k,l] dX_kl = (dX X + X dX)_ij          the product rule
+        dY_ij = sum_kl G[i,j,k,l] dX_kl = (dX X + X dX)_ij     the product rule
         """)
     report.show("X, then dX", np.hstack([X, dX]))
     report.show("dY_11/dX, dY_12/dX, dY_21/dX, dY_22/dX side by side", np.hstack([*G[0], *G[1]]))

@@ -66,13 +66,12 @@ def solve(report: Report) -> None:
     sum_of_two = Sequential(Multiply([[0, 1], [2, 3]]), add())
     net = Sequential(Concat(sum_of_two, select(4)), add(), Sigmoid())
     v, d = compare(report, neuron, (2.0, -1.0, -3.0, -2.0, -3.0), 5, net)
-    f = v["f = 1/u"]
-    report.equal("df/ds = f (1 - f)", d["s = a + b + w2"], f * (1 - f), 1e-15)
+    report.equal("df/ds = f (1 - f)", d["s = a + b + w2"], v["f = 1/u"] * (1 - v["f = 1/u"]), 1e-15)
 
     report.claim("A branch: a and b reach the end on two paths each, and the gradients add up.")
-    both = Concat(add(), Multiply())
     tanh = Elementwise(np.tanh, lambda z, y: 1 - y * y)
-    compare(report, branch, (0.5, -1.5), 2, Sequential(both, Multiply(), tanh))
+    net = Sequential(Concat(add(), Multiply()), Multiply(), tanh)
+    compare(report, branch, (0.5, -1.5), 2, net)
 
     report.claim("What a node does to the gradient 7 that arrives, inputs (3, 5):")
     rules = {
@@ -93,10 +92,8 @@ def compare(report, graph, inputs, size, net):
     values, gradients = graph(*inputs)
     report.table(("edge", "value", "gradient"), [(k, values[k], gradients[k]) for k in values])
     by_hand, x = np.array([*gradients.values()][:size], float), np.array(inputs, float)
-    last = [*values][-1]
-    report.equal(
-        "by hand, complex step", by_hand, complex_step(lambda x: graph(*x)[0][last], x), 1e-14
-    )
-    report.equal("engine: value", net.forward(x[None, :]).item(), values[last], 1e-15)
+    numbers = complex_step(lambda x: [*graph(*x)[0].values()][-1], x)
+    report.equal("by hand, complex step", by_hand, numbers, 1e-14)
+    report.equal("engine: value", net.forward(x[None, :]).item(), [*values.values()][-1], 1e-15)
     report.equal("engine: gradients", net.backward(np.ones((1, 1)))[0], by_hand, 1e-15)
     return values, gradients

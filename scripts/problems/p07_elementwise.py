@@ -12,16 +12,10 @@ from problems.report import COLOURS, Report
 
 TITLE = "Elementwise layers, dead ReLU, vanishing gradients"
 DECKS = "000"
-WIDTH = 64
-
-
-def relu(z):
-    return np.where(z.real > 0, z, 0), 1.0 * (z.real > 0)
-
-
-def sigmoid(z):
-    y = 1 / (1 + np.exp(-z))
-    return y, y * (1 - y)
+FUNCTIONS = {  # name: f(z), f'(z) as a function of y = f(z), the engine's layer
+    "relu": (lambda z: z * (z.real > 0), lambda y: 1.0 * (y > 0), ReLU),
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda y: y * (1 - y), Sigmoid),
+}
 
 
 def solve(report: Report) -> None:
@@ -29,15 +23,14 @@ def solve(report: Report) -> None:
     z, U = rng.normal(size=(2, 1, 6))
     report.claim("An elementwise layer has a diagonal Jacobian: multiply U by f'(z), no matrix.")
     report.derive("relu'(z) = [z > 0]          sigmoid'(z) = y (1 - y), at most 1/4, at z = 0")
-    for f, layer in ((relu, ReLU()), (sigmoid, Sigmoid())):
-        J = complex_step(lambda z, f=f: f(z)[0], z[0])
-        report.equal(f"Jacobian of {f.__name__} is diag f'(z)", J, np.diag(f(z[0])[1]), 1e-15)
+    for name, (f, slope, kind) in FUNCTIONS.items():
+        layer, J = kind(), complex_step(f, z[0])
+        report.equal(f"Jacobian of {name} is diag f'(z)", J, np.diag(slope(f(z[0]))), 1e-15)
         layer.forward(z)
-        report.equal(f"engine: {f.__name__} backward", layer.backward(U), U * f(z)[1], 1e-15)
+        report.equal(f"engine: {name} backward", layer.backward(U), U * slope(f(z)), 1e-15)
     report.slip("""000 says that the slope vanishes unless z is close to zero. It never is 0, it
         falls like exp(-|z|): 1/4 at 0, 0.105 at 2, 0.0066 at 5, 4.5e-5 at 10.""")
-    slopes = sigmoid(np.array([0.0, 2, 5, 10]))[1]
-    report.equal("these four slopes", slopes, [0.25, 0.105, 0.0066, 4.5e-5], 5e-4)
+    report.check("sigmoid'(10) exp(10), from 1", abs(slope(f(10)) * np.exp(10) - 1), 1e-4)
     dead_relu(report)
     vanishing(report, rng)
 
@@ -59,22 +52,18 @@ def dead_relu(report):
     nets["ReLU"].backward(np.ones((10, 1)))
     report.check("largest gradient", np.abs(gradient_vector(nets["ReLU"])).max(), 0)
     report.check("change of its loss, steps 2 to 100", np.ptp(losses["ReLU"][1:]), 0)
-    for name in [*runs][1:]:
-        report.check(f"final loss, {name}", losses[name][-1], 1e-4)
-    labels = {"xlabel": "step", "ylabel": "mean squared error", "yscale": "log"}
-    title = "A ReLU dies of one long step, and what heals or prevents it"
-    report.curves("dead", np.arange(1, 101), losses, title=title, **labels)
+    report.check("final loss of the others", max(losses[name][-1] for name in [*runs][1:]), 1e-4)
+    labels = {"xlabel": "step", "ylabel": "squared error", "title": "One long step kills a ReLU"}
+    report.curves("dead", np.arange(1, 101), losses, log="y", **labels)
 
 
-def backprop(f, weights, x, U):
+def backprop(f, slope, weights, x, U):
     """dL/dW of every layer by hand, for h_k = f(h_k-1 W_k) and U = dL/dh of the last."""
-    kept, gradients = [], []
+    h, gradients = [x], []
     for W in weights:
-        y, slope = f(x @ W)
-        kept.append((x, slope, W))
-        x = y
-    for x, slope, W in reversed(kept):
-        U = slope * U
+        h.append(f(h[-1] @ W))
+    for x, y, W in reversed([*zip(h, h[1:], weights, strict=False)]):
+        U = slope(y) * U
         gradients.insert(0, x.T @ U)
         U = U @ W.T
     return gradients
@@ -82,21 +71,21 @@ def backprop(f, weights, x, U):
 
 def vanishing(report, rng):
     report.claim("Slopes of at most 1/4 multiply up; those of ReLU are 1 where a unit is alive.")
-    norms, (x, U) = {}, rng.normal(size=(2, 100, WIDTH))
-    for f, layer, init in ((sigmoid, Sigmoid, "glorot"), (relu, ReLU, "he")):
+    norms, (x, U) = {}, rng.normal(size=(2, 100, 64))
+    for (name, (f, slope, kind)), init in zip(FUNCTIONS.items(), ("he", "glorot"), strict=True):
         for depth in (2, 5, 10, 20):
-            affine = [Affine(WIDTH, WIDTH, bias=False, init=init, rng=rng) for _ in range(depth)]
-            net = Sequential(*(part for a in affine for part in (a, layer())))
+            affine = [Affine(64, 64, bias=False, init=init, rng=rng) for _ in range(depth)]
+            net = Sequential(*(part for a in affine for part in (a, kind())))
             net.forward(x)
             net.backward(U)
-            by_hand = backprop(f, [a.W for a in affine], x, U)
-            norms[f.__name__, depth] = [np.linalg.norm(dW) for dW in by_hand]
-        report.equal(f"engine: 20 gradients, {f.__name__}", [a.dW for a in affine], by_hand, 1e-12)
+            by_hand = backprop(f, slope, [a.W for a in affine], x, U)
+            norms[name, depth] = [np.linalg.norm(dW) for dW in by_hand]
+        report.equal(f"engine: 20 gradients, {name}", [a.dW for a in affine], by_hand, 1e-12)
     rows = [(*key, norm[0], norm[-1], norm[0] / norm[-1]) for key, norm in norms.items()]
     report.table(("activation", "layers", "first |dW|", "last |dW|", "ratio"), rows)
     for name, expected in (("sigmoid", 1 / 4), ("relu", 1)):
         factor = (norms[name, 20][0] / norms[name, 20][-1]) ** (1 / 19)
-        report.check(f"{name}, factor per layer, from {expected}", abs(factor - expected), 0.05)
+        report.check(f"{name}, factor per layer, from {expected}", abs(factor - expected), 0.1)
     report.figure("vanishing", lambda figure: draw(figure, norms))
 
 
@@ -105,6 +94,6 @@ def draw(figure, norms):
     for (name, depth), norm in norms.items():
         label = f"{name}, networks of 2, 5, 10, 20 layers" if depth == 20 else None
         axes.semilogy(range(1, depth + 1), norm, "o-", color=COLOURS[name == "relu"], label=label)
-    axes.set(xlabel="layer", ylabel="norm of dL/dW", xticks=range(2, 21, 2))
-    axes.set_title("Sigmoid layers lose three quarters of the gradient each")
+    axes.set(xlabel="layer", ylabel="norm of dL/dW", xticks=(1, 2, 5, 10, 15, 20))
+    axes.set_title("Each sigmoid layer costs three quarters of the gradient")
     axes.legend()

@@ -14,15 +14,12 @@ from problems.report import Report
 
 TITLE = "All weights equal: descent keeps the units equal (3.2)"
 DECKS = "003"
-HIDDEN = 4
 
 
-def network(d, init, hidden=HIDDEN):
-    """All weights and biases equal to a number, or, for "glorot", random and biases 0."""
-    rng = np.random.default_rng(0)
-    net = Sequential(
-        Affine(d, hidden, init=init, rng=rng), Sigmoid(), Affine(hidden, 1, init=init, rng=rng)
-    )
+def network(d, init):
+    """Four hidden units; all weights and biases equal to a number, or "glorot": random."""
+    options = {"init": init, "rng": np.random.default_rng(0)}
+    net = Sequential(Affine(d, 4, **options), Sigmoid(), Affine(4, 1, **options))
     if init != "glorot":
         net.load_vector(np.full(net.parameter_vector().size, init))
     return net
@@ -52,7 +49,7 @@ def zeros(report, x):
     report.check("engine: largest |z - 1/2|", np.abs(net[:2].forward(x) - 0.5).max(), 0)
     net.forward(x[:1])
     net.backward([[1.0]])
-    by_hand = np.concatenate([np.zeros(3 * HIDDEN), np.full(HIDDEN, 0.5), [1.0]])
+    by_hand = np.array([0] * 12 + [0.5] * 4 + [1])
     report.equal("engine: gradients", gradient_vector(net), by_hand, 0)
     numbers = of_parameters(net, lambda net: net.forward(x[:1]).item())
     report.equal("complex step", by_hand, numbers, 1e-15)
@@ -64,8 +61,7 @@ def hundred_steps(report, c):
     rng = np.random.default_rng(9)
     x, d, loss = rng.normal(size=(30, 2)), rng.normal(size=(30, 1)), SquaredError()
     net, apart = network(2, c), []
-    shapes = ((HIDDEN, 2), (HIDDEN, 1), (1, HIDDEN), (1, 1))
-    by_hand = [np.full(shape, float(c)) for shape in shapes]
+    by_hand = [np.full(shape, float(c)) for shape in ((4, 2), (4, 1), (1, 4), (1, 1))]
     for _ in range(100):
         by_hand = descend(*by_hand, x.T, d.T)
         loss.forward(net.forward(x), d)
@@ -75,32 +71,28 @@ def hundred_steps(report, c):
         apart.append(np.ptp(units, axis=1).max())
     report.show("W0, b0, W1 of each unit", units.T)
     report.check("largest gap between units in 100 steps", max(apart), 1e-13)
-    W0, *others = by_hand
-    vector = np.concatenate([p.ravel() for p in (W0.T, *others)])
-    report.equal("100 steps by hand and by the engine", vector, net.parameter_vector(), 1e-12)
-    w, b, v, b1 = net[0].W[:, 0], net[0].b[0], HIDDEN * net[2].W[0], net[2].b
+    vector = np.concatenate([by_hand[0].T.ravel(), *(p.ravel() for p in by_hand[1:])])
+    report.equal("100 steps, by hand and by engine", vector, net.parameter_vector(), 1e-12)
+    w, b, v, b1 = net[0].W[:, 0], net[0].b[0], 4 * net[2].W[0], net[2].b
     one = v / (1 + np.exp(-(x @ w[:, None] + b))) + b1
-    report.equal("one unit with h times its W1 gives the same y", one, net.forward(x), 1e-13)
+    report.equal("one unit of 4 times its W1: same y", one, net.forward(x), 1e-13)
 
 
 def expressiveness(report):
     report.claim("""One unit is monotone along a line. So on a bump no equal start gets below the
         best monotone fit (isotonic regression); random weights do.""")
     x = np.linspace(-3, 3, 61)[:, None]
-    d, nets = np.exp(-(x**2)), {}
+    d, nets, losses = np.exp(-(x**2)), {}, {}
     fits = [isotonic_regression(d[:, 0], increasing=up).x for up in (True, False)]
     bound = min(np.mean((y - d[:, 0]) ** 2) for y in fits)
-    report.show("mean squared error of the best monotone fit", bound)
     for name, init in (("all 0", 0), ("all 0.5", 0.5), ("random", "glorot")):
-        nets[name] = net = network(1, init)
-        optimizer = SGD(0.3, momentum=0.9)
-        loss = fit(net, SquaredError(), optimizer, x, d, epochs=3000, batch_size=None)[-1]["loss"]
-        if name == "random":
-            report.check(f"final loss from {name}", loss, bound / 100)
-        else:
-            report.check(
-                f"final loss {loss:.4f} from {name}: bound beaten by", max(0, bound - loss), 0
-            )
-    outputs = {"target": d} | {f"from {name}": net.predict(x) for name, net in nets.items()}
-    title = "Four hidden units that start equal stay one unit"
-    report.curves("bump", x[:, 0], outputs, title=title, xlabel="x", ylabel="y")
+        nets[name], optimizer = network(1, init), SGD(0.3, momentum=0.9)
+        history = fit(nets[name], SquaredError(), optimizer, x, d, epochs=3000, batch_size=None)
+        losses[name] = history[-1]["loss"]
+    report.table(("best monotone fit", *losses), [(bound, *losses.values())])
+    for name in ("all 0", "all 0.5"):
+        report.check(f"{name}: bound beaten by", max(0, bound - losses[name]), 0)
+    report.check("random: final loss", losses["random"], bound / 100)
+    outputs = {f"from {name}": net.predict(x) for name, net in nets.items()}
+    labels = {"title": "Four hidden units that start equal stay one unit", "xlabel": "x"}
+    report.curves("bump", x[:, 0], outputs, {"target": d}, ylabel="y", **labels)

@@ -136,17 +136,22 @@ class Report:
         x: np.ndarray,
         curves: Mapping[str, np.ndarray],
         guides: Mapping[str, np.ndarray] | None = None,
-        **axes_settings: Any,
+        log: str = "",
+        **labels: Any,
     ) -> None:
-        """A picture of labelled curves over one x; guides are dashed. Settings as in Axes.set."""
+        """A picture of labelled curves over one x; guides are grey and dashed.
+
+        `log` names the axes with a logarithmic scale: "", "x", "y" or "xy". Labels (and limits)
+        are those of matplotlib's Axes.set.
+        """
 
         def draw(figure: "Figure") -> None:
             axes = figure.subplots()
-            axes.set(**axes_settings)
-            for (label, y), marker in zip(curves.items(), cycle("osD^vPX"), strict=False):
+            axes.set(**{f"{axis}scale": "log" for axis in log} | labels)
+            for (label, y), marker in zip(curves.items(), cycle("osD^vPX")):
                 axes.plot(x, y, marker=marker if len(x) < 40 else None, label=label)
-            for label, y in (guides or {}).items():
-                axes.plot(x, y, "--", color="grey", linewidth=1.5, label=label)
+            for (label, y), line in zip((guides or {}).items(), cycle(["--", ":", "-."])):
+                axes.plot(x, y, line, color="#555555", label=label)
             axes.legend()
 
         self.figure(name, draw)
@@ -159,7 +164,7 @@ class Report:
     def summary(self) -> str:
         failed = sum(not check.passed for check in self.checks)
         largest = np.max([check.error for check in self.checks], initial=0)
-        verdict = f"{failed} of {len(self.checks)} checks FAILED" if failed else "all checks passed"
+        verdict = f"{failed} of {len(self.checks)} FAILED" if failed else "all passed"
         return f"{len(self.checks):3} checks, largest error {largest:<8.2g} {verdict}"
 
 
