@@ -58,8 +58,7 @@ def matching(wanted: str) -> list[str]:
 
 def list_problems() -> None:
     for stem in PROBLEMS:
-        problem = load(stem)
-        print(f"{int(stem[1:3]):3}  {stem[4:]:<16} {problem.TITLE} (deck {problem.DECKS})")
+        print(f"{int(stem[1:3]):3}  {stem[4:]:<21} {load(stem).TITLE}")
 
 
 def run(stem: str, figures: Path | None) -> Report:

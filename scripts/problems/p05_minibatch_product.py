@@ -11,7 +11,7 @@ from mlp import Affine
 from problems.numeric import central, complex_step
 from problems.report import Report
 
-TITLE = "Y = W X for a mini-batch, entry by entry and as matrices"
+TITLE = "Y = W X for a mini-batch, by entries and matrices"
 DECKS = "001"
 
 

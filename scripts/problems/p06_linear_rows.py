@@ -11,7 +11,7 @@ from mlp import Affine
 from problems.numeric import central, complex_step
 from problems.report import Report
 
-TITLE = "The linear layer with row vectors, from single entries"
+TITLE = "The linear layer in row vectors, from entries"
 DECKS = "000"
 
 

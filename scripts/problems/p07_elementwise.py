@@ -13,7 +13,7 @@ from problems.report import COLOURS, Report
 TITLE = "Elementwise layers, dead ReLU, vanishing gradients"
 DECKS = "000"
 FUNCTIONS = {  # name: f(z), f'(z) as a function of y = f(z), the engine's layer
-    "relu": (lambda z: z * (z.real > 0), lambda y: 1.0 * (y > 0), ReLU),
+    "ReLU": (lambda z: z * (z.real > 0), lambda y: 1.0 * (y > 0), ReLU),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda y: y * (1 - y), Sigmoid),
 }
 
@@ -83,7 +83,7 @@ def vanishing(report, rng):
         report.equal(f"engine: 20 gradients, {name}", [a.dW for a in affine], by_hand, 1e-12)
     rows = [(*key, norm[0], norm[-1], norm[0] / norm[-1]) for key, norm in norms.items()]
     report.table(("activation", "layers", "first |dW|", "last |dW|", "ratio"), rows)
-    for name, expected in (("sigmoid", 1 / 4), ("relu", 1)):
+    for name, expected in (("sigmoid", 1 / 4), ("ReLU", 1)):
         factor = (norms[name, 20][0] / norms[name, 20][-1]) ** (1 / 19)
         report.check(f"{name}, factor per layer, from {expected}", abs(factor - expected), 0.1)
     report.figure("vanishing", lambda figure: draw(figure, norms))
@@ -93,7 +93,7 @@ def draw(figure, norms):
     axes = figure.subplots()
     for (name, depth), norm in norms.items():
         label = f"{name}, networks of 2, 5, 10, 20 layers" if depth == 20 else None
-        axes.semilogy(range(1, depth + 1), norm, "o-", color=COLOURS[name == "relu"], label=label)
+        axes.semilogy(range(1, depth + 1), norm, "o-", color=COLOURS[name == "ReLU"], label=label)
     axes.set(xlabel="layer", ylabel="norm of dL/dW", xticks=(1, 2, 5, 10, 15, 20))
     axes.set_title("Each sigmoid layer costs three quarters of the gradient")
     axes.legend()

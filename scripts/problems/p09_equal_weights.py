@@ -12,7 +12,7 @@ from mlp import SGD, Affine, Sequential, Sigmoid, SquaredError, fit
 from problems.numeric import gradient_vector, of_parameters
 from problems.report import Report
 
-TITLE = "All weights equal: descent keeps the units equal (3.2)"
+TITLE = "All weights equal: descent keeps them equal (3.2)"
 DECKS = "003"
 
 

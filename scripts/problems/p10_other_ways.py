@@ -20,7 +20,7 @@ DECKS = "003"
 def solve(report: Report) -> None:
     t = np.random.default_rng(10).normal(size=17)
     exact, (backward, jvp) = ways.reverse_mode(t), ways.engine(t)
-    report.claim("All ways give the same gradient; differences only nearly.")
+    report.claim("All ways give the same gradient, differences only nearly.")
     report.equal("reverse mode, complex step", exact, complex_step(ways.output, t), 1e-14)
     report.equal("forward mode", exact, ways.forward_mode(t), 1e-14)
     report.equal("closed form", exact, ways.closed_form(t), 1e-14)
@@ -42,11 +42,11 @@ def steps(report, t, exact):
         slope = np.polyfit(np.log(h[1:4]), np.log(error[1:4]), 1)[0]
         report.check(f"{name}: slope {slope:.3f}, from {order}", abs(slope - order), 0.05)
         report.show("best step, and its error", f"{h[np.argmin(error)]:.0e}, {min(error):.1e}")
-    guides = {"slope 1": np.where(h > 1e-7, h, np.nan), "1e-16 / h": 1e-16 / h}
-    guides["slope 2"] = np.where(h > 1e-6, h**2, np.nan)
-    labels = {"xlabel": "step h", "ylabel": "largest error of the gradient", "ylim": (1e-13, 1)}
-    title = "Differences: cut off on the right, rounded on the left"
-    report.curves("steps", h, errors, guides, log="xy", title=title, **labels)
+    guides = {"slope 1": np.where(h > 2e-7, h, np.nan), "slope 2": np.where(h > 2e-6, h**2, np.nan)}
+    guides["1e-16 / h"] = 1e-16 / h
+    labels = {"xlabel": "step h", "ylabel": "largest error", "ylim": (1e-13, 1)}
+    labels["title"] = "Differences: cut off on the right, rounded on the left"
+    report.curves("steps", h, errors, guides, log="xy", **labels)
 
 
 def counting(f, sizes):
@@ -56,7 +56,7 @@ def counting(f, sizes):
 
 def passes(report, t):
     report.claim("One-sided differences take n + 1 passes, central ones 2 n, forward mode n.")
-    report.slip("003 says at least n passes for one-sided; with f(x) itself they are n + 1.")
+    report.slip("003 says at least n passes for one-sided ones; with f(x) itself it is n + 1.")
     for way, expected in ((one_sided, len(t) + 1), (central, 2 * len(t))):
         calls = []
         way(counting(ways.output, calls), t)
@@ -64,16 +64,16 @@ def passes(report, t):
     anew, shared = [], []
     ways.closed_form(t, counting(ways.sigmoid, anew))
     ways.reverse_mode(t, counting(ways.sigmoid, shared))
-    report.show("sigmoids without, with shared terms", f"{sum(anew)}, {sum(shared)}")
-    report.check("7 h without, h with", abs(sum(anew) - 7 * sum(shared)), 0)
+    label = f"sigmoids: {sum(anew)} without shared terms, {sum(shared)} with"
+    report.check(f"{label}: 7 h and h", abs(sum(anew) - 7 * sum(shared)), 0)
 
 
 def memory(report, x):
     report.claim("Forward mode along one direction keeps nothing; reverse mode keeps every layer.")
     report.slip("""003's saving holds for one direction at a time, so for n passes; its product of
         matrices carries n changes beside every value, which takes more.""")
-    slopes = [ways.deep_slopes(x, 3, keep) for keep in (True, False)]
-    report.equal("chain of three sigmoids: both modes agree", *slopes, 1e-14)
+    reverse, forward = ways.deep_slopes(x, 3, True), ways.deep_slopes(x, 3, False)
+    report.equal("chain of three sigmoids: both modes", reverse, forward, 1e-14)
     for depth in (10, 40):
         peaks = []
         for keep in (False, True):
@@ -90,11 +90,10 @@ def seconds(report):
     rows = []
     for n in (17, 161, 1601):
         t = np.random.default_rng(n).normal(size=n)
-        row = [n, timed(one_sided, ways.output, t), timed(central, ways.output, t)]
-        rows.append([*row, timed(ways.forward_mode, t), timed(ways.reverse_mode, t)])
+        row = [n, milliseconds(one_sided, ways.output, t), milliseconds(central, ways.output, t)]
+        rows.append([*row, milliseconds(ways.forward_mode, t), milliseconds(ways.reverse_mode, t)])
     report.table(("n", "one-sided, ms", "central", "forward mode", "reverse mode"), rows)
 
 
-def timed(way, *arguments):
-    """Milliseconds."""
+def milliseconds(way, *arguments):
     return 1e3 * min(timeit.repeat(lambda: way(*arguments), number=1, repeat=3))
