@@ -25,9 +25,7 @@ def solve(report: Report) -> None:
 
 
 def first_order(report, rng):
-    report.claim(
-        "f(x + dx) - f(x) = J dx, not exactly as 001 has it: the error is of order |dx|^2."
-    )
+    report.claim("f(x + dx) - f(x) = J dx: not exactly, as 001 has it, but up to order |dx|^2.")
     v, X = rng.normal(size=3), rng.normal(size=(2, 3))
     XtX = np.einsum("il,kj->ijkl", np.eye(3), X) + np.einsum("ki,jl->ijkl", X, np.eye(3))
     net, errors = Sequential(Affine(3, 4, rng=1), Sigmoid()), {}
