@@ -39,6 +39,7 @@ class Loss:
 
     def forward(self, y: np.ndarray, target: np.ndarray) -> float | complex:
         """The loss as a Python float (complex for complex y); keeps y and the target rows."""
+        self._cache = None
         y = self._outputs(y)
         d = self._target_rows(target, y)
         value = self.divergence(y, d).sum() / self._share(y)
