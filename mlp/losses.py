@@ -296,5 +296,5 @@ def _log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _divide_where(needed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # infinity is the value
         return np.divide(a, b, out=np.zeros_like(b), where=needed)
