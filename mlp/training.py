@@ -183,6 +183,8 @@ def _checked_samples(
         )
     if x.dtype.kind in "fc" and not np.isfinite(x).all():
         raise ValueError(f"{who}: expected finite x, got NaN or infinity")
+    if y.dtype.kind in "fc" and not np.isfinite(y).all():
+        raise ValueError(f"{who}: expected finite targets, got NaN or infinity")
     outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
     return x, y
