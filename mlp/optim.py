@@ -83,6 +83,10 @@ class SGD:
             w -= rate * g
         state.step += 1
 
+    def forget(self, net: Layer) -> None:
+        """Start anew with net: velocities 0, the schedule at step 0."""
+        self._states.pop(net, None)
+
     def rate(self, step: int) -> float:
         """The learning rate of that step (from 0)."""
         rate = self.learning_rate

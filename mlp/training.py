@@ -48,7 +48,7 @@ def fit(
 
     Raises ValueError before the first step for x, y or options that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
-    epoch that ended well (of the best one, with `patience`).
+    epoch that ended well (of the best one, with `patience`), and optimizer no velocities.
     """
     body, loss = from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
     x, y = _checked_samples("fit", body, loss, x, y)
@@ -68,6 +68,7 @@ def fit(
                 record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
         except NonFiniteError as error:
             watch.restore()
+            optimizer.forget(net)  # its velocities belong to the weights that were lost
             error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
             raise
         scores = {} if validation is None else _scores(body, loss, *validation)
