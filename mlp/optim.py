@@ -111,7 +111,10 @@ def checked_rate(value: float, name: str = "learning_rate") -> float:
     """
     if isinstance(value, bool | str):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    rate = float(value)
+    try:
+        rate = float(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a number, got {value!r}") from None
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"{name}: expected a finite number from 0 up, got {value!r}")
     return rate
