@@ -64,8 +64,7 @@ def fit(
         start = time.perf_counter()
         batches = _batches(len(x), batch_size, rng)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-                record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
+            record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
         except NonFiniteError as error:
             watch.restore()
             optimizer.forget(net)  # its velocities belong to the weights that were lost
@@ -94,6 +93,7 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
     return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
     net: Layer,
     body: Sequential,
@@ -135,6 +135,7 @@ def _batches(
         yield order[start : start + batch_size]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _scores(body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     z = body.predict(x)
     return {"loss": loss.forward(z, y), "accuracy": loss.accuracy(z, y)}
