@@ -266,8 +266,9 @@ def test_an_error_on_the_way_reaches_the_caller():
         def backward(self, upstream):
             return upstream
 
+    net = Sequential(Fussy(), classifier())
     with pytest.raises(OSError, match="no more") as error:
-        fit(Sequential(Fussy(), classifier()), SoftmaxCrossEntropy(), SGD(0.1), X, Y, epochs=9)
+        fit(net, SoftmaxCrossEntropy(), SGD(0.1), *blobs(), epochs=9)
     assert error.value.__notes__ == ["in layer 0 of Sequential"]
 
 
