@@ -60,14 +60,14 @@ X, SECOND = np.ones((1, 1)), {"Softmax": np.array([1]), "Sigmoid": np.array([0])
 @pytest.mark.parametrize("last", [Softmax, Sigmoid])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_together_they_stay_finite(last, reduction):
-    """Apart, the loss is infinite; fit and evaluate meet 10000 and the gradient y - d."""
-    net, target = far_network(last()), SECOND[last.__name__]
-    assert KLDivergence().forward(net.forward(X), target) == math.inf
-    loss = KLDivergence(reduction=reduction)
-    assert evaluate(net, loss, X, target) == {"loss": 10000.0, "accuracy": 0.0}
-    history = fit(net, loss, SGD(1.0), X, target, epochs=1)
-    assert history[0]["loss"] == 10000
-    np.testing.assert_array_equal(net[0].W[0, 0], 1e4 - 1)
+    """Apart, the loss is infinite; fit and evaluate meet 10000 and the gradient y - d per row."""
+    net, x, target = far_network(last()), np.ones((2, 1)), SECOND[last.__name__].repeat(2)
+    assert KLDivergence().forward(net.forward(x), target) == math.inf
+    loss, rows = KLDivergence(reduction=reduction), 2 if reduction == "sum" else 1
+    assert evaluate(net, loss, x, target) == {"loss": rows * 10000.0, "accuracy": 0.0}
+    history = fit(net, loss, SGD(1.0), x, target, epochs=1)
+    assert history[0]["loss"] == rows * 10000
+    assert net[0].W[0, 0] == 1e4 - rows
 
 
 @pytest.mark.parametrize("last", [Softmax, Sigmoid])
@@ -83,6 +83,12 @@ def test_together_they_stay_finite(last, reduction):
 def test_together_in_every_nest(last, nest):
     net = nest(far_network(last()))
     assert evaluate(net, KLDivergence(), X, SECOND[last.__name__])["loss"] == 10000
+
+
+def test_several_columns_of_sigmoid_are_not_the_binary_form():
+    net, x, d = Sequential(Affine(1, 2, rng=0), Sigmoid()), np.ones((3, 1)), np.array([0, 1, 1])
+    expected = KLDivergence().forward(net.forward(x), d)
+    assert evaluate(net, KLDivergence(), x, d)["loss"] == expected
 
 
 def test_a_subclass_of_softmax_keeps_its_own_formula():

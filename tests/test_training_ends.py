@@ -66,6 +66,17 @@ def test_patience_restores_the_best_weights(patience):
     assert net.W == 0.25
 
 
+def test_patience_starts_again_after_progress():
+    """w is multiplied by 1/2, -2, 1/8, -2, -2: losses 1/4, 1, 1/64, 1/16, 1/4."""
+    rates = [(1 - factor) / 2 for factor in (1 / 2, -2, 1 / 8, -2, -2, 0, 0)]
+    net, x, d = line(), np.ones((1, 1)), np.zeros((1, 1))
+    options = {"validation": (x, d), "patience": 2, "epochs": 7}
+    history = fit(net, SquaredError(), SGD(lambda step: rates[step]), x, d, **options)
+    losses = [record["validation_loss"] for record in history]
+    assert losses == [1 / 4, 1, 1 / 64, 1 / 16, 1 / 4]
+    assert net.W == -1 / 8
+
+
 def test_patience_restores_the_best_weights_when_epochs_run_out_too():
     net, options = overshooting()
     assert len(fit(net, SquaredError(), SGD(0.25), epochs=3, patience=5, **options)) == 3
