@@ -10,9 +10,11 @@ from tasks import blobs, classifier, line
 from mlp import (
     SGD,
     Affine,
+    KLDivergence,
     Layer,
     Sequential,
     SigmoidCrossEntropy,
+    Softmax,
     SoftmaxCrossEntropy,
     SquaredError,
     evaluate,
@@ -213,6 +215,19 @@ def test_the_same_seed_gives_the_same_bits():
         runs.append((net.parameter_vector().tobytes(), [r["loss"] for r in history]))
     assert runs[0] == runs[1]
     assert runs[0][0] != runs[2][0]
+
+
+@pytest.mark.parametrize("last", [(), (Softmax(),)])
+def test_momentum_goes_on_from_one_fit_to_the_next(last):
+    """Also where the loss is evaluated together with the last layer."""
+    x, labels = blobs()
+    loss = KLDivergence() if last else SoftmaxCrossEntropy()
+    twice, once = Sequential(classifier(), *last), Sequential(classifier(), *last)
+    for net, parts in [(twice, [1, 2]), (once, [3])]:
+        sgd = SGD(lambda step: 0.5**step, momentum=0.9)
+        for epochs in parts:
+            fit(net, loss, sgd, x, labels, epochs=epochs, batch_size=None)
+    np.testing.assert_array_equal(twice.parameter_vector(), once.parameter_vector())
 
 
 def test_fit_prints_nothing_and_leaves_the_global_generator_alone(capfd):
