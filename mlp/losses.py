@@ -39,6 +39,7 @@ class Loss:
 
     def forward(self, y: np.ndarray, target: np.ndarray) -> float | complex:
         """The loss as a Python float (complex for complex y); keeps y and the target rows."""
+        self._cache = None
         y = self._outputs(y)
         d = self._target_rows(target, y)
         value = self.divergence(y, d).sum() / self._share(y)
@@ -249,8 +250,15 @@ class KLOfSoftmax(SoftmaxCrossEntropy):
     def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
         return super().divergence(z, d) + (d * _log_where(d > 0, d)).sum(axis=1)
 
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))  # the one that the caller chose
+
     def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, "KLDivergence()")
+        if z.shape[1] == 1:
+            raise ValueError(
+                f"{self!r}: Softmax of one column is always 1; end the network in Sigmoid()"
+            )
+        _check_distribution(d, repr(self))
 
 
 class KLOfSigmoid(SigmoidCrossEntropy):
@@ -260,8 +268,11 @@ class KLOfSigmoid(SigmoidCrossEntropy):
         entropy = d * _log_where(d > 0, d) + (1 - d) * _log1m_where(d < 1, d)
         return super().divergence(z, d) + entropy.sum(axis=1)
 
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))
+
     def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, "KLDivergence()")
+        _check_distribution(d, repr(self))
 
 
 def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:
@@ -296,5 +307,5 @@ def _log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _divide_where(needed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # infinity is the value
         return np.divide(a, b, out=np.zeros_like(b), where=needed)
