@@ -106,7 +106,9 @@ class Loss:
 
     def _one_hot(self, labels: np.ndarray, columns: int) -> np.ndarray:
         last = max(columns - 1, 1)
-        whole = as_numbers(labels, f"{self!r} labels").real
+        whole = as_numbers(labels, f"{self!r} labels")
+        if whole.dtype.kind == "c":
+            raise TypeError(f"{self!r}: expected whole numbers as labels, got {labels.dtype}")
         wrong = ~((whole == np.floor(whole)) & (whole >= 0) & (whole <= last))
         if wrong.any():
             row = int(wrong.argmax())

@@ -161,3 +161,10 @@ def test_cs231n_affine_forward():
     layer.b = np.linspace(-0.3, 0.1, 3)
     expected = [[1.49834967, 1.70660132, 1.91485297], [3.25553199, 3.5141327, 3.77273342]]
     np.testing.assert_allclose(layer.forward(x), expected, rtol=0, atol=5e-9)
+
+
+def test_without_bias_b_cannot_be_given_by_the_way():
+    layer = Affine(3, 2, bias=False, rng=0)
+    with pytest.raises(ValueError, match=r"Affine\(3, 2, bias=False\): has no b"):
+        layer.b = np.ones(2)
+    assert layer.b is None

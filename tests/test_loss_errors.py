@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from loss_cases import ALL, FUSED, ONE_COLUMN, outputs
 
+from loss_cases import ALL, FUSED, ONE_COLUMN, outputs
 from mlp import (
     KLDivergence,
     SoftmaxCrossEntropy,

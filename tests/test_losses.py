@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from loss_cases import ONE_COLUMN, ROWS, outputs, soft_rows
 
+from loss_cases import ONE_COLUMN, ROWS, outputs, soft_rows
 from mlp import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 LOG2, LOG3 = math.log(2), math.log(3)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import deep, tiny
 
 from mlp import SGD, Affine, Layer, Sequential
+from networks import deep, tiny
 
 
 def one_weight(value=1.0, bias=None):

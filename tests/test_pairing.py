@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loss_cases import soft_rows
 
+from loss_cases import soft_rows
 from mlp import (
     SGD,
     Affine,

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from published import affine, printed
 
 from mlp import (
     SGD,
@@ -18,6 +17,7 @@ from mlp import (
     SquaredError,
     fit,
 )
+from published import affine, printed
 
 # Goodfellow, Bengio, Courville, "Deep learning" (2016), section 6.1
 

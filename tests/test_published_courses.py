@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from published import affine, printed
 
 from mlp import (
     SGD,
@@ -14,6 +13,7 @@ from mlp import (
     SquaredError,
     fit,
 )
+from published import affine, printed
 
 # Ng, "Neural networks and deep learning" (deeplearning.ai 2017), week 2 programming assignments
 

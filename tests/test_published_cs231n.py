@@ -1,7 +1,6 @@
 """Numbers printed by CS231n (Stanford): assignments, notes and slides."""
 
 import numpy as np
-from published import affine, printed, square_norm_of_weights
 
 from mlp import (
     SGD,
@@ -17,6 +16,7 @@ from mlp import (
     SquaredError,
     evaluate,
 )
+from published import affine, printed, square_norm_of_weights
 
 # CS231n, Stanford 2015 to 2020: assignments 1 and 2, notebooks FullyConnectedNets,
 # two_layer_net and ConvolutionalNetworks

@@ -4,9 +4,9 @@ import random
 
 import numpy as np
 import pytest
-from published import affine, printed
 
 from mlp import Elementwise, Multiply, Sequential, Sigmoid, SquaredError
+from published import affine, printed
 
 # Karpathy, "Hacker's guide to neural networks" (2012 to 2014), and "Neural networks: zero to
 # hero", lecture 1 (2022)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import deep, tiny
 
 from mlp import (
     SGD,
@@ -18,6 +17,7 @@ from mlp import (
     Sequential,
     Sigmoid,
 )
+from networks import deep, tiny
 
 NAMES = ["0.W", "0.b", "2.0.W", "2.0.b", "2.2.1.W", "2.2.2.W", "2.2.2.b"]
 

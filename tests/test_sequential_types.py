@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from networks import Spy, deep, tiny
 
 from mlp import Affine, Flatten, ReLU, Sequential, Sigmoid, SquaredError
+from networks import Spy, deep, tiny
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float32, np.float64, bool])

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from networks import Spy, affine, deep, tiny
-from tasks import blobs, classifier, line
 
 from mlp import (
     SGD,
@@ -20,6 +18,8 @@ from mlp import (
     evaluate,
     fit,
 )
+from networks import Spy, affine, deep, tiny
+from tasks import blobs, classifier, line
 
 KEYS = ["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds"]
 

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from tasks import blobs, classifier, line
 
 from mlp import (
     SGD,
@@ -18,6 +17,7 @@ from mlp import (
     evaluate,
     fit,
 )
+from tasks import blobs, classifier, line
 
 # Ways to stop
 
