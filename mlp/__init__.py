@@ -5,6 +5,7 @@ beside its forward pass. Read `layers/affine.py` first, then `sequential.py` and
 """
 
 from mlp.checking import gradcheck
+from mlp.checkpoint import load_checkpoint, save_checkpoint
 from mlp.errors import CheckpointError, DataError, NonFiniteError
 from mlp.jacobians import jacobian
 from mlp.layers import (
@@ -16,6 +17,7 @@ from mlp.layers import (
     MaxPool,
     Multiply,
     ReLU,
+    Scale,
     Sigmoid,
     Softmax,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "Multiply",
     "NonFiniteError",
     "ReLU",
+    "Scale",
     "Sequential",
     "Sigmoid",
     "SigmoidCrossEntropy",
@@ -48,4 +51,6 @@ __all__ = [
     "fit",
     "gradcheck",
     "jacobian",
+    "load_checkpoint",
+    "save_checkpoint",
 ]

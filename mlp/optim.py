@@ -83,6 +83,10 @@ class SGD:
             w -= rate * g
         state.step += 1
 
+    def forget(self, net: Layer) -> None:
+        """Start anew with net: velocities 0, the schedule at step 0."""
+        self._states.pop(net, None)
+
     def rate(self, step: int) -> float:
         """The learning rate of that step (from 0)."""
         rate = self.learning_rate
@@ -107,7 +111,10 @@ def checked_rate(value: float, name: str = "learning_rate") -> float:
     """
     if isinstance(value, bool | str):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    rate = float(value)
+    try:
+        rate = float(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a number, got {value!r}") from None
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"{name}: expected a finite number from 0 up, got {value!r}")
     return rate

@@ -30,7 +30,7 @@ class Sequential(Container):
 
     def __init__(self, *layers: Layer) -> None:
         super().__init__(*layers)
-        self.input_shape = layers[0].input_shape
+        self.input_shape = _first_fixed(layers)
         self.shapes()
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -133,3 +133,11 @@ class Sequential(Container):
 
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         return [shape, *self.shapes(shape)[:-1]]
+
+
+def _first_fixed(layers: tuple[Layer, ...]) -> tuple[int, ...] | None:
+    """The input shape that a layer fixes, if only layers that keep shapes come before it."""
+    for layer in layers:
+        if layer.input_shape is not None or type(layer).output_shape is not Layer.output_shape:
+            return layer.input_shape
+    return None

@@ -48,7 +48,7 @@ def fit(
 
     Raises ValueError before the first step for x, y or options that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
-    epoch that ended well (of the best one, with `patience`).
+    epoch that ended well (of the best one, with `patience`), and optimizer no velocities.
     """
     body, loss = from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
     x, y = _checked_samples("fit", body, loss, x, y)
@@ -64,10 +64,10 @@ def fit(
         start = time.perf_counter()
         batches = _batches(len(x), batch_size, rng)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-                record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
+            record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
         except NonFiniteError as error:
             watch.restore()
+            optimizer.forget(net)  # its velocities belong to the weights that were lost
             error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
             raise
         scores = {} if validation is None else _scores(body, loss, *validation)
@@ -93,6 +93,7 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
     return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
     net: Layer,
     body: Sequential,
@@ -134,6 +135,7 @@ def _batches(
         yield order[start : start + batch_size]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _scores(body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     z = body.predict(x)
     return {"loss": loss.forward(z, y), "accuracy": loss.accuracy(z, y)}
@@ -183,6 +185,8 @@ def _checked_samples(
         )
     if x.dtype.kind in "fc" and not np.isfinite(x).all():
         raise ValueError(f"{who}: expected finite x, got NaN or infinity")
+    if y.dtype.kind in "fc" and not np.isfinite(y).all():
+        raise ValueError(f"{who}: expected finite targets, got NaN or infinity")
     outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
     return x, y

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import planted
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import planted
 from mlp import (
     Affine,
     Concat,

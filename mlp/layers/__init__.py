@@ -8,6 +8,7 @@ from mlp.layers.flatten import Flatten
 from mlp.layers.maxpool import MaxPool
 from mlp.layers.multiply import Multiply
 from mlp.layers.relu import ReLU
+from mlp.layers.scale import Scale
 from mlp.layers.sigmoid import Sigmoid
 from mlp.layers.softmax import Softmax
 
@@ -20,6 +21,7 @@ __all__ = [
     "MaxPool",
     "Multiply",
     "ReLU",
+    "Scale",
     "Sigmoid",
     "Softmax",
 ]

@@ -1,0 +1,276 @@
+"""CSV: numbers in rows, separated by commas, with one column of labels among them."""
+
+import csv
+import itertools
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from mlp.data.streams import expands_too_far, open_bytes
+from mlp.errors import DataError
+
+LONGEST_LINE = 1 << 24
+LARGEST_WHOLE = 2.0**53  # above, not every whole number has a float of its own
+LABEL_NAMES = {"label", "labels", "class", "target"}
+MISSING = {"", "?", "na", "n/a", "nan", "null"}
+
+Row = tuple[int, list[str]]  # the number of the line, and its cells
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the first line tells of all others."""
+
+    path: Path
+    columns: int
+    label: int | None
+    names: list[str] | None
+
+    @property
+    def features(self) -> int:
+        return self.columns - (self.label is not None)
+
+    def place_of_feature(self, line: int, feature: int) -> str:
+        after_label = self.label is not None and feature >= self.label
+        return self._place(line, feature + after_label)
+
+    def place_of_label(self, line: int) -> str:
+        return self._place(line, self.label) + ", the label"
+
+    def _place(self, line: int, column: int) -> str:
+        name = f" ({_short(self.names[column])})" if self.names else ""
+        return f"{self.path} line {line}, column {column + 1}{name}"
+
+
+def read(path: Path, label_column: int | str) -> tuple[np.ndarray, np.ndarray]:
+    """x (N, D) float64 and y (N,): int64, float64 or str."""
+    return _read(path, label_column, None)
+
+
+def read_features(
+    path: Path, width: int, label_column: int | str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """x (N, width) float64 and y (N,), or None if the file has no column besides the features."""
+    return _read(path, label_column, width)
+
+
+def _read(
+    path: Path, label_column: int | str, width: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    with open_bytes(path) as stream:
+        rows = _rows(path, stream)
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{path}: empty file, expected rows of numbers")
+        layout = _find_layout(path, first, label_column, width)
+        if layout.names is None:
+            rows = itertools.chain([first], rows)
+        return _collect(layout, rows)
+
+
+def _rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
+    reader = csv.reader(_lines(path, stream), strict=True, skipinitialspace=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise DataError(f"{path} line {line}: not valid CSV ({error})") from error
+        if cells and cells != [""]:
+            yield line, cells
+
+
+def _lines(path: Path, stream: BinaryIO) -> Iterator[str]:
+    for number in itertools.count(1):
+        content = stream.readline(LONGEST_LINE + 1)
+        if not content:
+            return
+        if len(content) > LONGEST_LINE:
+            raise DataError(f"{path} line {number}: longer than {LONGEST_LINE} bytes")
+        try:
+            line = content.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{path} line {number}: not UTF-8 text (byte 0x{error.object[error.start]:02X}); "
+                "save the file as UTF-8"
+            ) from error
+        if "\0" in line:
+            raise DataError(f"{path} line {number}: holds a NUL character, expected text")
+        yield line
+
+
+def _find_layout(path: Path, first: Row, label_column: int | str, width: int | None) -> _Layout:
+    line, cells = first
+    cells = [cell.strip() for cell in cells]
+    _refuse_other_separators(path, line, cells)
+    label = _find_label(path, line, cells, label_column, width)
+    by_name = isinstance(label_column, str) and label is not None
+    names = cells if by_name or _is_header(cells, label) else None
+    layout = _Layout(path, len(cells), label, names)
+    if layout.features == 0:
+        raise DataError(f"{path} line {line}: 1 column, expected features and a label")
+    _refuse_misread_columns(layout, line, label_column)
+    return layout
+
+
+def _refuse_misread_columns(layout: _Layout, line: int, label_column: int | str) -> None:
+    """Two files that would train without complaint, on the wrong thing."""
+    if layout.names is None:
+        return
+    *others, last = layout.names
+    if not layout.names[0]:
+        raise DataError(
+            f"{layout.path} line {line}: column 1 has no name, like an index of rows; "
+            "remove it (pandas: to_csv(..., index=False))"
+        )
+    elsewhere = [name for name in others if name.lower() in LABEL_NAMES]
+    by_default = layout.label is not None and label_column == -1
+    if by_default and elsewhere and last.lower() not in LABEL_NAMES:
+        raise DataError(
+            f"{layout.path} line {line}: the last column is {_short(last)}, but another is named "
+            f"{_short(elsewhere[0])}; choose the label column by its name, "
+            f"or {len(others)} for the last"
+        )
+
+
+def _refuse_other_separators(path: Path, line: int, cells: list[str]) -> None:
+    for separator, name in ((";", "';'"), ("\t", "a tab")):
+        found = sum(cell.count(separator) for cell in cells)
+        if found and found >= len(cells) - 1:
+            raise DataError(f"{path} line {line}: found {name} between the values, expected commas")
+
+
+def _find_label(
+    path: Path, line: int, cells: list[str], label_column: int | str, width: int | None
+) -> int | None:
+    if isinstance(label_column, str):
+        present = label_column in cells
+    else:
+        present = width is None or len(cells) == width + 1
+    if width is not None and len(cells) - present != width:
+        raise DataError(
+            f"{path} line {line}: {len(cells)} values, "
+            f"expected {width} features, or {width + 1} values with the label"
+        )
+    if not present and width is not None:
+        return None
+    return _column_index(path, line, cells, label_column)
+
+
+def _column_index(path: Path, line: int, cells: list[str], label_column: int | str) -> int:
+    if isinstance(label_column, str):
+        if cells.count(label_column) != 1:
+            raise DataError(
+                f"{path} line {line}: {cells.count(label_column)} columns named "
+                f"{_short(label_column)}, expected one among {_short(', '.join(cells), 200)}"
+            )
+        return cells.index(label_column)
+    if not -len(cells) <= label_column < len(cells):
+        raise DataError(
+            f"{path} line {line}: no label column {label_column} in {len(cells)} values"
+        )
+    return label_column % len(cells)
+
+
+def _is_header(cells: list[str], label: int | None) -> bool:
+    """Whether the first row names the columns.
+
+    One text cell makes no header: a damaged first sample must be reported, not skipped. Columns
+    numbered 0, 1, 2, ... are the names that pandas gives.
+    """
+    numbered = [cell == str(column) for column, cell in enumerate(cells)]
+    text = [not _is_number(cell) and cell.lower() not in MISSING for cell in cells]
+    label_named = label is None or text[label] or numbered[label]
+    features = [column for column in range(len(cells)) if column != label]
+    all_numbered = len(features) > 3 and all(numbered[column] for column in features)
+    most_text = 2 * sum(text[column] for column in features) > len(features)
+    return label_named and (all_numbered or most_text)
+
+
+def _collect(layout: _Layout, rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarray | None]:
+    values, lines, labels = array("d"), array("q"), []
+    for line, cells in rows:
+        if len(cells) != layout.columns:
+            raise DataError(
+                f"{layout.path} line {line}: {len(cells)} values, expected {layout.columns}"
+            )
+        if layout.label is not None:
+            labels.append(cells.pop(layout.label).strip())
+        values.fromlist(_numbers(layout, line, cells))
+        lines.append(line)
+    if not lines:
+        raise DataError(f"{layout.path}: no rows below the header")
+    x = np.frombuffer(values).reshape(len(lines), layout.features)
+    _require_finite(layout, x, lines)
+    return x, None if layout.label is None else _parse_labels(layout, labels, lines)
+
+
+def _numbers(layout: _Layout, line: int, cells: list[str]) -> list[float]:
+    text = "".join(cells)
+    if "_" not in text and text.isascii():  # float() takes 1_000 and the digits of all scripts
+        try:
+            return list(map(float, cells))
+        except ValueError:
+            pass
+    feature = next(j for j, cell in enumerate(cells) if not _is_number(cell))
+    raise _no_number(layout.place_of_feature(line, feature), cells[feature])
+
+
+def _require_finite(layout: _Layout, x: np.ndarray, lines: array) -> None:
+    finite = np.isfinite(x)
+    if not finite.all():
+        row, feature = np.argwhere(~finite)[0]
+        raise _no_number(layout.place_of_feature(lines[row], feature), str(x[row, feature]))
+
+
+def _parse_labels(layout: _Layout, labels: list[str], lines: array) -> np.ndarray:
+    """Whole numbers give int64, other numbers float64, text stays text; a mixture is damage."""
+    numeric = [_is_number(label) for label in labels]
+    text_allowed = not any(numeric)
+    for line, label, is_number in zip(lines, labels, numeric, strict=True):
+        if label.lower() in MISSING or not (is_number or text_allowed):
+            raise _no_number(layout.place_of_label(line), label)
+    if text_allowed:
+        return _text_labels(layout, labels, lines)
+    y = np.array(labels, dtype=np.float64)
+    if not np.isfinite(y).all():
+        row = np.argmin(np.isfinite(y))
+        raise _no_number(layout.place_of_label(lines[row]), labels[row])
+    whole = (y == np.floor(y)) & (abs(y) <= LARGEST_WHOLE)
+    return y.astype(np.int64) if whole.all() else y
+
+
+def _text_labels(layout: _Layout, labels: list[str], lines: array) -> np.ndarray:
+    longest = max(labels, key=len)
+    if expands_too_far(4 * len(longest) * len(labels), sum(map(len, labels))):
+        line = lines[labels.index(longest)]
+        raise DataError(
+            f"{layout.place_of_label(line)}: {len(longest)} characters, far more than the others"
+        )
+    return np.array(labels)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell and cell.isascii()
+
+
+def _no_number(place: str, cell: str) -> DataError:
+    if cell.strip().lower() in MISSING:
+        return DataError(f"{place}: missing value; fill it in or remove the row")
+    if _is_number(cell):
+        return DataError(f"{place}: {_short(cell)} is not a finite number")
+    return DataError(f"{place}: {_short(cell)} is text, expected a number")
+
+
+def _short(text: str, limit: int = 40) -> str:
+    return repr(text if len(text) <= limit else text[:limit] + "...")

@@ -1,0 +1,92 @@
+"""Choosing the reader: a folder is IDX, a file is what its name says."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from mlp.data import csv_files, idx_files, npz_files
+from mlp.data.streams import open_bytes
+from mlp.errors import DataError
+
+CSV_SUFFIXES = (".csv", ".txt", ".data")
+
+
+class Dataset(NamedTuple):
+    """Samples and their labels; the last two are None where there is no test part.
+
+    x (N, ...) rows are samples; y (N,) int64 or str labels, or float targets (N,) or (N, M).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+
+def load(path: str | os.PathLike, *, label_column: int | str = -1) -> Dataset:
+    """Read a data set: a folder with the four IDX files, a CSV file or an NPZ file.
+
+    IDX   `train-images-idx3-ubyte`, `train-labels-idx1-ubyte` and the two `t10k-` files, each with
+          or without `.gz`, give all four parts; x stays (N, H, W) uint8, y is (N,) int64.
+    CSV   `.csv`, `.txt` or `.data`, with or without `.gz`; commas, with or without a header row.
+          x is (N, D) float64. The label stands in `label_column`: an index, or a name from the
+          header. A column of whole numbers gives int64 labels, of other numbers float64 targets,
+          of text str labels.
+    NPZ   `x`, `y` and perhaps `x_test`, `y_test`, as `np.savez` writes them. Here the dtype of y
+          decides: integers and text are labels, floats are targets.
+
+    Raises DataError if the file is missing, damaged, or holds anything but finite numbers.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if kind == "folder":
+        return Dataset(*idx_files.read_folder(path))
+    if kind == "idx":
+        raise DataError(
+            f"{path}: a single IDX file is no data set; give the folder that holds the four"
+        )
+    if kind == "npz":
+        return Dataset(*npz_files.read(path))
+    return Dataset(*csv_files.read(path, label_column))
+
+
+def load_features(
+    path: str | os.PathLike, width: int, *, label_column: int | str = -1
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read samples of `width` features from a CSV, NPZ or IDX image file, labelled or not.
+
+    Returns x (N, width), and y (N,) or None: None says that the file was taken to hold no labels.
+    A CSV file with `width` columns has none, with `width + 1` its labels are in `label_column`.
+
+    Raises DataError as `load` does, and if a row does not hold `width` features.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if kind == "folder":
+        raise DataError(f"{path}: is a folder; expected one CSV, NPZ or IDX image file")
+    if kind == "csv":
+        return csv_files.read_features(path, width, label_column)
+    x, y = (idx_files.read_images(path), None) if kind == "idx" else npz_files.read_features(path)
+    features = x[0].size
+    if features != width:
+        raise DataError(f"{path}: {features} features in each sample, expected {width}")
+    return x.reshape(len(x), width), y
+
+
+def _kind(path: Path) -> str:
+    if os.path.isdir(path):
+        return "folder"
+    name = path.name.lower()
+    stem = name.removesuffix(".gz")
+    if name.endswith(".npz"):
+        return "npz"
+    if stem.endswith(CSV_SUFFIXES):
+        return "csv"
+    if "idx" in name or "ubyte" in name:
+        return "idx"
+    with open_bytes(path):  # says so if there is no such file
+        raise DataError(
+            f"{path}: unknown type of file; expected a folder of IDX files, .csv, .csv.gz or .npz"
+        )

@@ -1,0 +1,211 @@
+"""Mutated files of every format: a DataError or a sound data set, and never much memory.
+
+MLP_FUZZ_CASES=20000 pytest -s tests/test_data_fuzz.py runs more cases and prints the figures.
+"""
+
+import gzip
+import io
+import os
+import shutil
+import struct
+import time
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from mlp.data import Dataset, load, load_features
+from mlp.errors import DataError
+
+CASES = int(os.environ.get("MLP_FUZZ_CASES", "2000"))
+LARGEST_PEAK = 16 << 20  # bytes; the files hold a few kilobytes
+HUGE = [struct.pack(">I", 2**32 - 1), struct.pack("<Q", 2**62), b"999999999999", b"1e999", b"\0\0"]
+
+
+def seed_files() -> dict[str, bytes]:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, 6, 5), dtype=np.uint8)
+    labels = rng.integers(0, 10, 20, dtype=np.uint8)
+    idx = b"\0\0\x08\x03" + struct.pack(">3I", *images.shape) + images.tobytes()
+    floats = (
+        b"\0\0\x0d\x02" + struct.pack(">2I", 10, 30) + rng.random((10, 30)).astype(">f4").tobytes()
+    )
+    idx_labels = b"\0\0\x08\x01" + struct.pack(">I", len(labels)) + labels.tobytes()
+    rows = "".join(
+        f"{','.join(map(str, x.ravel()))},{y}\n" for x, y in zip(images, labels, strict=True)
+    )
+    named = "width,height,kind\n" + "".join(
+        f'{x:.3f},"{y}",{"ab"[y % 2]}\n' for y, x in enumerate(rng.random(40))
+    )
+    parts = {"x": images, "y": labels, "x_test": images[:5], "y_test": labels[:5]}
+    files = {
+        "train-images-idx3-ubyte": idx,
+        "train-labels-idx1-ubyte": idx_labels,
+        "float-idx2": floats,
+        "numbers.csv": rows.encode(),
+        "named.csv": named.encode(),
+        "stored.npz": npz_bytes(np.savez, **parts),
+        "deflated.npz": npz_bytes(np.savez_compressed, **parts),
+        "text.npz": npz_bytes(np.savez, x=images / 256, y=labels.astype(str)),
+    }
+    gzipped = {name + ".gz": gzip.compress(content, mtime=0) for name, content in files.items()}
+    return files | {name: content for name, content in gzipped.items() if "npz" not in name}
+
+
+def npz_bytes(save, **arrays) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def flip_bits(data, start, stop, rng):
+    for place in rng.integers(0, len(data), rng.integers(1, 5)):
+        data[place] ^= 1 << rng.integers(8)
+
+
+def damage_the_start(data, start, stop, rng):
+    data[rng.integers(min(20, len(data)))] = rng.integers(256)
+
+
+def truncate(data, start, stop, rng):
+    del data[start:]
+
+
+def insert(data, start, stop, rng):
+    data[start:start] = rng.bytes(rng.integers(1, 20))
+
+
+def remove(data, start, stop, rng):
+    del data[start:stop]
+
+
+def duplicate(data, start, stop, rng):
+    data[start:start] = data[start:stop] * rng.integers(1, 4)
+
+
+def zero(data, start, stop, rng):
+    data[start:stop] = bytes(stop - start)
+
+
+def put_huge(data, start, stop, rng):
+    huge = HUGE[rng.integers(len(HUGE))]
+    start = rng.integers(4, 20) if rng.random() < 0.5 else start
+    data[start : start + len(huge)] = huge
+
+
+def put_text(data, start, stop, rng):
+    texts = [b",", b"\n", b'"', b"nan", b";", b"\r", b"-", b"\xff\xfe", b"_", b" ", b",,\n"]
+    data[start:start] = texts[rng.integers(len(texts))]
+
+
+MUTATIONS = [
+    flip_bits,
+    damage_the_start,
+    truncate,
+    insert,
+    remove,
+    duplicate,
+    zero,
+    put_huge,
+    put_text,
+]
+
+
+def mutate(content: bytes, rng: np.random.Generator) -> bytes:
+    data = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        start, stop = sorted(rng.integers(0, len(data) + 1, 2))
+        MUTATIONS[rng.integers(len(MUTATIONS))](data, start, stop, rng)
+        if not data:
+            break
+    return bytes(data)
+
+
+def mutated_file(
+    files: dict[str, bytes], folder: Path, rng: np.random.Generator
+) -> tuple[Path, bool]:
+    """A file, mutated itself or in what a sound archive holds; and whether checksums guard it."""
+    name = list(files)[rng.integers(len(files))]
+    guarded, path = name.endswith((".gz", ".npz")), folder / name
+    if not guarded or rng.random() < 0.5:
+        path.write_bytes(mutate(files[name], rng))
+        return path, guarded
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(mutate(gzip.decompress(files[name]), rng), 1))
+    else:
+        path.write_bytes(mutate_member(files[name], rng))
+    return path, False
+
+
+def mutate_member(content: bytes, rng: np.random.Generator) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = list(members)[rng.integers(len(members))]
+    members[name] = mutate(members[name], rng)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    return buffer.getvalue()
+
+
+def read(path: Path, files: dict[str, bytes]) -> Dataset:
+    """As part of a folder, or alone, as its kind allows."""
+    if not path.name.startswith("train"):
+        return Dataset(*load_features(path, 30)) if "float" in path.name else load(path)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        path.with_name(name.replace("train", "t10k")).write_bytes(files[name])
+        if name not in path.name:
+            path.with_name(name).write_bytes(files[name])
+    return load(path.parent)
+
+
+def require_sound(data: Dataset) -> None:
+    for x, y in ((data.x, data.y), (data.x_test, data.y_test)):
+        if x is not None:
+            assert x.ndim >= 2 and x.size and np.isfinite(x).all() and x.dtype.isnative
+        if y is not None:
+            assert len(x) == len(y) and y.dtype.kind in "ifU"
+            assert y.dtype.kind == "U" or np.isfinite(y).all()
+
+
+def require_equal(data: Dataset, expected: Dataset) -> None:
+    for array, original in zip(data, expected, strict=True):
+        np.testing.assert_array_equal(array, original)
+
+
+def sound_data(files: dict[str, bytes], folder: Path) -> dict[str, Dataset]:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return {name: read(folder / name, files) for name in files}
+
+
+def test_mutated_files(tmp_path):
+    rng, files = np.random.default_rng(2024), seed_files()
+    originals = sound_data(files, tmp_path)
+    refused, slowest, largest = 0, 0.0, 0
+    tracemalloc.start()
+    try:
+        for case in range(CASES):
+            folder = tmp_path / str(case)
+            folder.mkdir()
+            path, guarded = mutated_file(files, folder, rng)
+            tracemalloc.reset_peak()
+            before, start = tracemalloc.get_traced_memory()[0], time.perf_counter()
+            try:
+                data = read(path, files)
+                require_sound(data)
+                if guarded:
+                    require_equal(data, originals[path.name])
+            except DataError as error:
+                refused += 1
+                assert str(error).startswith(str(folder)) and "\n" not in str(error)
+            slowest = max(slowest, time.perf_counter() - start)
+            largest = max(largest, tracemalloc.get_traced_memory()[1] - before)
+            assert largest < LARGEST_PEAK, path
+            shutil.rmtree(folder)
+    finally:
+        tracemalloc.stop()
+    assert 0.5 * CASES < refused < CASES
+    print(f"{CASES} files: {refused} refused; slowest {slowest:.3f} s, peak {largest} bytes")
