@@ -90,7 +90,7 @@ class _Case:
         self.notes: list[str] = []
 
     def rows(self, full: bool) -> dict[str, Row]:
-        with _Progress(2 * sum(p.size for p in self.points.values()) if full else 0) as tick:
+        with _Progress(self._work() if full and sys.stderr.isatty() else 0) as tick:
             referee = Referee(full, self.rng, tick)
             referee.judge_all(self.net, self.twin, self.x, self._top(full))
         self.notes += referee.notes
@@ -105,6 +105,17 @@ class _Case:
         for name, row in rows.items():
             _conclude(row, referee.found[name])
         return rows
+
+    def _work(self) -> int:
+        """Coordinates that a full check goes through: all inputs and parameters of all layers."""
+        sizes = [0]
+
+        def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
+            sizes.append(x.size + sum(p.size for p in layer.parameters().values()))
+            return Flow(np.zeros_like(x))
+
+        walk(self.net, self.x, Flow(self.upstream), through)
+        return sum(sizes)
 
     def after(self, y: np.ndarray) -> np.ndarray:
         """What is differentiated: the loss, or the output itself."""
@@ -290,18 +301,17 @@ def _blame(case: _Case) -> list[str]:
 
 
 class _Progress:
-    """A progress bar on a terminal, for checks that take longer than a second."""
+    """A progress bar for checks that take longer than a second; none if there is nothing to do."""
 
     def __init__(self, total: int) -> None:
-        self.total = total
-
-    def __enter__(self) -> oracles.Tick:
         self.bar = None
-        if self.total > MANY // 20 and sys.stderr.isatty():
+        if total:
             from tqdm import tqdm
 
-            self.bar = tqdm(total=self.total, delay=1, unit=" coordinates", leave=False)
-        return self.bar.update if self.bar is not None else lambda count: None
+            self.bar = tqdm(total=total, delay=1, unit=" coordinates", leave=False)
+
+    def __enter__(self) -> oracles.Tick:
+        return (lambda count: None) if self.bar is None else self.bar.update
 
     def __exit__(self, *exception: object) -> None:
         if self.bar is not None:
