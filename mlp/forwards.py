@@ -53,16 +53,16 @@ class Forwards:
                 homes[name][path[-1]] = saved[name]
         return self.after(y)
 
-    def push(self, directions: Mapping[str, np.ndarray]) -> np.ndarray:
-        """J v by complex step, for directions in several arrays at once."""
+    def tilted(self, directions: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The output, before `after`, where i STEP v is added to several arrays at once."""
         twin, inputs = self.twins["c"], self._inputs("c")
         points = {"x": inputs[0]} | twin.parameters()
         for name, v in directions.items():  # in place: large new arrays cost more than sums
             np.multiply(v, STEP, out=points[name].imag)
-        change = self.after(twin.forward(inputs[0])).imag / STEP  # new, where y may be a view
+        y = np.array(twin.forward(inputs[0]))
         for name in directions:
             points[name].imag = 0
-        return change
+        return y
 
     def _inputs(self, kind: str) -> list[np.ndarray]:
         """The input of every part: a change of a late one leaves the early ones as they are."""

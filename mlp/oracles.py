@@ -241,7 +241,8 @@ def judge(value: np.ndarray, reference: Reference) -> Judgement:
     seen = size > reference.floor
     resolution = np.inf
     if seen.any():
-        each = np.sort(reference.tolerance[seen] / size[seen])
+        with np.errstate(over="ignore"):
+            each = np.sort(reference.tolerance[seen] / size[seen])
         resolution = float(each[int(0.9 * (len(each) - 1))])
     verdict = "FAIL" if wrong.any() else "PASS" if resolution <= ENOUGH else "INCONCLUSIVE"
     largest = _largest(truth)
