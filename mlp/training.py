@@ -14,6 +14,7 @@ from mlp.losses import Loss
 from mlp.optim import SGD, checked_rate
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
+from mlp.steps import TextbookStep, training_step
 
 Record = dict[str, Any]
 
@@ -58,6 +59,7 @@ def fit(
     batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
     rng = np.random.default_rng(rng)
     watch = _Watch(net, patience, tolerance)
+    step = training_step(net, body, loss, optimizer, x, y)
 
     history: list[Record] = []
     for epoch in range(1, epochs + 1):
@@ -65,7 +67,7 @@ def fit(
         batches = _batches(len(x), batch_size, rng)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-                record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
+                record = {"epoch": epoch} | _train_epoch(step, batches)
         except NonFiniteError as error:
             watch.restore()
             error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
@@ -93,33 +95,23 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
     return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
 
 
-def _train_epoch(
-    net: Layer,
-    body: Sequential,
-    loss: Loss,
-    optimizer: SGD,
-    x: np.ndarray,
-    y: np.ndarray,
-    batches: Iterator[np.ndarray | slice],
-) -> Record:
-    """One step per batch. The optimizer steps `net`, whose layers are those of `body`."""
-    total, hits, seen = 0.0, 0.0, 0
+def _train_epoch(step: TextbookStep, batches: Iterator[np.ndarray | slice]) -> Record:
+    """One step per batch."""
+    mean, samples = step.loss.reduction == "mean", len(step.x)
+    total, hits = 0.0, 0.0
+    step.begin()
     for batch in batches:
-        z = body.forward(x[batch])
-        value = loss.forward(z, y[batch])
+        value = step.forward(batch)
         if not math.isfinite(value):
-            raise _not_finite(f"the loss is {value}", net)
-        body.backward(loss.backward())
-        optimizer.step(net)
-        accuracy = loss.accuracy(z, y[batch])
-        seen += len(z)
-        total += value * (len(z) if loss.reduction == "mean" else 1)
-        hits += math.nan if accuracy is None else accuracy * len(z)
-    if not all(np.isfinite(p).all() for p in net.parameters().values()):
-        raise _not_finite("a step left the finite numbers", net)
+            raise _not_finite(f"the loss is {value}", step.net)
+        step.learn()
+        hits += step.hits()
+        total += value * step.samples if mean else value
+    if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
+        raise _not_finite("a step left the finite numbers", step.net)
     return {
-        "loss": total / seen if loss.reduction == "mean" else total,
-        "accuracy": None if math.isnan(hits) else hits / seen,
+        "loss": total / samples if mean else total,
+        "accuracy": None if math.isnan(hits) else hits / samples,
     }
 
 
@@ -148,7 +140,7 @@ class _Watch:
         self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance")
         self.best = self.previous = math.inf
         self.waited = 0
-        self._keep()
+        self.kept = {name: p.copy() for name, p in net.parameters().items()}
 
     def says_stop(self, record: Record) -> bool:
         watched = record["validation_loss"]
@@ -169,7 +161,8 @@ class _Watch:
             parameter[...] = self.kept[name]
 
     def _keep(self) -> None:
-        self.kept = {name: p.copy() for name, p in self.net.parameters().items()}
+        for name, parameter in self.net.parameters().items():
+            self.kept[name][...] = parameter
 
 
 def _checked_samples(
