@@ -47,6 +47,9 @@ def fit(
       - the loss changed by less than `tolerance` from one epoch to the next.
     With `patience`, net ends with the weights of its best epoch.
 
+    The steps are fused where that is possible (see mlp.steps.FusedStep): the same to rounding,
+    but the layers keep no gradients. Call forward and backward yourself to look at some.
+
     Raises ValueError before the first step for x, y or options that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
     epoch that ended well (of the best one, with `patience`).
@@ -109,6 +112,7 @@ def _train_epoch(step: TextbookStep, batches: Iterator[np.ndarray | slice]) -> R
         total += value * step.samples if mean else value
     if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
         raise _not_finite("a step left the finite numbers", step.net)
+    step.body.forget()
     return {
         "loss": total / samples if mean else total,
         "accuracy": None if math.isnan(hits) else hits / samples,

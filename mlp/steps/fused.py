@@ -7,6 +7,7 @@ from mlp.losses import Loss
 from mlp.optim import SGD
 from mlp.sequential import Sequential
 from mlp.steps.blas import blas_for, in_place
+from mlp.steps.kernels import Place
 from mlp.steps.plan import Plan, takes_labels
 from mlp.steps.textbook import TextbookStep
 
@@ -32,7 +33,7 @@ class FusedStep(TextbookStep):
     complex numbers, other optimizers or several dtypes `training_step` takes the textbook's step.
 
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
-    up are the caches of the layers and the gradients in fused ones.
+    up are caches and gradients: `dW` and `db` of a fused Affine are None afterwards.
 
     x and y must have been checked: labels are taken as they are.
     """
@@ -47,7 +48,7 @@ class FusedStep(TextbookStep):
             and x.dtype.kind in "biuf"
             and len(dtypes) == 1
             and dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}
-            and any(type(layer) is Affine for layer in _leaves(body))
+            and any(type(layer) is Affine for layer, _ in _places(body))
         )
 
     def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: object) -> None:
@@ -60,11 +61,11 @@ class FusedStep(TextbookStep):
 
     def begin(self) -> None:
         """Look at the network and the optimizer anew: an `on_epoch` may have changed them."""
-        layers = list(_leaves(self.body))
-        known = [(layer, repr(layer), *map(id, layer.parameters().values())) for layer in layers]
+        places = list(_places(self.body))
+        known = [(layer, repr(layer), *map(id, layer.parameters().values())) for layer, _ in places]
         parameters = self.net.parameters()
         if known != self.known:
-            self.known, self.layers, self.plans = known, layers, {}
+            self.known, self.places, self.plans = known, places, {}
             self.names = {id(w): name for name, w in parameters.items()}
         self.state = self.optimizer.state(self.net)
         if self.optimizer.momentum:
@@ -86,17 +87,19 @@ class FusedStep(TextbookStep):
 
     def _new_plan(self, n: int) -> Plan:
         self.plans[n] = Plan(
-            self.layers, self.names, self.loss, self.x, self.y, n, self.dtype, self.blas
+            self.places, self.names, self.loss, self.x, self.y, n, self.dtype, self.blas
         )
         return self.plans[n]
 
 
-def _leaves(layer: Layer) -> Iterator[Layer]:
-    if type(layer) is Sequential:
-        for part in layer:
-            yield from _leaves(part)
-    else:
-        yield layer
+def _places(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[Place]:
+    """The layers in their order, those of nested networks among them."""
+    for i, layer in enumerate(body):
+        inner = (f"in layer {i} of Sequential", *notes)
+        if type(layer) is Sequential:
+            yield from _places(layer, inner)
+        else:
+            yield Place(layer, inner)
 
 
 def _make_velocities(parameters: dict[str, np.ndarray], velocity: dict[str, np.ndarray]) -> None:

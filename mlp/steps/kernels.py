@@ -9,6 +9,9 @@ to the step too and may be overwritten.
     update(..)      the optimizer's step for the layer's parameters, after all backwards
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 from mlp.layers import Affine, Flatten, Layer, ReLU, Sigmoid
@@ -48,6 +51,8 @@ class AffineKernel(Kernel):
         self.ones = np.ones(n, layer.W.dtype)
         self.dx: np.ndarray | None = None
         self.by_numpy = blas.one_thread and n * layer.W.size >= LARGE
+        layer.forget()
+        layer.dW = layer.db = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.xT = x.T
@@ -170,16 +175,17 @@ class LayerKernel(Kernel):
     What the layer gets and gives is copied: it may keep all of it.
     """
 
-    def __init__(self, layer: Layer, names: dict[int, str], dtype: np.dtype) -> None:
+    def __init__(
+        self, layer: Layer, notes: tuple[str, ...], names: dict[int, str], dtype: np.dtype
+    ) -> None:
         super().__init__(layer)
-        self.names = names
-        self.dtype = dtype
+        self.notes, self.names, self.dtype = notes, names, dtype
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        return np.array(self.layer.forward(x.copy()), self.dtype, order="C")
+        return self._call(self.layer.forward, x)
 
     def backward(self, U: np.ndarray) -> np.ndarray:
-        dx = np.array(self.layer.backward(U.copy()), self.dtype, order="C")
+        dx = self._call(self.layer.backward, U)
         self.layer.check_gradients()
         return dx
 
@@ -190,12 +196,28 @@ class LayerKernel(Kernel):
         for name, w in self.layer.parameters().items():
             optimizer.move(self.names[id(w)], w, gradients[name], rate, velocity)
 
+    def _call(self, method: Callable[[np.ndarray], np.ndarray], given: np.ndarray) -> np.ndarray:
+        try:
+            return np.array(method(given.copy()), self.dtype, order="C")
+        except Exception as error:
+            for note in self.notes:
+                error.add_note(note)
+            raise
 
-def kernel_for(layer: Layer, names: dict[int, str], n: int, dtype: np.dtype, blas: Blas) -> Kernel:
+
+class Place(NamedTuple):
+    """A layer of the network, and notes for errors in it that say where it is."""
+
+    layer: Layer
+    notes: tuple[str, ...]
+
+
+def kernel_for(place: Place, names: dict[int, str], n: int, dtype: np.dtype, blas: Blas) -> Kernel:
     """The fastest kernel that gives what the layer gives; `names` as in Plan.
 
     Only the package's own layers are known well enough to be replaced, not their subclasses.
     """
+    layer = place.layer
     if type(layer) is Affine and all(in_place(p, dtype) for p in layer.parameters().values()):
         return AffineKernel(layer, names, n, blas)
     if type(layer) is ReLU and _has_plain_slopes(layer):
@@ -204,7 +226,7 @@ def kernel_for(layer: Layer, names: dict[int, str], n: int, dtype: np.dtype, bla
         return SigmoidKernel(layer)
     if type(layer) is Flatten:
         return FlattenKernel(layer)
-    return LayerKernel(layer, names, dtype)
+    return LayerKernel(layer, place.notes, names, dtype)
 
 
 def _has_plain_slopes(layer: ReLU) -> bool:

@@ -2,12 +2,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from mlp.layers import Layer
 from mlp.losses import KLOfSoftmax, Loss, SoftmaxCrossEntropy
 from mlp.optim import SGD
 from mlp.steps.blas import Blas
 from mlp.steps.heads import LossHead, SoftmaxHead
-from mlp.steps.kernels import AffineKernel, FlattenKernel, LayerKernel, kernel_for
+from mlp.steps.kernels import AffineKernel, FlattenKernel, LayerKernel, Place, kernel_for
 
 
 class Plan:
@@ -19,7 +18,7 @@ class Plan:
 
     def __init__(
         self,
-        layers: Iterable[Layer],
+        places: Iterable[Place],
         names: dict[int, str],
         loss: Loss,
         x: np.ndarray,
@@ -29,7 +28,7 @@ class Plan:
         blas: Blas,
     ) -> None:
         self.loss, self.n, self.dtype, self.blas = loss, n, dtype, blas
-        kernels = [kernel_for(layer, names, n, dtype, blas) for layer in layers]
+        kernels = [kernel_for(place, names, n, dtype, blas) for place in places]
         self.inputs, self.targets = _Inputs(x, n, dtype, kernels), _Targets(y, n)
         self.forwards = [kernel.forward for kernel in kernels]
         self.learning = [kernel for kernel in kernels if kernel.layer.parameters()]
