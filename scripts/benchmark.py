@@ -21,7 +21,8 @@ import cpu
 
 def main() -> int:
     options = parse()
-    cpu.prepare(options.threads)  # before anything loads NumPy
+    cpu.use_widest_kernels()  # before anything loads NumPy
+    os.environ.update(dict.fromkeys(cpu.THREADS, str(options.threads)))
     from bench import modes
 
     return modes.run(options)

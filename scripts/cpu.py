@@ -1,30 +1,26 @@
-"""How NumPy's and SciPy's products run on this processor; to be set before NumPy is imported."""
+"""How the matrix products run on this processor. It imports no NumPy, which reads it at start."""
 
 import os
-import pathlib
+from pathlib import Path
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 WIDE = {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 
 
-def prepare(threads: int | None = None) -> None:
-    """Set the number of threads (None: leave it alone), and OpenBLAS's widest kernels.
+def use_widest_kernels() -> None:
+    """Let OpenBLAS use AVX-512 on AMD processors that have it, unless OPENBLAS_CORETYPE is set.
 
-    OpenBLAS as NumPy and SciPy ship it takes AMD processors that it does not know for ones
-    without AVX-512, and then is half as fast. OPENBLAS_CORETYPE, its own switch, puts that
-    right; where it is set already it stays as it is.
+    The OpenBLAS of NumPy's and SciPy's wheels takes those that it does not know (Zen 5) for older
+    ones and is then half as fast. OPENBLAS_CORETYPE is its own switch against that.
     """
-    if threads is not None:
-        os.environ.update({name: str(threads) for name in THREADS})
-    if has_unknown_avx512():
+    if _is_amd_with_avx512():
         os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
-def has_unknown_avx512() -> bool:
-    """Whether this is an AMD processor with all that OpenBLAS's SkylakeX kernels use."""
+def _is_amd_with_avx512() -> bool:
     try:
-        info = pathlib.Path("/proc/cpuinfo").read_text()
+        facts = Path("/proc/cpuinfo").read_text()
     except OSError:  # not Linux
         return False
-    flags = next((line for line in info.splitlines() if line.startswith("flags")), "")
-    return "AuthenticAMD" in info and set(flags.split()) >= WIDE
+    flags = next((line for line in facts.splitlines() if line.startswith("flags")), "")
+    return "AuthenticAMD" in facts and set(flags.split()) >= WIDE

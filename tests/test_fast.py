@@ -22,6 +22,7 @@ from mlp import (
     Multiply,
     NonFiniteError,
     ReLU,
+    Scale,
     Sequential,
     Sigmoid,
     SigmoidCrossEntropy,
@@ -103,6 +104,8 @@ def middles(draw, width, dtype, depth=0):
         elif kind is MaxPool:
             layers.append(MaxPool(subsets=rng.integers(0, width, (4, 2)).tolist()))
             width = 4
+        elif kind is Scale:
+            layers.append(Scale(draw(st.sampled_from([0, 0.5])), rng.normal(size=width)))
         elif kind is Mine:
             layers.append(Mine(dtype))
         elif kind in (Sequential, Concat):
@@ -118,8 +121,8 @@ def middles(draw, width, dtype, depth=0):
     return layers, width
 
 
-KINDS = [Affine, Affine, ReLU, Sigmoid, tanh, Softmax, Flatten, Multiply, MaxPool, Scaled, Mine]
-KINDS += [Sequential, Concat]
+KINDS = [Affine, Affine, ReLU, Sigmoid, tanh, Softmax, Flatten, Multiply, MaxPool, Scale, Scaled]
+KINDS += [Mine, Sequential, Concat]
 
 
 @st.composite
@@ -287,10 +290,11 @@ def test_results_and_what_layers_keep_are_never_overwritten():
         np.testing.assert_array_equal(array, copy)
 
 
-def test_a_relu_on_the_data_leaves_the_data_alone():
+@pytest.mark.parametrize("first", [ReLU(), Sigmoid(), Scale(1.0, 2.0)], ids=repr)
+def test_layers_on_the_data_leave_the_data_alone(first):
     net, x, y = small()
     before = x.copy()
-    net = Sequential(ReLU(), Sigmoid(), *net)
+    net = Sequential(Flatten(), first, *net)
     fit(net, SoftmaxCrossEntropy(), SGD(0.1), x, y, epochs=2, batch_size=None)
     np.testing.assert_array_equal(x, before)
 

@@ -28,9 +28,9 @@ class FusedStep(TextbookStep):
     - Every array is made once per batch size and belongs to the step; a batch is gathered into
       place, and pixels stay what they are (uint8) until then.
 
-    Fused are Affine, ReLU (with one negative slope in [0, 1]), Sigmoid, Flatten, and softmax
-    cross-entropy with labels. Everything else takes part by its own forward and backward; for
-    complex numbers, other optimizers or several dtypes `training_step` takes the textbook's step.
+    Fused are Affine, ReLU (with one negative slope in [0, 1]), Sigmoid, Scale, Flatten, and
+    softmax cross-entropy with labels. Everything else takes part by its own forward and backward;
+    for complex numbers, other optimizers or several dtypes there is the textbook's step.
 
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
     up are caches and gradients: `dW` and `db` of a fused Affine are None afterwards.

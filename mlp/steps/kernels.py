@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mlp.layers import Affine, Flatten, Layer, ReLU, Sigmoid
+from mlp.layers import Affine, Flatten, Layer, ReLU, Scale, Sigmoid
 from mlp.optim import SGD
 from mlp.steps.blas import LARGE, Blas, in_place
 
@@ -158,6 +158,22 @@ class SigmoidKernel(Kernel):
         return np.multiply(U, e, U)
 
 
+class ScaleKernel(Kernel):
+    """y = (x - shift) factor, in place."""
+
+    def __init__(self, layer: Scale, dtype: np.dtype) -> None:
+        super().__init__(layer)
+        self.shift, self.factor = layer.shift.astype(dtype), layer.factor.astype(dtype)
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        if self.shift.any():
+            np.subtract(x, self.shift, x)
+        return np.multiply(x, self.factor, x)
+
+    def backward(self, U: np.ndarray) -> np.ndarray:
+        return np.multiply(U, self.factor, U)
+
+
 class FlattenKernel(Kernel):
     """The same numbers in another shape."""
 
@@ -224,6 +240,8 @@ def kernel_for(place: Place, names: dict[int, str], n: int, dtype: np.dtype, bla
         return ReLUKernel(layer)
     if type(layer) is Sigmoid:
         return SigmoidKernel(layer)
+    if type(layer) is Scale:
+        return ScaleKernel(layer, dtype)
     if type(layer) is Flatten:
         return FlattenKernel(layer)
     return LayerKernel(layer, place.notes, names, dtype)
