@@ -32,7 +32,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=_environment(threads),
+            env=environment(threads),
         )
         bind(self.process.pid, threads)
         self.version = self._answer()["version"]
@@ -62,7 +62,7 @@ def bind(pid: int, threads: int) -> None:
         os.sched_setaffinity(pid, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     """The caller's, whose thread variables scripts/cpu.py has set, and XLA's switches."""
     paths = [str(SCRIPTS), os.environ.get("PYTHONPATH", "")]
     one = f"--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads={threads}"

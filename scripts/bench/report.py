@@ -6,8 +6,10 @@ import pathlib
 import platform
 from typing import Any
 
-from bench.rounds import CONTENDERS, PEERS, geometric_mean, middle, ratios
+from bench.rounds import CONTENDERS, PEERS, SHORT, geometric_mean, middle, ratios
 
+OTHERS = ("textbook", *PEERS)
+HEADING = "mlp's time per step, that over its floor, and the others' time over mlp's"
 COLOURS = dict(zip(PEERS, ("#d1495b", "#edae49", "#30638e", "#8d96a3"), strict=True))
 
 
@@ -28,16 +30,21 @@ def machine() -> dict[str, Any]:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """Microseconds per step of ours, and the others' time over ours with quartiles."""
-    others = [name for name in CONTENDERS if name != "ours"]
-    rows = [["network @ batch", "us/step", "over floor", *(CONTENDERS[n] for n in others[1:])]]
+    """Our time per step, over the floor, and the others' over ours: medians, then quartiles."""
+    medians, quartiles = [["network @ batch", "us/step", "/floor"]], [["quartiles", "", "/floor"]]
+    for rows in (medians, quartiles):
+        rows[0] += [SHORT[name] for name in OTHERS]
     for result in results:
-        median = middle(result["seconds"]["ours"])[0]
-        row = [result["cell"], f"{median * 1e6:,.1f}", _shown(ratios(result, "ours", "floor"))]
-        rows.append(row + [_shown(ratios(result, name, "ours")) for name in others[1:]])
-    means = [geometric_mean(results, name) for name in others[1:]]
-    rows.append(["geometric mean", "", "", *("" if m is None else f"{m:.2f}" for m in means)])
-    return aligned(rows)
+        each = [ratios(result, "ours", "floor"), *(ratios(result, n, "ours") for n in OTHERS)]
+        middles = [values and middle(values) for values in each]
+        microseconds = middle(result["seconds"]["ours"])[0] * 1e6
+        medians.append([result["cell"], f"{microseconds:,.1f}"])
+        medians[-1] += [f"{m[0]:.2f}" if m else "-" for m in middles]
+        quartiles.append([result["cell"], ""])
+        quartiles[-1] += [f"{m[1]:.2f}-{m[2]:.2f}" if m else "-" for m in middles]
+    means = [geometric_mean(results, name) for name in OTHERS]
+    medians.append(["geometric mean", "", "", *(f"{m:.2f}" if m else "-" for m in means)])
+    return f"{HEADING}\n\n{aligned(medians)}\n\n{aligned(quartiles)}"
 
 
 def aligned(rows: list[list[str]]) -> str:

@@ -3,6 +3,7 @@
     {"do": "build", "sizes": [64, 32, 10], "batch": 32}   the losses of the first steps
     {"do": "step", "seconds": 0.2}                        seconds per step
     {"do": "predict", "rows": 1, "seconds": 0.2}          seconds per call, and a few outputs
+    {"do": "memory", "sizes": [64, 10], "batch": 32}      bytes that a step holds
 
 The answer to a request holds "error" where it could not be done.
 """
@@ -14,6 +15,7 @@ import os
 import statistics
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +55,14 @@ class Server:
 
     def step(self, seconds: float) -> dict[str, float]:
         return {"seconds": seconds_per_call(self.contender.step, seconds)}
+
+    def memory(self, sizes: list[int], batch: int) -> dict[str, int]:
+        """What NumPy holds for the network and the arrays of a step, without the data."""
+        tracemalloc.start()
+        self.build(sizes, batch)
+        held = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        return {"bytes": held}
 
     def predict(self, rows: int, seconds: float) -> dict[str, Any]:
         from bench.work import samples
