@@ -51,18 +51,17 @@ def solve(report: Report) -> None:
     report.derive("""
         dL/dphi_0 = sum 2 (phi_0 + phi_1 x_i - y_i),  dL/dphi_1 = sum 2 x_i (same)
         dL/dphi = H (phi - phi*)   with H = 2 A^T A   and   A^T A phi* = A^T y
-        phi' - phi* = (1 - alpha H) (phi - phi*): smaller if alpha < 2 / max eigenvalue
+        phi' - phi* = (1 - alpha H) (phi - phi*): it shrinks if alpha < 2 / max eig H
         """)
     rng, x = np.random.default_rng(13), np.linspace(0, 2, 12)
     y = 0.4 + 0.6 * x + 0.15 * rng.normal(size=12)
     A, start, every = np.column_stack([np.ones(12), x]), np.array([1.6, 1.3]), np.arange(12)
     best = np.linalg.solve(A.T @ A, A.T @ y)
-    report.show("phi*", best)
     numeric = complex_step(lambda phi: loss(phi, A, y), start)
     report.equal("gradient by complex step", gradient(start, A, y), numeric, 1e-15)
     h = np.linalg.eigvalsh(2 * A.T @ A)
     limit = 2 / h[-1]
-    report.show("eigenvalues of H, largest alpha", np.array([*h, limit]))
+    report.show("phi*, the eigenvalues of H, the largest alpha", np.array([*best, *h, limit]))
     full = descend(start, A, y, 0.5 * limit, [every] * 400)
     report.equal("400 steps of the full batch reach phi*", full[-1], best, 1e-12)
     excess = [loss(phi, A, y) - loss(best, A, y) for phi in full[100:102]]
