@@ -97,4 +97,3 @@ def draw(figure, A, y, best, paths) -> None:
         axis.plot(*path.T, "o-", linewidth=1, markersize=3, color="#D55E00")
         axis.plot(*best, "k*", markersize=12)
         axis.set(title=name, xlabel="$\\phi_0$", ylabel="$\\phi_1$")
-        axis.label_outer()
