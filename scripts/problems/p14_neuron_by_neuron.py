@@ -66,12 +66,12 @@ def solve(report: Report) -> None:
     net = Sequential(Affine(3, 5, rng=1), Sigmoid(), Affine(5, 3, rng=2), Sigmoid())
     weights = [np.vstack([affine.b, affine.W]) for affine in (net[0], net[2])]
     x, d = np.random.default_rng(14).random((2, 1, 3))
-    by_loops = loops([w.tolist() for w in weights], x[0], d[0])
-    report.equal("loops and matrices", flat(*by_loops), flat(*matrices(weights, x, d)), 1e-15)
+    by_loops = flat(*loops([w.tolist() for w in weights], x[0], d[0]))
+    report.equal("loops and matrices", by_loops, flat(*matrices(weights, x, d)), 1e-15)
     div, dx, dw = backpropagate(net, SquaredError(), x, d)
-    report.equal("loops and engine", flat(*by_loops), np.hstack([div, dw, dx[0]]), 1e-15)
+    report.equal("loops and engine", by_loops, np.hstack([div, dw, dx[0]]), 1e-15)
     numeric = complex_step_gradient(net, SquaredError(), x, d)
-    report.equal("dDiv/dw, complex step", flat(*by_loops)[1:-3], numeric, 1e-15)
+    report.equal("dDiv/dw, complex step", by_loops[1:-3], numeric, 1e-15)
     report.slip(
         "y_0^(k) = 1 for k = 0 ... N - 1, not 1 ... N; dDiv/dy_1^(1) has w_ij, w_1j is meant."
     )
@@ -80,8 +80,7 @@ def solve(report: Report) -> None:
     report.figure("time", lambda figure: draw(figure, *rows.T))
 
 
-def times(width):
-    """width, microseconds per sample by loops and by matrices, ratio; two layers, 16 samples."""
+def times(width):  # and microseconds per sample, loops and matrices, two layers
     weights, (x, d) = np.ones((2, width + 1, width)) / width, np.ones((2, 16, width))
     w, rows = weights.tolist(), list(zip(x.tolist(), d.tolist(), strict=True))
     slow = min(repeat(lambda: [loops(w, *row) for row in rows], number=1, repeat=3)) / 16e-6

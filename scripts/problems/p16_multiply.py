@@ -29,8 +29,8 @@ def gradient(z, pairs, upstream):
 def network(units, rng):
     if units:  # an additive network; else a gate times a value
         return Sequential(Affine(2, units, rng=rng), Sigmoid(), Affine(units, 1, rng=rng))
-    gate = Sequential(Affine(2, 1, rng=rng), Sigmoid())
-    return Sequential(Concat(gate, Affine(2, 1, rng=rng)), Multiply())
+    gate, value = Sequential(Affine(2, 1, rng=rng), Sigmoid()), Affine(2, 1, rng=rng)
+    return Sequential(Concat(gate, value), Multiply())
 
 
 def target(x):  # the value v = x_0 behind a gate that s = x_1 opens
@@ -52,13 +52,12 @@ def train(units, x, rng):  # until nothing moves: rms error, parameters, network
 def solve(report: Report) -> None:
     report.claim("Each factor gets the other one times the upstream; what meets is added.")
     report.derive("""
-        o_i = z_j z_k     do_i/dz_j = z_k     do_i/dz_k = z_j     (2 z_j for z_j z_j)
-        dDiv/dz_d = sum_i dDiv/do_i do_i/dz_d over every pair that d is in
+        o_i = z_j z_k,  do_i/dz_j = z_k,  dDiv/dz_j = sum of z_k dDiv/do_i over all i
         """)
     rng, pairs = np.random.default_rng(16), [(0, 1), (2, 3), (0, 2), (2, 2)]
     z, x, upstream = rng.normal(size=4), rng.normal(size=(5, 2)), rng.normal(size=4)
     jacobian = complex_step(lambda z: np.array([z[j] * z[k] for j, k in pairs]), z)
-    report.show("do/dz for the pairs (0, 1), (2, 3), (0, 2), (2, 2)", jacobian)
+    report.show(f"do/dz for the pairs {pairs}", jacobian)
     ours, layer = gradient(z, pairs, upstream), Multiply(pairs)
     report.equal("dDiv/dz by complex step", ours, upstream @ jacobian, 1e-15)
     layer.forward(z[None])
@@ -88,8 +87,8 @@ def solve(report: Report) -> None:
 
 
 def draw(figure, *nets) -> None:
-    axes, v = figure.subplots(1, 2, sharey=True), np.linspace(-4, 4, 161)
-    for axis, net in zip(axes, nets, strict=True):
+    v = np.linspace(-4, 4, 161)
+    for axis, net in zip(figure.subplots(1, 2, sharey=True), nets, strict=True):
         axis.axvspan(-2, 2, color="#f0f0f0")
         for s in (-0.8, -0.2, 0.2, 0.8):
             x = np.column_stack([v, np.full(161, s)])
@@ -97,4 +96,4 @@ def draw(figure, *nets) -> None:
             axis.plot(v, target(x), "k:", linewidth=1)
         axis.set(xlabel="value $v$ (grey: trained on)", ylabel="output (dotted: target)")
         axis.set_title("two additive units" if len(net) > 2 else "a gate times a value")
-    axes[0].legend()
+        axis.legend()
