@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     if len(reports) > 1:
         print("\nSummary")
         for stem, report in reports.items():
-            print(f"  {stem:<22} {report.summary()}")
+            print(f"  {stem:<24} {report.summary()}")
     return 0 if all(report.passed for report in reports.values()) else 1
 
 
@@ -58,8 +58,7 @@ def matching(wanted: str) -> list[str]:
 
 def list_problems() -> None:
     for stem in PROBLEMS:
-        problem = load(stem)
-        print(f"{int(stem[1:3]):3}  {stem[4:]:<16} {problem.TITLE} (deck {problem.DECKS})")
+        print(f"{int(stem[1:3]):3}  {stem[4:]:<21} {load(stem).TITLE}")
 
 
 def run(stem: str, figures: Path | None) -> Report:

@@ -26,10 +26,11 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("stem", homework.PROBLEMS)
-def test_every_check_of_the_problem_passes(stem):
+def test_every_check_of_the_problem_passes(stem, capsys):
     report = homework.run(stem, None)
     assert [check for check in report.checks if not check.passed] == []
     assert len(report.checks) >= 3
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) >= 80] == []
 
 
 @pytest.mark.parametrize("stem", homework.PROBLEMS)

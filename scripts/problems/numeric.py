@@ -13,6 +13,13 @@ from mlp import Sequential
 Function = Callable[[np.ndarray], np.ndarray | complex]
 
 
+def one_sided(f: Function, x: np.ndarray, h: float = 1e-8) -> np.ndarray:
+    """(f(x + h e_i) - f(x)) / h: error of order h plus rounding of order 1e-16 / h."""
+    x = np.asarray(x, float)
+    y = np.asarray(f(x))
+    return _columns(lambda e: (f(x + h * e) - y) / h, x)
+
+
 def central(f: Function, x: np.ndarray, h: float = 6e-6) -> np.ndarray:
     """(f(x + h e_i) - f(x - h e_i)) / 2h: error of order h^2 plus rounding of order 1e-16 / h."""
     x = np.asarray(x, float)
@@ -44,4 +51,4 @@ def gradient_vector(net: Sequential) -> np.ndarray:
 def _columns(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     units = np.eye(x.size).reshape(x.size, *x.shape)
     columns = np.stack([slope(e) for e in units], axis=-1)
-    return columns.reshape(*columns.shape[:-1], *x.shape)
+    return columns.reshape((*columns.shape[:-1], *x.shape))

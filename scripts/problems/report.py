@@ -5,8 +5,9 @@ report remembers it. Pictures share one style and are drawn only when a folder i
 """
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -101,7 +102,8 @@ class Report:
         self.checks.append(check)
         mark = "ok  " if check.passed else "FAIL"
         lines = textwrap.wrap(label, 42)
-        numbers = f"error {check.error:<8.2g} at most {check.tolerance:.0e}"
+        limit = f"at most {check.tolerance:.0e}" if check.tolerance else "exactly 0"
+        numbers = f"error {check.error:<8.2g} {limit}"
         print(f"  {mark}  {lines[0]:<42} {numbers if len(lines) == 1 else ''}".rstrip())
         for i, line in enumerate(lines[1:], 2):
             print(f"        {line:<42} {numbers if i == len(lines) else ''}".rstrip())
@@ -128,6 +130,32 @@ class Report:
             figure.savefig(path)
         print(f"  picture: {path.name}")
 
+    def curves(
+        self,
+        name: str,
+        x: np.ndarray,
+        curves: Mapping[str, np.ndarray],
+        guides: Mapping[str, np.ndarray] | None = None,
+        log: str = "",
+        **labels: Any,
+    ) -> None:
+        """A picture of labelled curves over one x; guides are grey and dashed.
+
+        `log` names the axes with a logarithmic scale: "", "x", "y" or "xy". Labels (and limits)
+        are those of matplotlib's Axes.set.
+        """
+
+        def draw(figure: "Figure") -> None:
+            axes = figure.subplots()
+            axes.set(**{f"{axis}scale": "log" for axis in log} | labels)
+            for (label, y), marker in zip(curves.items(), cycle("osD^vPX")):
+                axes.plot(x, y, marker=marker if len(x) < 40 else None, label=label)
+            for (label, y), line in zip((guides or {}).items(), cycle(["--", ":", "-."])):
+                axes.plot(x, y, line, color="#555555", label=label)
+            axes.legend()
+
+        self.figure(name, draw)
+
     @property
     def passed(self) -> bool:
         """Whether there were checks and none failed."""
@@ -136,7 +164,7 @@ class Report:
     def summary(self) -> str:
         failed = sum(not check.passed for check in self.checks)
         largest = np.max([check.error for check in self.checks], initial=0)
-        verdict = f"{failed} of {len(self.checks)} checks FAILED" if failed else "all checks passed"
+        verdict = f"{failed} of {len(self.checks)} FAILED" if failed else "all passed"
         return f"{len(self.checks):3} checks, largest error {largest:<8.2g} {verdict}"
 
 
