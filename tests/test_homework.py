@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -73,10 +74,29 @@ def test_pictures_are_written_where_asked(tmp_path):
     assert all(p.name.startswith("p01_") and p.name in done.stdout for p in written)
 
 
-def test_a_failed_check_is_status_1(monkeypatch, capsys):
-    problem = homework.load("p04_squared_norm")
-    monkeypatch.setattr(problem, "gradients", lambda W, x: (W * x.sum(), 2 * W.T @ W @ x))
-    assert homework.main(["4"]) == 1
+@pytest.mark.parametrize(
+    ("stem", "formula"),
+    [
+        ("p01_derivatives", "pairs_jacobian"),
+        ("p02_generalized_jacobian", "square_jacobian"),
+        ("p02_generalized_jacobian", "features_jacobian"),
+        ("p04_squared_norm", "gradients"),
+        ("p05_minibatch_product", "entry_by_entry"),
+        ("p06_linear_rows", "backward"),
+        ("p07_elementwise", "backprop"),
+        ("p08_hidden_layer", "solution"),
+    ],
+)
+def test_a_wrong_sign_in_a_formula_is_status_1(stem, formula, monkeypatch, capsys):
+    problem = homework.load(stem)
+    right = getattr(problem, formula)
+
+    def wrong(*arguments):
+        result = right(*arguments)
+        return -result if isinstance(result, np.ndarray) else [-part for part in result]
+
+    monkeypatch.setattr(problem, formula, wrong)
+    assert homework.main([stem]) == 1
     assert "FAIL" in capsys.readouterr().out
 
 

@@ -47,7 +47,7 @@ def engine() -> tuple[Sequential, Sequential]:
 
 
 def solve(report: Report) -> None:
-    X, dX = np.array([[1.0, 2.0], [3.0, -1.0]]), np.array([[1.0, -2.0], [0.0, 3.0]])
+    X, dX = np.array([[1.0, 2.0], [3.0, -2.0]]), np.array([[1.0, -2.0], [0.0, 3.0]])
     Y, G = X @ X, square_jacobian(X)
     report.claim("For Y = X X, dY/dX is a 2 x 2 x 2 x 2 array, and its product with dX is 2 x 2.")
     report.derive("""
