@@ -60,8 +60,8 @@ def written_out(theta, psi, phi, x, a):
 def solve(report: Report) -> None:
     report.claim("Only dl/df_k travels back; both layouts give the same numbers, transposed.")
     report.derive("""
-        denominator: dl/df_k-1 = dh_k/df_k-1  df_k/dh_k  dl/df_k = D Omega_k^T dl/df_k
-        numerator:   dl/df_k-1 = dl/df_k  df_k/dh_k  dh_k/df_k-1 = dl/df_k Omega_k D
+        columns: dl/df_k-1 = dh_k/df_k-1 df_k/dh_k dl/df_k = D Omega_k^T dl/df_k
+        rows:    dl/df_k-1 = dl/df_k df_k/dh_k dh_k/df_k-1 = dl/df_k Omega_k D
         D = diag I[f_k-1 > 0], and D v = I[f_k-1 > 0] * v, entry by entry
         dl/dbeta_k = dl/df_k          dl/dOmega_k = dl/df_k h_k^T      (h_0 = x)
         """)

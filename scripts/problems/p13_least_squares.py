@@ -51,7 +51,7 @@ def solve(report: Report) -> None:
     report.derive("""
         dL/dphi_0 = sum 2 (phi_0 + phi_1 x_i - y_i),  dL/dphi_1 = sum 2 x_i (same)
         dL/dphi = H (phi - phi*)   with H = 2 A^T A   and   A^T A phi* = A^T y
-        phi' - phi* = (1 - alpha H) (phi - phi*): it shrinks if alpha < 2 / max eig H
+        phi' - phi* = (1 - alpha H) (phi - phi*): shrinks if alpha < 2 / max eig
         """)
     rng, x = np.random.default_rng(13), np.linspace(0, 2, 12)
     y = 0.4 + 0.6 * x + 0.15 * rng.normal(size=12)

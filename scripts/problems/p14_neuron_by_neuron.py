@@ -61,7 +61,7 @@ def solve(report: Report) -> None:
     report.derive("""
         z_j = sum_i w_ij y_i', y_j = f(z_j)         y' is the layer before
         dDiv/dz_j  = f'(z_j) dDiv/dy_j              dDiv/dw_ij = y_i' dDiv/dz_j
-        dDiv/dy_i' = sum_j w_ij dDiv/dz_j           over all z_j that y_i' goes into
+        dDiv/dy_i' = sum_j w_ij dDiv/dz_j           all z_j that y_i' goes into
         """)
     net = Sequential(Affine(3, 5, rng=1), Sigmoid(), Affine(5, 3, rng=2), Sigmoid())
     weights = [np.vstack([affine.b, affine.W]) for affine in (net[0], net[2])]

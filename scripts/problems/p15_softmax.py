@@ -38,7 +38,7 @@ def solve(report: Report) -> None:
     report.derive("""
         y_j = e_j / S   with e_j = exp z_j, S = sum_k e_k, dS/dz_i = e_i
         dy_j/dz_i = delta_ij e_i / S - e_j e_i / S^2 = y_j (delta_ij - y_i)
-        sum_i dy_j/dz_i = y_j (1 - sum_i y_i) = 0: adding c to all z changes nothing
+        sum_i dy_j/dz_i = y_j (1 - sum_i y_i) = 0: c added to all z changes nothing
         dDiv/dz_i = sum_j (-d_j / y_j) y_j (delta_ij - y_i) = y_i sum_j d_j - d_i
         """)
     z, d = np.array([1.2, -0.4, 0.3, 2.0]), np.array([0.1, 0.0, 0.6, 0.3])

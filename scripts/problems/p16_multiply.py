@@ -52,7 +52,7 @@ def train(units, x, rng):  # until nothing moves: rms error, parameters, network
 def solve(report: Report) -> None:
     report.claim("Each factor gets the other one times the upstream; what meets is added.")
     report.derive("""
-        o_i = z_j z_k,  do_i/dz_j = z_k,  dDiv/dz_j = sum of z_k dDiv/do_i over all i
+        o_i = z_j z_k, do_i/dz_j = z_k, dDiv/dz_j = sum of z_k dDiv/do_i
         """)
     rng, pairs = np.random.default_rng(16), [(0, 1), (2, 3), (0, 2), (2, 2)]
     z, x, upstream = rng.normal(size=4), rng.normal(size=(5, 2)), rng.normal(size=4)
@@ -73,7 +73,7 @@ def solve(report: Report) -> None:
         f = g(a.x) + h(b.x) and p, q at right angles to a, b give, for every x,
         f(x) - f(x + p) - f(x + q) + f(x + p + q) = 0, hence d2f/dpdq = 0. But here
         d2f/dpdq = (p_v q_s + p_s q_v) sigma' + p_s q_s v sigma'' is 0 everywhere
-        only for p_s = q_s = 0: then a.x and b.x have no v in them, yet f needs it.
+        only for p_s = q_s = 0: then a.x and b.x have no v in them, but f has.
         """)
     x = np.stack(np.meshgrid(np.linspace(-2, 2, 17), np.linspace(-1, 1, 17)), -1).reshape(-1, 2)
     best = [min((train(n, x, rng) for _ in range(5)), key=lambda r: r[0]) for n in range(4)]

@@ -44,7 +44,7 @@ def solve(report: Report) -> None:
     report.claim("At 0, ReLU has the subgradients [0, 1], leaky ReLU [a, 1] for a <= 1, no others.")
     report.derive("""
         f(z) >= v z:   z > 0: z >= v z iff v <= 1     z < 0: a z >= v z iff v >= a
-        max: f(x) >= x_l = f(z) + e_l (x - z) for each winner l, so for mixtures of them
+        max: f(x) >= x_l = f(z) + e_l (x - z) for each winner l, and mixtures
         """)
     rng, line = np.random.default_rng(17), np.linspace(-1, 1, 41)[:, None]
 

@@ -55,7 +55,7 @@ def backward(layers, y, J, grad):
 def solve(report: Report) -> None:
     report.claim("Row times matrix, from the loss to x, is all; rows of samples do it for a batch.")
     report.derive("""
-        grad_zk = grad_yk J_yk(z_k)     J diagonal for scalar activations, else full
+        grad_zk = grad_yk J_yk(z_k)     J is diagonal for scalar activations
         grad_bk = grad_zk               grad_yk-1 = grad_zk W_k
         grad_Wk = y_k-1 grad_zk         the step is W_k <- W_k - eta (grad_Wk)^T
         """)

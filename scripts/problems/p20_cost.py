@@ -1,9 +1,8 @@
 """What backpropagation costs: memory for the intermediates, and what can go on in parallel.
 
-Deck 002: only products and thresholds; all intermediates must be kept; batches go in parallel,
-layers do not. Wanted: the bytes that K layers of D units keep for N samples, predicted and measured; the same
-gradient from less; that of a batch from its halves, each in a thread. Our W_k is the deck's
-Omega_k^T, L = |h_K|^2, all activations are ReLU, without biases.
+Deck 002: all intermediates must be kept; batches go in parallel, layers do not. Wanted: the bytes
+that K layers of D units keep for N samples, predicted and measured; the same gradient from less;
+that of a batch from its halves in two threads. Our W_k is its Omega_k^T; all units are ReLU.
 """
 
 import tracemalloc
@@ -25,7 +24,7 @@ def forward(weights, x):  # h_0 = x ... h_K: all that the backward pass needs
     return list(accumulate(weights, lambda h, W: np.maximum(h @ W, 0), initial=x))
 
 
-def backward(weights, h, dh):  # dL/dW_1 ... dL/dW_K, and dL/dx
+def backward(weights, h, dh):  # dL/dW_1 ... dL/dW_K and dL/dx; L = |h_K|^2
     gradients = []
     for W, x, y in zip(weights[::-1], h[-2::-1], h[:0:-1], strict=True):
         df = dh * (y > 0)  # the sign of the output tells that of the input
@@ -57,9 +56,9 @@ def measured(call, *arguments):  # bytes held afterwards, bytes at the peak, res
 def solve(report: Report) -> None:
     report.claim("Memory grows as depth times batch; it can be traded for time; halves add up.")
     report.derive("""
-        by hand: h_1 ... h_K                              8 K N D bytes in float64
-        engine: h_1 ... h_K and the K slopes of ReLU     16 K N D
-        by blocks of s layers: K / s + s of them          8 (K / s + s) N D, least at sqrt K
+        by hand: h_1 ... h_K                        8 K N D bytes in float64
+        engine: h_1 ... h_K and the slopes of ReLU  16 K N D
+        blocks of s layers keep K / s + s of them   8 (K / s + s) N D, s = sqrt K
         """)
     rng, kept, sizes = np.random.default_rng(20), [], (1, 2, 4, 8, 16)
     for samples, depth in product((32, 128, 256), sizes):
