@@ -62,7 +62,7 @@ def solve(report: Report) -> None:
     report.claim("y - d behind a sigmoid and behind a softmax trains all three networks.")
     report.derive("""
         sigmoid: Div = -d log y - (1 - d) log (1 - y)      (softmax: problem 15)
-                 dDiv/dy = (y - d) / (y (1 - y)), dy/dz = y (1 - y), dDiv/dz = y - d
+            dDiv/dy = (y - d) / (y (1 - y)), dy/dz = y (1 - y), dDiv/dz = y - d
         """)
     rng, nets, rows = np.random.default_rng(19), {}, []
     for name, (x, d) in tasks(rng).items():
