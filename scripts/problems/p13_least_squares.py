@@ -70,8 +70,8 @@ def solve(report: Report) -> None:
     below, above = (descend(start, A, y, c * limit, [every] * 1000)[-1] for c in (0.99, 1.01))
     report.check("0.99 of the limit: 1000 steps reach phi*", abs(below - best).max(), 1e-6)
     report.check("1.01: they get lost, 1 / distance", 1 / abs(above - best).max(), 1e-6)
-    report.claim("""A batch of B samples gives B/I of the gradient on average. The mean in place of
-        the sum divides it by B: the same path with B times the learning rate.""")
+    report.slip("the gradient in phi is also written grad_w L; grad_phi L is meant.")
+    report.claim("B of I samples give B/I of the gradient on average; their mean, 1/B of the sum.")
     batches = [np.array(batch) for batch in combinations(range(12), 3)]
     mean = np.mean([gradient(start, A[batch], y[batch]) for batch in batches], axis=0)
     report.equal("mean of all 220 batches of 3, times 4", 4 * mean, gradient(start, A, y), 1e-14)

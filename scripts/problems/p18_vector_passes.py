@@ -59,6 +59,8 @@ def solve(report: Report) -> None:
         grad_bk = grad_zk               grad_yk-1 = grad_zk W_k
         grad_Wk = y_k-1 grad_zk         the step is W_k <- W_k - eta (grad_Wk)^T
         """)
+    report.slip("""the derivative of z^T in W^T is a three-way array, and y^T only short for it; N
+        counts samples on one slide, layers on the others.""")
     rng, shapes = np.random.default_rng(18), [(6, 4), (8, 6), (5, 4)]
     layers = [(rng.normal(size=shape), rng.normal(size=shape[0])) for shape in shapes]
     x, d, results = rng.normal(size=(3, 4)), rng.random((3, 5)), []
