@@ -49,7 +49,7 @@ def solve(report: Report) -> None:
         "dL/dphi = 2 A^T (A phi - y); descent along it reaches the normal equations' phi*."
     )
     report.derive("""
-        dL/dphi_0 = sum 2 (phi_0 + phi_1 x_i - y_i),  dL/dphi_1 = sum 2 x_i (same)
+        dL/dphi = sum 2 r_i (1, x_i)   with r_i = phi_0 + phi_1 x_i - y_i
         dL/dphi = H (phi - phi*)   with H = 2 A^T A   and   A^T A phi* = A^T y
         phi' - phi* = (1 - alpha H) (phi - phi*): shrinks if alpha < 2 / max eig
         """)
@@ -71,7 +71,9 @@ def solve(report: Report) -> None:
     report.check("0.99 of the limit: 1000 steps reach phi*", abs(below - best).max(), 1e-6)
     report.check("1.01: they get lost, 1 / distance", 1 / abs(above - best).max(), 1e-6)
     report.slip("the gradient in phi is also written grad_w L; grad_phi L is meant.")
-    report.claim("B of I samples give B/I of the gradient on average; their mean, 1/B of the sum.")
+    report.claim(
+        "On average B of I samples give B/I of the gradient; a mean takes B times the rate."
+    )
     batches = [np.array(batch) for batch in combinations(range(12), 3)]
     mean = np.mean([gradient(start, A[batch], y[batch]) for batch in batches], axis=0)
     report.equal("mean of all 220 batches of 3, times 4", 4 * mean, gradient(start, A, y), 1e-14)
