@@ -71,9 +71,7 @@ def solve(report: Report) -> None:
     report.check("0.99 of the limit: 1000 steps reach phi*", abs(below - best).max(), 1e-6)
     report.check("1.01: they get lost, 1 / distance", 1 / abs(above - best).max(), 1e-6)
     report.slip("the gradient in phi is also written grad_w L; grad_phi L is meant.")
-    report.claim(
-        "On average B of I samples give B/I of the gradient; a mean takes B times the rate."
-    )
+    report.claim("B of I samples give, on average, B/I of the gradient; a mean takes B-fold alpha.")
     batches = [np.array(batch) for batch in combinations(range(12), 3)]
     mean = np.mean([gradient(start, A[batch], y[batch]) for batch in batches], axis=0)
     report.equal("mean of all 220 batches of 3, times 4", 4 * mean, gradient(start, A, y), 1e-14)
