@@ -67,7 +67,7 @@ def solve(report: Report) -> None:
         rows = [("dl/df_k = dl/db_k", *dv[2]), ("dl/dw_k", *dv[1]), ("dl/dh_k", *dv[3])]
         report.table([name, *columns], rows)
         numeric = complex_step(lambda v, a=a: gradient(v, x, y, a)[0], v)
-        report.equal(f"{name}: all by complex step", dv, numeric, 1e-15)
+        report.equal(f"{name}: all by complex step", dv, numeric, 1e-14)
         hidden = [part for _ in range(3) for part in (Affine(1, 1), layer())]
         net = Sequential(*hidden, Affine(1, 1))
         net.load_vector(np.ravel(v[1::-1], "F"))  # w_0, b_0, w_1, b_1, ...
@@ -80,7 +80,7 @@ def solve(report: Report) -> None:
     effects = [[effect(v, x, a, k, t) for k in range(4)] for a in (RELU, SIGMOID) for t in (1, 2)]
     relu, sigmoid = np.divide(effects[1::2], effects[::2])
     report.table(["effect on f_3, times", *columns], [("ReLU", *relu), ("sigmoid", *sigmoid)])
-    report.equal("doubled: ReLU all, sigmoid the last", [*relu, sigmoid[3]], [2] * 5, 1e-15)
+    report.equal("doubled: ReLU all, sigmoid the last", [*relu, sigmoid[3]], [2] * 5, 1e-14)
     report.slip("for h(x) = g(f(x)) dh/df = dh/dg dg/df is written; dh/dx = dg/df df/dx is meant.")
     report.figure("doubled_activation", lambda figure: draw(figure, v, x))
 

@@ -72,9 +72,9 @@ def solve(report: Report) -> None:
     df = backward(layers, f, 2 * (f[3] - y), "denominator")
     report.show("dl/df_0, as a row", df[0].T)
     rows = backward(layers, f, 2 * (f[3] - y).T, "numerator")
-    report.equal("the layouts are transposes", np.vstack(df), np.hstack(rows).T, 1e-15)
+    report.equal("the layouts are transposes", np.vstack(df), np.hstack(rows).T, 1e-14)
     same = np.vstack(backward(layers, f, 2 * (f[3] - y), "pointwise"))
-    report.equal("the diagonal is a pointwise product", np.vstack(df), same, 1e-15)
+    report.equal("the diagonal is a pointwise product", np.vstack(df), same, 1e-14)
     gradient = our_vector([(u @ v.T, u) for u, v in zip(df, h, strict=True)])
     parts = [part for m, d in shapes for part in (Affine(d, m), ReLU())]
     net = Sequential(*parts[:-1])
@@ -83,7 +83,7 @@ def solve(report: Report) -> None:
     report.equal("engine, all dOmega and dbeta", engine, gradient, 1e-14)
     report.equal("engine, dl/dx", dx.T, layers[0][0].T @ df[0], 1e-14)
     numeric = complex_step_gradient(net, SquaredError(), x.T, y.T)
-    report.equal("complex step, all dOmega and dbeta", gradient, numeric, 1e-15)
+    report.equal("complex step, all dOmega and dbeta", gradient, numeric, 1e-14)
     report.slip("""the table of df/da for 3 functions of 4 variables ends in df_4/da_4; there is no
         f_4, it is df_3/da_4. df_3/dbeta_3 is written with d/domega_3. For k = 0, h_k is x_i.""")
     report.claim("Written out, K layers of D units need D + D^2 + ... + D^K activations, not D K.")
@@ -92,7 +92,7 @@ def solve(report: Report) -> None:
     value = written_out(theta, psi, phi, x, lambda f: calls.append(f) or relu(f))
     net = Sequential(Affine(1, 3), ReLU(), Affine(3, 3), ReLU(), Affine(3, 1))
     net.load_vector(our_vector([(m[:, 1:], m[:, :1]) for m in (theta, psi, phi[None])]))
-    report.equal("value: the formula and the layers", value, net.forward(x[:, None])[:, 0], 1e-15)
+    report.equal("value: the formula and the layers", value, net.forward(x[:, None])[:, 0], 1e-14)
     report.check("activations in the formula, less 12", abs(len(calls) - 12), 0)
     slope = written_out(theta, psi, phi, x + 1e-30j, relu).imag / 1e-30
     engine = net.backward(np.ones((50, 1)))

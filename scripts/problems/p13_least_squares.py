@@ -58,7 +58,7 @@ def solve(report: Report) -> None:
     A, start, every = np.column_stack([np.ones(12), x]), np.array([1.6, 1.3]), np.arange(12)
     best = np.linalg.solve(A.T @ A, A.T @ y)
     numeric = complex_step(lambda phi: loss(phi, A, y), start)
-    report.equal("gradient by complex step", gradient(start, A, y), numeric, 1e-15)
+    report.equal("gradient by complex step", gradient(start, A, y), numeric, 1e-14)
     h = np.linalg.eigvalsh(2 * A.T @ A)
     limit = 2 / h[-1]
     report.show("phi*, the eigenvalues of H, the largest alpha", np.array([*best, *h, limit]))

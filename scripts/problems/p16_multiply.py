@@ -59,9 +59,9 @@ def solve(report: Report) -> None:
     jacobian = complex_step(lambda z: np.array([z[j] * z[k] for j, k in pairs]), z)
     report.show(f"do/dz for the pairs {pairs}", jacobian)
     ours, layer = gradient(z, pairs, upstream), Multiply(pairs)
-    report.equal("dDiv/dz by complex step", ours, upstream @ jacobian, 1e-15)
+    report.equal("dDiv/dz by complex step", ours, upstream @ jacobian, 1e-14)
     layer.forward(z[None])
-    report.equal("dDiv/dz, engine", layer.backward(upstream[None])[0], ours, 1e-15)
+    report.equal("dDiv/dz, engine", layer.backward(upstream[None])[0], ours, 1e-14)
     net = network(0, rng)
     slope = backpropagate(net, MSE, x, target(x))[2]
     report.equal(

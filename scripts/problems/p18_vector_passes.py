@@ -70,11 +70,11 @@ def solve(report: Report) -> None:
         results.append(np.hstack([*(g.ravel() for g in gradients), dx]))
     for f, z_k, J_k in zip((sigmoid, products, softmax), z, J, strict=True):
         numeric = complex_step(lambda v, f=f: f(v)[0], z_k)
-        report.equal(f"Jacobian of {f.__name__}: complex step", J_k, numeric, 1e-15)
+        report.equal(f"Jacobian of {f.__name__}: complex step", J_k, numeric, 1e-14)
     chain = [matrix for (W, _), J_k in zip(layers, J, strict=True) for matrix in (W, J_k)][::-1]
     product = np.linalg.multi_dot(chain)
     numeric = complex_step(lambda v: forward(layers, v)[0][-1], x[-1])
-    report.equal("product of Jacobians: complex step", product, numeric, 2e-15)
+    report.equal("product of Jacobians: complex step", product, numeric, 1e-14)
     parts = (Affine(4, 6), Sigmoid(), Affine(6, 8), Multiply(), Affine(4, 5), Softmax())
     net, loss = Sequential(*parts), SquaredError(reduction="sum")
     net.load_vector(np.hstack([part.ravel() for W, b in layers for part in (W.T, b)]))
