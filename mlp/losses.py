@@ -39,6 +39,7 @@ class Loss:
 
     def forward(self, y: np.ndarray, target: np.ndarray) -> float | complex:
         """The loss as a Python float (complex for complex y); keeps y and the target rows."""
+        self._cache = None
         y = self._outputs(y)
         d = self._target_rows(target, y)
         value = self.divergence(y, d).sum() / self._share(y)
@@ -105,7 +106,9 @@ class Loss:
 
     def _one_hot(self, labels: np.ndarray, columns: int) -> np.ndarray:
         last = max(columns - 1, 1)
-        whole = as_numbers(labels, f"{self!r} labels").real
+        whole = as_numbers(labels, f"{self!r} labels")
+        if whole.dtype.kind == "c":
+            raise TypeError(f"{self!r}: expected whole numbers as labels, got {labels.dtype}")
         wrong = ~((whole == np.floor(whole)) & (whole >= 0) & (whole <= last))
         if wrong.any():
             row = int(wrong.argmax())
@@ -198,7 +201,8 @@ class SoftmaxCrossEntropy(Loss):
     threshold = 0.0
 
     def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):  # inf - inf: the NaN says it
+        # inf - inf: the NaN says it; an infinite difference of logits is an infinite loss
+        with np.errstate(invalid="ignore", over="ignore"):
             s = z - z.real.max(axis=1, keepdims=True)
             minus_log_p = np.log(np.exp(s).sum(axis=1, keepdims=True)) - s
         return np.multiply(d, minus_log_p, out=np.zeros_like(z), where=d != 0).sum(axis=1)
@@ -248,8 +252,15 @@ class KLOfSoftmax(SoftmaxCrossEntropy):
     def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
         return super().divergence(z, d) + (d * _log_where(d > 0, d)).sum(axis=1)
 
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))  # the one that the caller chose
+
     def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, "KLDivergence()")
+        if z.shape[1] == 1:
+            raise ValueError(
+                f"{self!r}: Softmax of one column is always 1; end the network in Sigmoid()"
+            )
+        _check_distribution(d, repr(self))
 
 
 class KLOfSigmoid(SigmoidCrossEntropy):
@@ -259,8 +270,11 @@ class KLOfSigmoid(SigmoidCrossEntropy):
         entropy = d * _log_where(d > 0, d) + (1 - d) * _log1m_where(d < 1, d)
         return super().divergence(z, d) + entropy.sum(axis=1)
 
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))
+
     def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, "KLDivergence()")
+        _check_distribution(d, repr(self))
 
 
 def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:
@@ -295,5 +309,5 @@ def _log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _divide_where(needed: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # infinity is the value
         return np.divide(a, b, out=np.zeros_like(b), where=needed)

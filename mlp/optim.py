@@ -43,7 +43,7 @@ class SGD:
             raise ValueError(f"SGD: expected a momentum in [0, 1), got {momentum}")
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum above 0; try momentum=0.9")
-        self._states: weakref.WeakKeyDictionary[Layer, _State] = weakref.WeakKeyDictionary()
+        self._states: weakref.WeakKeyDictionary[Layer, State] = weakref.WeakKeyDictionary()
 
     @property
     def learning_rate(self) -> float | Callable[[int], float]:
@@ -68,20 +68,33 @@ class SGD:
         or a schedule that gives no valid rate.
         """
         net.check_gradients()
-        state = self._states.setdefault(net, _State())
+        state = self.state(net)
         rate = self.rate(state.step)
         gradients = net.gradients()
         for name, w in net.parameters().items():
-            g = gradients[name]
-            if self.weight_decay and not is_bias(name):
-                g = g + self.weight_decay * w
-            if self.momentum:
-                v = state.velocity.setdefault(name, np.zeros_like(w))
-                v *= self.momentum
-                v += g
-                g = g + self.momentum * v if self.nesterov else v
-            w -= rate * g
+            self.move(name, w, gradients[name], rate, state.velocity)
         state.step += 1
+
+    def forget(self, net: Layer) -> None:
+        """Start anew with net: velocities 0, the schedule at step 0."""
+        self._states.pop(net, None)
+
+    def move(
+        self, name: str, w: np.ndarray, g: np.ndarray, rate: float, velocity: dict[str, np.ndarray]
+    ) -> None:
+        """The step of one parameter, by the formula above; `velocity` holds v by name."""
+        if self.weight_decay and not is_bias(name):
+            g = g + self.weight_decay * w
+        if self.momentum:
+            v = velocity.setdefault(name, np.zeros_like(w))
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        w -= rate * g
+
+    def state(self, net: Layer) -> "State":
+        """The live step count and velocities of net, all 0 before its first step."""
+        return self._states.setdefault(net, State())
 
     def rate(self, step: int) -> float:
         """The learning rate of that step (from 0)."""
@@ -90,7 +103,9 @@ class SGD:
 
 
 @dataclass
-class _State:
+class State:
+    """How far an SGD is with one network: its steps, and v of each parameter by name."""
+
     step: int = 0
     velocity: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -107,7 +122,10 @@ def checked_rate(value: float, name: str = "learning_rate") -> float:
     """
     if isinstance(value, bool | str):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    rate = float(value)
+    try:
+        rate = float(value)
+    except TypeError:
+        raise TypeError(f"{name}: expected a number, got {value!r}") from None
     if not (math.isfinite(rate) and rate >= 0):
         raise ValueError(f"{name}: expected a finite number from 0 up, got {value!r}")
     return rate

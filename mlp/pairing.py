@@ -29,18 +29,26 @@ def refuse_double(net: Layer, loss: Loss) -> None:
 
 
 def from_logits(net: Layer, loss: Loss) -> tuple[Layer, Loss]:
-    """An equal network and loss, where possible without a Softmax or Sigmoid before the loss."""
+    """An equal network and loss, where possible without a Softmax or Sigmoid before the loss.
+
+    Only for these classes themselves: a subclass may compute something else.
+    """
     refuse_double(net, loss)
-    if type(loss) is not KLDivergence or not isinstance(net, Sequential) or len(net) < 2:
+    *body, last = _in_a_row(net)
+    if type(loss) is not KLDivergence or not body:
         return net, loss
-    if isinstance(net[-1], Sequential):
-        inner, fused = from_logits(net[-1], loss)
-        return (Sequential(*net[:-1], inner), fused) if fused is not loss else (net, loss)
-    if isinstance(net[-1], Softmax):
-        return net[:-1], KLOfSoftmax(reduction=loss.reduction)
-    if isinstance(net[-1], Sigmoid) and net.shapes()[-1] == (1,):
-        return net[:-1], KLOfSigmoid(reduction=loss.reduction)
+    if type(last) is Softmax:
+        return Sequential(*body), KLOfSoftmax(reduction=loss.reduction)
+    if type(last) is Sigmoid and Sequential(*body).shapes()[-1] == (1,):
+        return Sequential(*body), KLOfSigmoid(reduction=loss.reduction)
     return net, loss
+
+
+def _in_a_row(net: Layer) -> list[Layer]:
+    """The layers of net and of the networks within it, in the order of forward."""
+    if type(net) is not Sequential:
+        return [net]
+    return [layer for part in net for layer in _in_a_row(part)]
 
 
 def _last(net: Layer) -> Layer:

@@ -30,6 +30,7 @@ from mlp.layers import (
     Sigmoid,
     Softmax,
 )
+from mlp.layers.container import Container
 from mlp.oracles import EPS, Reference, Tick
 from mlp.sequential import Sequential
 
@@ -96,6 +97,37 @@ def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str =
     return through(layer, x, flow, place)
 
 
+class _Visit(NamedTuple):
+    """A layer at its input, with the flow that reaches it from above."""
+
+    layer: Layer
+    x: np.ndarray
+    flow: Flow
+    place: str
+    forwards: Forwards
+    ask: Callable[..., Reference]
+    analytic: bool
+
+    def reference(self, name: str, at: np.ndarray) -> Reference:
+        """The oracle's answer for the input ("x", rows are samples) or a parameter."""
+        axis = 0 if name == "x" else -1
+        lanes = {"lanes": (axis, axis)} if self.analytic else {}
+        return self.ask(self.forwards.of(name), self.point(name), coordinates=at, **lanes)
+
+    def point(self, name: str) -> np.ndarray:
+        return self.x if name == "x" else self.layer.parameters()[name]
+
+    def kinks(self) -> np.ndarray | None:
+        """Where the layer says it is at a kink. Central differences find kinks themselves."""
+        return self.layer.kinks(self.x) if self.analytic else None
+
+    def own(self, name: str) -> np.ndarray:
+        """What the layer's backward says."""
+        self.layer.forward(self.x)
+        dx = np.asarray(self.layer.backward(self.flow.value))
+        return dx if name == "x" else self.layer.gradients()[name]
+
+
 class Referee:
     """References for every array of a network, in full or for a sample of each array.
 
@@ -108,92 +140,97 @@ class Referee:
         self.tick = tick
         self.found: dict[str, Found] = {}
         self.notes: list[str] = []
+        self.size = 1.0
+        """Of the largest number that the forward pass computes with."""
 
-    def judge_all(self, net: Layer, x: np.ndarray, flow: Flow) -> None:
-        """Fill `found` for "x" and every parameter of net, given dL/dy as flow."""
+    def judge_all(self, net: Layer, twin: Layer, x: np.ndarray, flow: Flow) -> None:
+        """Fill `found` for "x" and every parameter of net, given dL/dy as flow.
+
+        `twin` is a complex copy of net.
+        """
+        self.twins = dict(zip(_all_layers(net), _all_layers(twin), strict=True))
         self.x = x
-        self.x_coordinates = self._coordinates(x, 0)
+        self.x_sample = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
         if self.full:
             tolerance = np.broadcast_to(flow.tolerance, x.shape).ravel()
             whole = Reference(flow.value.ravel(), tolerance, flow.floor, flow.method)
-            self.found["x"] = Found(whole, self.x_coordinates, flow.kinks)
+            self.found["x"] = Found(whole, self.x_sample, flow.kinks)
 
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-        forwards = Forwards(layer, x)
-        parameters = layer.parameters()
-        size = 1 + max([abs(v).max(initial=0.0) for v in (x, *parameters.values())])
-        reason = None
-        if type(layer) not in ANALYTIC:
-            reason = oracles.why_not_analytic(forwards.of("x"), x, self.rng)
+        visit = self._visit(layer, x, flow, place)
+        for name, value in layer.parameters().items():
+            self._keep(place + name, self._find(visit, name, self._coordinates(value, -1)))
+        return self._down_in_full(visit) if self.full else self._down(visit)
+
+    def _visit(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> _Visit:
+        forwards = Forwards(layer, x, twin=self.twins[layer])
+        values = (x, *layer.parameters().values())
+        size = 1 + max(float(abs(value).max(initial=0.0)) for value in values)
+        self.size = max(self.size, size)
+        known = type(layer) in ANALYTIC
+        reason = None if known else oracles.why_not_analytic(forwards.of("x"), x, self.rng)
         if reason:
             self.notes.append(f"{place}{layer!r}: {reason}; central differences instead")
             ask = oracles.richardson
         else:
-            ask = partial(
-                oracles.complex_step,
-                condition=float(size),
-                trust_lanes=not self.full and type(layer) in ANALYTIC,
-            )
+            trust = known and not self.full
+            ask = partial(oracles.complex_step, condition=size, trust_lanes=trust)
         ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
-        for name, value in parameters.items():
-            at = self._coordinates(value, -1)
-            lanes = {} if reason else {"lanes": (-1, -1)}
-            reference = ask(forwards.of(name), value, coordinates=at, **lanes)
-            found = Found(reference, at, flow.kinks)
-            if reason:
-                found = self._settle(layer, forwards, name, found, x, flow, place)
-            self._keep(place + name, found)
-        return self._down(layer, forwards, ask, x, flow, place, reason)
+        return _Visit(layer, x, flow, place, forwards, ask, not reason)
 
-    def _down(self, layer, forwards, ask, x, flow, place, reason) -> Flow:
-        """The flow at the layer's input, and a sample of it if that is the network's input."""
-        at_kink = layer.kinks(x)
-        kinked = at_kink is not None and at_kink.any()
-        kinks = flow.kinks
-        if kinked:
-            own, kink = examine(layer, x, flow.value, at_kink, place, self.rng)
-            kinks = (*kinks, kink)
-        at = np.arange(x.size) if self.full else self.x_coordinates
-        if self.full or x is self.x:
-            smooth = at[~at_kink.ravel()[at]] if kinked else at
-            lanes = {} if reason else {"lanes": (0, 0)}
-            found = Found(ask(forwards.of("x"), x, coordinates=smooth, **lanes), smooth, kinks)
-            if reason:
-                found = self._settle(layer, forwards, "x", found, x, flow, place)
-            if x is self.x and not self.full:
-                self._keep("x", found)
-        if not self.full:
-            if x is self.x:
-                return flow._replace(kinks=kinks)  # nothing is further down
-            layer.forward(x)
-            return Flow(np.asarray(layer.backward(flow.value)), method=flow.method, kinks=kinks)
+    def _find(self, visit: _Visit, name: str, at: np.ndarray) -> Found:
+        found = Found(visit.reference(name, at), at, visit.flow.kinks)
+        return found if visit.analytic else self._settle(visit, name, found)
+
+    def _down(self, visit: _Visit) -> Flow:
+        """The layer's own flow at its input; a sample is compared if that is the network's."""
+        kinks, smooth = visit.flow.kinks, self.x_sample
+        at_kink = visit.kinks()
+        if at_kink is not None and at_kink.any():
+            kinks = (*kinks, self._examine(visit, at_kink)[1])
+            smooth = smooth[~at_kink.ravel()[smooth]] if visit.x is self.x else smooth
+        if visit.x is self.x:  # nothing is further down
+            self._keep("x", self._find(visit, "x", smooth)._replace(kinks=kinks))
+            return visit.flow._replace(kinks=kinks)
+        return Flow(visit.own("x"), kinks=kinks)
+
+    def _down_in_full(self, visit: _Visit) -> Flow:
+        """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
+        size, kinks = visit.x.size, ()
+        smooth = np.arange(size)
+        value, tolerance = np.empty(size), np.empty(size)
+        at_kink = visit.kinks()
+        if at_kink is not None and at_kink.any():
+            smooth = np.flatnonzero(~at_kink)
+            own, kink = self._examine(visit, at_kink)
+            value[:], kinks = own.ravel(), (kink,)
+        found = self._find(visit, "x", smooth)
         reference = found.reference
-        value, tolerance = np.empty(x.size), np.empty(x.size)
-        if kinked:
-            value[:] = own.ravel()
-            tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(flow.tolerance)
+        tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
         value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance
         return Flow(
-            value.reshape(x.shape),
-            tolerance.reshape(x.shape),
+            value.reshape(visit.x.shape),
+            tolerance.reshape(visit.x.shape),
             reference.floor,
-            min(flow.method, reference.method),
-            found.kinks,
+            min(visit.flow.method, reference.method),
+            found.kinks + kinks,
         )
 
-    def _settle(self, layer, forwards, name, found, x, flow, place) -> Found:
+    def _examine(self, visit: _Visit, at_kink: np.ndarray) -> tuple[np.ndarray, Kink]:
+        layer, x, flow, place = visit[:4]
+        return examine(layer, x, flow.value, at_kink, place, self.rng)
+
+    def _settle(self, visit: _Visit, name: str, found: Found) -> Found:
         """Look closer where central differences disagree: a kink may lie near x, or at it."""
-        layer.forward(x)
-        own = np.asarray(layer.backward(flow.value))
-        own = (own if name == "x" else layer.gradients()[name]).ravel()[found.coordinates]
-        point = x if name == "x" else layer.parameters()[name].copy()
+        own = visit.own(name).ravel()[found.coordinates]
+        f, point = visit.forwards.of(name), visit.point(name).copy()
         reference, count = found.reference, 0
+        slack = np.max(visit.flow.tolerance)
         off = ~(abs(own - reference.gradient) <= reference.tolerance)
         for k in np.flatnonzero(off | reference.bent):
-            place_k = found.coordinates[k]
-            low, high, kink = oracles.one_sided(forwards.of(name), point, flow.value, place_k)
-            slack = np.max(flow.tolerance)
+            i = found.coordinates[k]
+            low, high, kink = oracles.one_sided(f, point, visit.flow.value, i)
             inside = low - slack <= own[k] <= high + slack
             reference.gradient[k] = own[k] if inside else (low + high) / 2
             reference.tolerance[k] = (high - low) / 2 + slack
@@ -201,24 +238,12 @@ class Referee:
         if not count:
             return found
         text = "backward lies between the slopes of the two sides"
-        kink = Kink(place, type(layer).__name__, count, len(own), text, True)
+        kink = Kink(visit.place, type(visit.layer).__name__, count, len(own), text, True)
         return found._replace(kinks=(*found.kinks, kink))
 
     def _keep(self, name: str, found: Found) -> None:
         if name in self.found:  # the input of several branches
-            one, two = self.found[name], found
-            both = np.intersect1d(one.coordinates, two.coordinates)
-            a, b = (f.reference for f in (one, two))
-            i = np.searchsorted(one.coordinates, both)
-            j = np.searchsorted(two.coordinates, both)
-            total = Reference(
-                a.gradient[i] + b.gradient[j],
-                a.tolerance[i] + b.tolerance[j],
-                a.floor + b.floor,
-                min(a.method, b.method),
-            )
-            kinks = one.kinks + tuple(k for k in two.kinks if k not in one.kinks)
-            found = Found(total, both, kinks)
+            found = _sum(self.found[name], found)
         self.found[name] = found
 
     def _coordinates(self, value: np.ndarray, axis: int) -> np.ndarray:
@@ -230,3 +255,21 @@ class Referee:
         places = ids.shape[1]
         chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / len(ids)))))
         return np.sort(ids[:, chosen.astype(np.intp)], axis=None)
+
+
+def _all_layers(layer: Layer) -> list[Layer]:
+    parts = layer.layers if isinstance(layer, Container) else ()
+    return [layer, *(found for part in parts for found in _all_layers(part))]
+
+
+def _sum(one: Found, two: Found) -> Found:
+    """Two contributions to the same array, where both are known."""
+    both, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    a, b = one.reference, two.reference
+    total = Reference(
+        a.gradient[i] + b.gradient[j],
+        a.tolerance[i] + b.tolerance[j],
+        a.floor + b.floor,
+        min(a.method, b.method),
+    )
+    return Found(total, both, one.kinks + tuple(k for k in two.kinks if k not in one.kinks))

@@ -32,6 +32,12 @@ class Row:
     """The worst entries: index, what backward says, the reference, the tolerance."""
     wrong_count: int = 0
 
+    def fail(self, note: str) -> None:
+        """Turn into a FAIL for this reason; an empty note changes nothing."""
+        if note:
+            self.verdict = "FAIL"
+            self.notes.append(note)
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.name,

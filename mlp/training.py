@@ -14,6 +14,7 @@ from mlp.losses import Loss
 from mlp.optim import SGD, checked_rate
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
+from mlp.steps import TextbookStep, training_step
 
 Record = dict[str, Any]
 
@@ -46,9 +47,12 @@ def fit(
       - the loss changed by less than `tolerance` from one epoch to the next.
     With `patience`, net ends with the weights of its best epoch.
 
+    The steps are fused where that is possible (see mlp.steps.FusedStep), the same to rounding.
+    The last one of each epoch is the textbook's, so its gradients are there to be looked at.
+
     Raises ValueError before the first step for x, y or options that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
-    epoch that ended well (of the best one, with `patience`).
+    epoch that ended well (of the best one, with `patience`), and optimizer no velocities.
     """
     body, loss = from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
     x, y = _checked_samples("fit", body, loss, x, y)
@@ -58,16 +62,18 @@ def fit(
     batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
     rng = np.random.default_rng(rng)
     watch = _Watch(net, patience, tolerance)
+    step = training_step(net, body, loss, optimizer, x, y)
+    last = TextbookStep(net, body, loss, optimizer, x, y)
 
     history: list[Record] = []
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         batches = _batches(len(x), batch_size, rng)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-                record = {"epoch": epoch} | _train_epoch(net, body, loss, optimizer, x, y, batches)
+            record = {"epoch": epoch} | _train_epoch(step, last, list(batches))
         except NonFiniteError as error:
             watch.restore()
+            optimizer.forget(net)  # its velocities belong to the weights that were lost
             error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
             raise
         scores = {} if validation is None else _scores(body, loss, *validation)
@@ -93,33 +99,27 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
     return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
-    net: Layer,
-    body: Sequential,
-    loss: Loss,
-    optimizer: SGD,
-    x: np.ndarray,
-    y: np.ndarray,
-    batches: Iterator[np.ndarray | slice],
+    step: TextbookStep, last: TextbookStep, batches: list[np.ndarray | slice]
 ) -> Record:
-    """One step per batch. The optimizer steps `net`, whose layers are those of `body`."""
-    total, hits, seen = 0.0, 0.0, 0
-    for batch in batches:
-        z = body.forward(x[batch])
-        value = loss.forward(z, y[batch])
+    """One step per batch, the last of them by `last`."""
+    mean, samples = step.loss.reduction == "mean", len(step.x)
+    total, hits = 0.0, 0.0
+    step.begin()
+    for taken, batch in zip([step] * (len(batches) - 1) + [last], batches, strict=True):
+        value = taken.forward(batch)
         if not math.isfinite(value):
-            raise _not_finite(f"the loss is {value}", net)
-        body.backward(loss.backward())
-        optimizer.step(net)
-        accuracy = loss.accuracy(z, y[batch])
-        seen += len(z)
-        total += value * (len(z) if loss.reduction == "mean" else 1)
-        hits += math.nan if accuracy is None else accuracy * len(z)
-    if not all(np.isfinite(p).all() for p in net.parameters().values()):
-        raise _not_finite("a step left the finite numbers", net)
+            raise _not_finite(f"the loss is {value}", step.net)
+        taken.learn()
+        hits += taken.hits()
+        total += value * taken.samples if mean else value
+    if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
+        raise _not_finite("a step left the finite numbers", step.net)
+    step.body.forget()
     return {
-        "loss": total / seen if loss.reduction == "mean" else total,
-        "accuracy": None if math.isnan(hits) else hits / seen,
+        "loss": total / samples if mean else total,
+        "accuracy": None if math.isnan(hits) else hits / samples,
     }
 
 
@@ -134,6 +134,7 @@ def _batches(
         yield order[start : start + batch_size]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _scores(body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     z = body.predict(x)
     return {"loss": loss.forward(z, y), "accuracy": loss.accuracy(z, y)}
@@ -148,7 +149,7 @@ class _Watch:
         self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance")
         self.best = self.previous = math.inf
         self.waited = 0
-        self._keep()
+        self.kept = {name: p.copy() for name, p in net.parameters().items()}
 
     def says_stop(self, record: Record) -> bool:
         watched = record["validation_loss"]
@@ -169,7 +170,8 @@ class _Watch:
             parameter[...] = self.kept[name]
 
     def _keep(self) -> None:
-        self.kept = {name: p.copy() for name, p in self.net.parameters().items()}
+        for name, parameter in self.net.parameters().items():
+            self.kept[name][...] = parameter
 
 
 def _checked_samples(
@@ -183,6 +185,8 @@ def _checked_samples(
         )
     if x.dtype.kind in "fc" and not np.isfinite(x).all():
         raise ValueError(f"{who}: expected finite x, got NaN or infinity")
+    if y.dtype.kind in "fc" and not np.isfinite(y).all():
+        raise ValueError(f"{who}: expected finite targets, got NaN or infinity")
     outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
     return x, y

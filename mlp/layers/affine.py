@@ -91,6 +91,11 @@ class Affine(Layer):
             )
         return (self.out_features,)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "b" and value is not None and "b" not in self.parameter_names:
+            raise ValueError(f"{self!r}: has no b; make it with bias=True")
+        super().__setattr__(name, value)
+
     def arguments(self) -> tuple[tuple, dict[str, Any]]:
         options = {} if self.b is not None else {"bias": False}
         if self.W.dtype != np.float64:

@@ -107,7 +107,12 @@ class Layer:
         if name in self.parameter_names and isinstance(vars(self).get(name), np.ndarray):
             parameter = vars(self)[name]
             value = self._like(name, value, parameter.shape, parameter.dtype)
-            np.copyto(parameter, value, casting="same_kind")
+            if value.dtype != parameter.dtype:
+                raise TypeError(
+                    f"{self._who()}: expected real numbers for {name}, got {value.dtype}; "
+                    "astype(np.complex128) makes a complex copy of the layer"
+                )
+            parameter[...] = value
         else:
             object.__setattr__(self, name, value)
 
@@ -149,7 +154,8 @@ class Layer:
 def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
     """value as an array of `dtype` (complex of that precision, if value is complex).
 
-    Without a dtype, floats and complex numbers keep theirs, and integers become float64.
+    Without a dtype, floats and complex numbers keep theirs, and integers become float64. The
+    rows are made contiguous: the order of NumPy's sums, and so their rounding, depends on it.
     Raises TypeError, naming `who`, for what is no array of numbers.
     """
     try:
@@ -164,7 +170,7 @@ def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
         dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64
     elif array.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
-    return array.astype(dtype, copy=False)
+    return array.astype(dtype, order="C", copy=False)
 
 
 def _no_numbers(who: "str | Layer", got: str) -> TypeError:

@@ -21,7 +21,7 @@ class Flatten(Layer):
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = as_numbers(x, self)
         if x.ndim == 0:
-            raise ValueError("Flatten: expected x of shape (N, ...), got a single number")
+            raise ValueError(f"{self!r}: expected x of shape (N, ...), got a single number")
         self._cache = x.shape, x.dtype
         return x.reshape(len(x), prod(x.shape[1:]))
 

@@ -109,7 +109,7 @@ class MaxPool(Layer):
             hint = f"; for images use ({k}, {k})" if self.window and ndim > 2 else ""
             raise ValueError(f"{self!r}: expected x of shape (N, D), got {shape}{hint}")
         if not self.vector and ndim <= len(self.window):
-            axes = ", ".join("HWDC"[: len(self.window)]) if len(self.window) < 3 else "..."
+            axes = ", ".join("DHW"[-len(self.window) :])
             raise ValueError(f"{self!r}: expected x of shape (N, ..., {axes}), got {shape}")
 
     def _shapes(self, shape: tuple[int, ...]) -> tuple[tuple, tuple, tuple]:

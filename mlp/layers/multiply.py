@@ -76,7 +76,8 @@ def _checked_pairs(pairs: np.ndarray) -> np.ndarray:
     array = as_numbers(pairs, "Multiply pairs")
     if array.ndim != 2 or array.shape[1] != 2 or len(array) == 0:
         raise ValueError(f"Multiply: expected pairs of shape (M, 2), got {array.shape}")
-    whole = array.astype(np.intp)
+    with np.errstate(invalid="ignore"):  # NaN becomes some integer, and so is refused
+        whole = array.real.astype(np.intp)
     if (whole != array).any() or (whole < 0).any():
         raise ValueError(f"Multiply: expected pairs of whole numbers from 0 up, got {pairs!r}")
     return whole

@@ -1,3 +1,4 @@
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,11 @@ class ReLU(Layer):
         self, *, negative_slope: float | np.ndarray = 0.0, at_zero: float | None = None
     ) -> None:
         slope = as_numbers(negative_slope, "ReLU negative_slope")
-        if not np.isfinite(slope).all():
-            raise ValueError(f"ReLU: expected a finite negative_slope, got {negative_slope!r}")
-        if at_zero is not None and not np.all(
-            (np.minimum(slope, 1) <= at_zero) & (at_zero <= np.maximum(slope, 1))
+        if slope.dtype.kind == "c" or not np.isfinite(slope).all():
+            raise ValueError(f"ReLU: expected a finite real negative_slope, got {negative_slope!r}")
+        if at_zero is not None and not (
+            isinstance(at_zero, Real)
+            and np.all((np.minimum(slope, 1) <= at_zero) & (at_zero <= np.maximum(slope, 1)))
         ):
             raise ValueError(
                 f"ReLU: expected at_zero between negative_slope and 1, got {at_zero!r}"

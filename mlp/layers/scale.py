@@ -24,15 +24,16 @@ class Scale(Layer):
     def __init__(self, shift: float | np.ndarray = 0.0, factor: float | np.ndarray = 1.0) -> None:
         self.shift = as_numbers(shift, "Scale shift")
         self.factor = as_numbers(factor, "Scale factor")
-        if not (np.isfinite(self.shift).all() and np.isfinite(self.factor).all()):
-            raise ValueError("Scale: expected finite shift and factor, got NaN or infinity")
+        for name, constant in (("shift", self.shift), ("factor", self.factor)):
+            if constant.dtype.kind == "c" or not np.isfinite(constant).all():
+                raise ValueError(f"Scale: expected a finite real {name}, got {constant}")
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = as_numbers(x, self)
         for constant in (self.shift, self.factor):
             if constant.ndim and constant.shape != x.shape[1:]:
                 raise ValueError(
-                    f"{self!r}: expected x of shape (N, ...{constant.shape}), got {x.shape}"
+                    f"{self!r}: expected samples of shape {constant.shape}, got {x.shape[1:]}"
                 )
         self._cache = x.shape, x.dtype
         return (x - self.shift.astype(x.dtype)) * self.factor.astype(x.dtype)

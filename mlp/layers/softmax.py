@@ -25,8 +25,9 @@ class Softmax(Layer):
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
         if z.ndim == 0 or z.shape[-1] == 0:
-            raise ValueError(f"Softmax: expected x of shape (..., C) with C > 0, got {z.shape}")
-        with np.errstate(invalid="ignore"):  # inf - inf: the NaN says it
+            raise ValueError(f"{self!r}: expected x of shape (..., C) with C > 0, got {z.shape}")
+        # inf - inf: the NaN says it; -1e308 - 1e308: -inf gives the right 0
+        with np.errstate(invalid="ignore", over="ignore"):
             e = np.exp(z - z.real.max(axis=-1, keepdims=True))
         y = e / e.sum(axis=-1, keepdims=True)
         self._cache = y

@@ -2,13 +2,14 @@
 
 import os
 
-VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+import cpu
 
 
 def set_from(argv: list[str]) -> None:
     """Put the value of --threads, if there is one, where the BLAS libraries look for it."""
+    cpu.use_widest_kernels()
     for i, word in enumerate(argv):
         name, _, value = word.partition("=")
         if name == "--threads":
             value = value or "".join(argv[i + 1 : i + 2])
-            os.environ.update(dict.fromkeys(VARIABLES, value))
+            os.environ.update(dict.fromkeys(cpu.THREADS, value))

@@ -1,0 +1,48 @@
+import math
+
+import numpy as np
+
+from mlp.layers import Layer
+from mlp.losses import Loss
+from mlp.optim import SGD
+from mlp.sequential import Sequential
+
+
+class TextbookStep:
+    """A step of gradient descent as the decks have it: forward, backward, update.
+
+    `forward(batch)` gives the loss of the samples x[batch], y[batch]; `learn()` then moves the
+    weights; `hits()` is how many of them were right before, NaN where targets are no classes.
+    The optimizer steps `net`, whose layers are those of `body` (see mlp.pairing).
+    """
+
+    def __init__(
+        self,
+        net: Layer,
+        body: Sequential,
+        loss: Loss,
+        optimizer: SGD,
+        x: np.ndarray,
+        y: np.ndarray,
+    ) -> None:
+        self.net, self.body, self.loss, self.optimizer = net, body, loss, optimizer
+        self.x, self.y = x, y
+
+    def begin(self) -> None:
+        """Take note of what may have changed since the last epoch."""
+
+    def forward(self, batch: np.ndarray | slice) -> float:
+        """The loss of that batch, before the step."""
+        self._z, self._target = self.body.forward(self.x[batch]), self.y[batch]
+        self.samples = len(self._z)
+        return self.loss.forward(self._z, self._target)
+
+    def learn(self) -> None:
+        """One step of the optimizer down the gradient of that loss."""
+        self.body.backward(self.loss.backward())
+        self.optimizer.step(self.net)
+
+    def hits(self) -> float:
+        """How many samples of the batch were classified as their targets say."""
+        accuracy = self.loss.accuracy(self._z, self._target)
+        return math.nan if accuracy is None else accuracy * len(self._z)

@@ -1,0 +1,69 @@
+"""What `benchmark.py` runs, writes and prints in each of its modes."""
+
+import argparse
+import pathlib
+import sys
+from typing import Any
+
+from bench import inference, report, rounds
+from bench.work import GRID
+
+STEPPING = list(rounds.CONTENDERS)
+PREDICTING = ["ours", *rounds.PEERS]
+FULL, QUICK = rounds.Effort(15, 0.3), rounds.Effort(3, 0.1)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.end_to_end:
+        from bench import end_to_end
+
+        return end_to_end.main(options)
+    if options.growth:
+        from bench import growth
+
+        return growth.main(options)
+    return _compare(options)
+
+
+def _compare(options: argparse.Namespace) -> int:
+    effort = QUICK if options.quick else FULL
+    team = rounds.start(options.threads, PREDICTING if options.inference else STEPPING)
+    try:
+        if options.inference:
+            results = inference.run(team, effort, say)
+            text = inference.table(results)
+        else:
+            cells = [cell for cell in GRID if options.only in str(cell)]
+            results = rounds.run(team, cells, effort, say)
+            text = report.table(results)
+    finally:
+        team.close()
+    say("")
+    name = f"{'inference' if options.inference else 'steps'}-{options.threads}"
+    facts = {"machine": report.machine(), "threads": options.threads}
+    facts["versions"] = {who: worker.version for who, worker in team.workers.items()}
+    facts["missing"] = team.missing
+    write(options.out / name, facts | {"results": results}, text)
+    if not options.inference:
+        title = f"One training step, {_threads(options.threads)}"
+        report.picture(options.out / f"{name}.png", results, title)
+    for reason in team.missing.values():
+        print(f"missing: {reason}")
+    return 0
+
+
+def write(path: pathlib.Path, content: dict[str, Any], text: str) -> None:
+    """The JSON file, and the table on the terminal and in a file beside it."""
+    report.write_json(path.with_suffix(".json"), content)
+    path.with_suffix(".txt").write_text(text + "\n")
+    print(text)
+
+
+def say(line: str) -> None:
+    """What is being done, on one line of a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def _threads(n: int) -> str:
+    return "one thread" if n == 1 else f"{n} threads"

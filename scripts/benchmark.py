@@ -1,0 +1,60 @@
+"""How fast this package trains, beside its own matrix products and beside its peers.
+
+    python scripts/benchmark.py                   training steps over a grid of networks
+    python scripts/benchmark.py --threads 2       the same with two threads
+    python scripts/benchmark.py --inference       predictions per second
+    python scripts/benchmark.py --growth          time and memory against batch, width, depth
+    python scripts/benchmark.py --end-to-end --data FOLDER    whole programs on MNIST
+
+Everyone does the work that bench/work.py describes, which is checked: the losses of the first
+steps must agree. Each contender has a process of its own; they take turns in rounds, with pauses,
+and what is compared are times of the same round. Peers come with `pip install -e .[bench]`.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import cpu
+
+
+def main() -> int:
+    options = parse()
+    cpu.use_widest_kernels()  # before anything loads NumPy
+    os.environ.update(dict.fromkeys(cpu.THREADS, str(options.threads)))
+    from bench import modes
+
+    return modes.run(options)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--inference", action="store_true", help="predictions per second")
+    mode.add_argument("--growth", action="store_true", help="time and memory against size")
+    mode.add_argument("--end-to-end", action="store_true", help="whole programs on MNIST")
+    parser.add_argument("--data", type=pathlib.Path, help="folder of the MNIST files")
+    parser.add_argument("--threads", type=_count, default=1, help="threads of each contender")
+    parser.add_argument("--quick", action="store_true", help="few short rounds")
+    parser.add_argument("--only", metavar="TEXT", default="", help="cells whose name has TEXT")
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=pathlib.Path("runs/benchmark"), help="results folder"
+    )
+    options = parser.parse_args()
+    if options.end_to_end and options.data is None:
+        parser.error("--end-to-end needs --data, a folder with the four MNIST files")
+    return options
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= (os.cpu_count() or 1):
+        raise argparse.ArgumentTypeError(f"expected 1 to {os.cpu_count()}, got {text}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""Solutions to the problems of the lecture decks: derived, computed and checked.
+
+Each problem prints its claim, the derivation, the numbers and one line per check with the error
+that was measured. Without arguments the problems are listed. Exit status 0: every check passed,
+1: a check failed, 2: no such problem.
+"""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+from problems.report import Report
+
+PROBLEMS = sorted(path.stem for path in (Path(__file__).parent / "problems").glob("p??_*.py"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "problem", nargs="*", help='a number, a part of a name ("softmax"), or "all"'
+    )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write the pictures there")
+    options = parser.parse_args(arguments)
+    try:
+        chosen = sorted({stem for wanted in options.problem for stem in matching(wanted)})
+    except LookupError as error:
+        parser.error(str(error))
+    if not chosen:
+        list_problems()
+        return 0
+    if options.figures:
+        options.figures.mkdir(parents=True, exist_ok=True)
+    reports = {stem: run(stem, options.figures) for stem in chosen}
+    if len(reports) > 1:
+        print("\nSummary")
+        for stem, report in reports.items():
+            print(f"  {stem:<24} {report.summary()}")
+    return 0 if all(report.passed for report in reports.values()) else 1
+
+
+def matching(wanted: str) -> list[str]:
+    """The problems that a number, a part of a name or "all" means; LookupError for none."""
+    if wanted == "all":
+        return PROBLEMS
+    if wanted.isdecimal():
+        found = [stem for stem in PROBLEMS if int(stem[1:3]) == int(wanted)]
+    else:
+        found = [stem for stem in PROBLEMS if wanted.lower() in stem]
+    if not found:
+        raise LookupError(f"no problem {wanted!r}; run without arguments to list them")
+    return found
+
+
+def list_problems() -> None:
+    for stem in PROBLEMS:
+        print(f"{int(stem[1:3]):3}  {stem[4:]:<21} {load(stem).TITLE}")
+
+
+def run(stem: str, figures: Path | None) -> Report:
+    problem, report = load(stem), Report(stem, figures)
+    title = f"Problem {int(stem[1:3])}: {problem.TITLE}"
+    print(f"\n{title}\n{'=' * len(title)}\ndeck {problem.DECKS}; the solution is {stem}.py")
+    start = time.perf_counter()
+    problem.solve(report)
+    print(f"\n  {report.summary().strip()} ({time.perf_counter() - start:.1f} s)")
+    return report
+
+
+def load(stem: str) -> ModuleType:
+    return importlib.import_module(f"problems.{stem}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""What backpropagation costs: memory for the intermediates, and what can go on in parallel.
+
+Deck 002: all intermediates must be kept; batches go in parallel, layers do not. Wanted: the bytes
+that K layers of D units keep for N samples, predicted and measured; the same gradient from less;
+that of a batch from its halves in two threads. Our W_k is its Omega_k^T; all units are ReLU.
+"""
+
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, product
+
+import numpy as np
+
+from mlp import Affine, ReLU, Sequential, SquaredError
+from problems.engine import backpropagate
+from problems.report import Report
+
+TITLE = "What backpropagation costs"
+DECKS = "002"
+D = 64
+
+
+def forward(weights, x):  # h_0 = x ... h_K: all that the backward pass needs
+    return list(accumulate(weights, lambda h, W: np.maximum(h @ W, 0), initial=x))
+
+
+def backward(weights, h, dh):  # dL/dW_1 ... dL/dW_K and dL/dx; L = |h_K|^2
+    gradients = []
+    for W, x, y in zip(weights[::-1], h[-2::-1], h[:0:-1], strict=True):
+        df = dh * (y > 0)  # the sign of the output tells that of the input
+        gradients.insert(0, x.T @ df)
+        dh = df @ W.T
+    return gradients, dh
+
+
+def by_blocks(weights, x, size):  # keeps each `size`-th h and computes the others again
+    starts, kept, gradients = range(0, len(weights), size), [x], []
+    for k in starts:
+        kept.append(forward(weights[k : k + size], kept[-1])[-1])
+    dh = 2 * kept.pop()
+    for k in reversed(starts):
+        block = weights[k : k + size]
+        part, dh = backward(block, forward(block, kept.pop()), dh)
+        gradients = part + gradients
+    return gradients
+
+
+def measured(call, *arguments):  # bytes held afterwards, bytes at the peak, result
+    tracemalloc.start()
+    result = call(*arguments)
+    held_and_peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return *held_and_peak, result
+
+
+def solve(report: Report) -> None:
+    report.claim("Memory grows as depth times batch; it can be traded for time; halves add up.")
+    report.derive("""
+        by hand: h_1 ... h_K                        8 K N D bytes in float64
+        engine: h_1 ... h_K and the slopes of ReLU  16 K N D
+        blocks of s layers keep K / s + s of them   8 (K / s + s) N D, s = sqrt K
+        """)
+    rng, kept, sizes = np.random.default_rng(20), [], (1, 2, 4, 8, 16)
+    for samples, depth in product((32, 128, 256), sizes):
+        x = rng.normal(size=(samples, D))
+        layers = [f for k in range(depth) for f in (Affine(D, D, bias=False, rng=k), ReLU())]
+        net, weights = Sequential(*layers), [affine.W for affine in layers[::2]]
+        by_hand, engine = measured(forward, weights, x)[0], measured(net.forward, x)[0]
+        kept.append((samples, depth, 8 * depth * samples * D, by_hand, engine))
+    report.table(["samples", "layers", "8 K N D", "by hand", "engine"], kept)
+    predicted, by_hand, engine = np.transpose(kept)[2:]
+    report.check("by hand: relative deviation", abs(by_hand / predicted - 1).max(), 0.02)
+    report.check("engine: relative deviation", abs(engine / (2 * predicted) - 1).max(), 0.02)
+    blocks = [(size, *measured(by_blocks, weights, x, size)[1:]) for size in sizes]
+    report.table(["layers per block", "peak, bytes"], [block[:2] for block in blocks])
+    report.check("peak: blocks of 4 / all 16 at once", blocks[2][1] / blocks[4][1], 0.7)
+    whole = np.array(blocks[4][2])
+    report.equal("gradient: blocks of 4, all at once", blocks[2][2], whole, 1e-14)
+    v = rng.normal(size=whole.shape)
+    slope = (forward(weights + 1e-30j * v, x)[-1] ** 2).sum().imag / 1e-30
+    report.equal("gradient . v: complex step", (whole * v).sum() / slope, 1, 1e-12)
+    halves = [(net.astype(float), SquaredError(reduction="sum"), h, 0 * h) for h in np.split(x, 2)]
+    with ThreadPoolExecutor(2) as pool:  # a network and a loss for each thread
+        total = sum(result[2] for result in pool.map(lambda half: backpropagate(*half), halves))
+    report.equal("engine: two halves in two threads", total, whole.ravel(), 1e-14)
+    report.figure("memory", lambda figure: draw(figure, np.array(kept), blocks))
+
+
+def draw(figure, kept, blocks) -> None:
+    left, right = figure.subplots(1, 2)
+    for rows in np.split(kept, 3):
+        (dots,) = left.plot(rows[:, 1], 1e-6 * rows[:, 4], "o", label=f"N = {rows[0, 0]}")
+        left.plot(rows[:, 1], 2e-6 * rows[:, 2], color=dots.get_color(), linewidth=1)
+    left.set(title="kept by forward", xlabel="layers K", ylabel="MB (line: 16 K N D)")
+    left.legend()
+    size, peak = np.array([block[:2] for block in blocks]).T
+    right.plot(size, 1e-6 * peak, "s-", color="#009E73")
+    right.set(title="by blocks, N = 256, K = 16", xlabel="layers per block", ylabel="peak, MB")
+    right.set(xticks=size, ylim=(0, None))

@@ -1,0 +1,145 @@
+"""What the losses refuse, and how they say it."""
+
+import numpy as np
+import pytest
+
+from loss_cases import ALL, FUSED, ONE_COLUMN, outputs
+from mlp import (
+    KLDivergence,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from mlp.losses import KLOfSigmoid, KLOfSoftmax
+
+
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([0, 1, 3, 0], "labels from 0 to 2, got 3 at row 2"),
+        ([0, -1, 2, 0], "labels from 0 to 2, got -1 at row 1"),
+        ([0.0, 1, np.nan, 0], "got nan at row 2"),
+        ([0.0, 1, np.inf, 0], "got inf at row 2"),
+        ([0.5, 1, 0, 0], "got 0.5 at row 0"),
+        ([0, 1, 2], r"targets of shape \(4, 3\), or labels of shape \(4,\), got \(3,\)"),
+        ([[0], [1], [2], [0]], r"targets of shape \(4, 3\), or labels .* got \(4, 1\)"),
+        (np.zeros((4, 2)), r"got \(4, 2\)"),
+        (np.zeros((3, 4)), r"got \(3, 4\)"),
+        (0, r"got \(\)"),
+    ],
+)
+@pytest.mark.parametrize("loss", [*ALL, KLOfSoftmax])
+def test_wrong_targets_of_rows(loss, labels, message):
+    y = outputs(loss, (4, 3), np.random.default_rng(0))
+    shown = KLDivergence if loss is KLOfSoftmax else loss
+    with pytest.raises(ValueError, match=rf"^{shown.__name__}\(\): .*{message}"):
+        loss().forward(y, labels)
+
+
+@pytest.mark.parametrize("loss", ONE_COLUMN)
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([0.5, 2.5], r"labels from 0 to 1, got 0.5 at row 0; .* use target\[:, None\]"),
+        ([0, 2], "labels from 0 to 1, got 2 at row 1"),
+        ([[0, 1], [1, 0]], r"targets of shape \(2, 1\), or labels"),
+    ],
+)
+def test_wrong_targets_of_one_column(loss, labels, message):
+    y = outputs(loss, (2, 1), np.random.default_rng(0))
+    with pytest.raises(ValueError, match=message):
+        loss().forward(y, labels)
+
+
+@pytest.mark.parametrize("loss", [*ALL, *FUSED])
+def test_targets_that_are_no_numbers(loss):
+    y = outputs(loss, (2, 1), np.random.default_rng(0))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        loss().forward(y, np.array(["a", "b"]))
+
+
+@pytest.mark.parametrize("loss", [*ALL, *FUSED])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (3,), (), (2, 3, 4)])
+def test_outputs_of_another_shape(loss, shape):
+    with pytest.raises(ValueError, match=r"expected outputs of shape \(N, C\), N > 0, C > 0"):
+        loss().forward(np.zeros(shape), np.zeros(shape[:1] or 1))
+
+
+@pytest.mark.parametrize(
+    "d, total",
+    [
+        ([[0.5, 0.2], [0.5, 0.5]], "0.7 in row 0"),
+        ([[0.5, 0.5], [1.5, -0.5]], "1 in row 1"),
+        ([[0.5, 0.5], [0.5, 0.5 + 2e-6]], "1 in row 1"),
+        ([[np.nan, 0.5], [0.5, 0.5]], "nan in row 0"),
+        ([[0, 0], [1, 0]], "0 in row 0"),
+    ],
+)
+@pytest.mark.parametrize("loss", [KLDivergence, KLOfSoftmax])
+def test_kl_targets_must_be_probabilities(loss, d, total):
+    with pytest.raises(ValueError, match=rf"^KLDivergence\(\): .*with sum 1, got sum {total}"):
+        loss().forward(np.full((2, 2), 0.5), np.array(d))
+
+
+def test_kl_targets_may_be_off_by_rounding():
+    loss = KLDivergence()
+    assert loss.forward(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5 + 0.9e-6]])) < 1e-6
+
+
+@pytest.mark.parametrize("loss", [KLDivergence, KLOfSigmoid])
+def test_kl_targets_of_one_column_lie_between_0_and_1(loss):
+    for d in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match=r"^KLDivergence\(\): .*probabilities"):
+            loss().forward(np.array([[0.5]]), np.array([[d]]))
+
+
+def test_kl_outputs_must_be_probabilities():
+    remedy = r"from -0.5 to 1.5; end the network in Softmax\(\) or Sigmoid\(\)"
+    with pytest.raises(ValueError, match=remedy):
+        KLDivergence().forward(np.array([[1.5, -0.5]]), np.array([0]))
+    with pytest.raises(ValueError, match=r"got y from 1\.5 to 1\.5"):
+        KLDivergence().forward(np.array([[1.5]]), np.array([0]))
+
+
+def test_one_column_has_no_softmax():
+    with pytest.raises(ValueError, match=r"two columns, got one; use SigmoidCrossEntropy\(\)"):
+        SoftmaxCrossEntropy().forward(np.zeros((2, 1)), np.array([0, 1]))
+    with pytest.raises(ValueError, match=r"^KLDivergence\(\): Softmax of one column is always 1"):
+        KLOfSoftmax().forward(np.zeros((2, 1)), np.array([0, 1]))
+
+
+@pytest.mark.parametrize("loss", [*ALL, *FUSED])
+def test_backward_needs_a_forward(loss):
+    with pytest.raises(RuntimeError, match=r"call forward\(y, target\) before backward\(\)"):
+        loss().backward()
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_a_failed_forward_leaves_nothing_to_go_back_through(loss):
+    y = outputs(loss, (2, 3), np.random.default_rng(0))
+    loss = loss()
+    loss.forward(y, np.array([0, 1]))
+    with pytest.raises(ValueError):
+        loss.forward(y, np.array([0, 3]))
+    with pytest.raises(RuntimeError):
+        loss.backward()
+
+
+@pytest.mark.parametrize("loss", ALL)
+def test_the_last_forward_counts(loss):
+    rng = np.random.default_rng(0)
+    first, second = outputs(loss, (2, 3), rng), outputs(loss, (4, 3), rng)
+    twice, once = loss(), loss()
+    twice.forward(first, np.array([0, 1]))
+    twice.forward(second, np.array([0, 1, 2, 0]))
+    once.forward(second, np.array([0, 1, 2, 0]))
+    np.testing.assert_array_equal(twice.backward(), once.backward())
+
+
+def test_reductions_and_repr():
+    with pytest.raises(ValueError, match='expected reduction "mean" or "sum", got \'max\''):
+        SquaredError(reduction="max")
+    with pytest.raises(TypeError):
+        SquaredError("sum")
+    assert repr(KLDivergence()) == "KLDivergence()"
+    assert repr(SquaredError(reduction="sum")) == "SquaredError(reduction='sum')"
+    assert repr(KLOfSoftmax(reduction="sum")) == "KLDivergence(reduction='sum')"

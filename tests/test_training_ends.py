@@ -1,0 +1,244 @@
+"""fit: the ways to stop, divergence, and what it refuses before the first step."""
+
+import math
+
+import numpy as np
+import pytest
+
+from mlp import (
+    SGD,
+    Affine,
+    KLDivergence,
+    NonFiniteError,
+    Sequential,
+    Softmax,
+    SoftmaxCrossEntropy,
+    SquaredError,
+    evaluate,
+    fit,
+)
+from tasks import blobs, classifier, line
+
+# Ways to stop
+
+
+def test_zero_epochs():
+    net = classifier()
+    before = net.parameter_vector()
+    x, labels = blobs()
+    loss, validation = SoftmaxCrossEntropy(), (x, labels)
+    assert fit(net, loss, SGD(0.1), x, labels, epochs=0) == []
+    assert fit(net, loss, SGD(0.1), x, labels, epochs=0, patience=1, validation=validation) == []
+    np.testing.assert_array_equal(net.parameter_vector(), before)
+
+
+def test_tolerance():
+    """Losses 2.5 / 4^k: the change 1.875 / 4^(k-1) first falls below 0.1 from epoch 3 to 4."""
+    net = line()
+    x, d = np.array([[1.0], [2]]), np.zeros((2, 1))
+    options = {"epochs": 100, "batch_size": None}
+    history = fit(net, SquaredError(), SGD(0.1), x, d, tolerance=0.12, **options)
+    assert len(history) == 4
+    assert net.W == 1 / 16  # the last step is kept
+    history = fit(line(), SquaredError(), SGD(0.1), x, d, tolerance=0.11, **options)
+    assert len(history) == 5  # the change 0.1171875 is not below 0.11
+    history = fit(line(), SquaredError(), SGD(0), x, d, tolerance=0.0, **options)
+    assert len(history) == 100  # no change is not less than 0
+
+
+def overshooting():
+    """Training pulls w from 1 to 0, halving it; validation is best at w = 1/4.
+
+    w after epochs 1, 2, ...: 1/2, 1/4, 1/8, 1/16; validation losses 1/16, 0, 1/64, 9/256.
+    """
+    training = {"x": np.ones((1, 1)), "y": np.zeros((1, 1)), "batch_size": None}
+    return line(), training | {"validation": (np.ones((1, 1)), np.full((1, 1), 0.25))}
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3])
+def test_patience_restores_the_best_weights(patience):
+    net, options = overshooting()
+    history = fit(net, SquaredError(), SGD(0.25), epochs=50, patience=patience, **options)
+    assert [r["validation_loss"] for r in history[:4]] == [1 / 16, 0, 1 / 64, 9 / 256][
+        : len(history)
+    ]
+    assert len(history) == 2 + patience
+    assert net.W == 0.25
+
+
+def test_patience_starts_again_after_progress():
+    """w is multiplied by 1/2, -2, 1/8, -2, -2: losses 1/4, 1, 1/64, 1/16, 1/4."""
+    rates = [(1 - factor) / 2 for factor in (1 / 2, -2, 1 / 8, -2, -2, 0, 0)]
+    net, x, d = line(), np.ones((1, 1)), np.zeros((1, 1))
+    options = {"validation": (x, d), "patience": 2, "epochs": 7}
+    history = fit(net, SquaredError(), SGD(lambda step: rates[step]), x, d, **options)
+    losses = [record["validation_loss"] for record in history]
+    assert losses == [1 / 4, 1, 1 / 64, 1 / 16, 1 / 4]
+    assert net.W == -1 / 8
+
+
+def test_patience_restores_the_best_weights_when_epochs_run_out_too():
+    net, options = overshooting()
+    assert len(fit(net, SquaredError(), SGD(0.25), epochs=3, patience=5, **options)) == 3
+    assert net.W == 0.25
+
+
+def test_without_patience_the_last_weights_stay():
+    net, options = overshooting()
+    assert len(fit(net, SquaredError(), SGD(0.25), epochs=4, **options)) == 4
+    assert net.W == 1 / 16
+
+
+def test_patience_without_validation_watches_the_loss():
+    """A rate of 3/2 multiplies w by -2: the losses 1, 4, 16 only grow, so w = -2 is kept."""
+    net = line()
+    options = {"epochs": 50, "patience": 2, "batch_size": None}
+    history = fit(net, SquaredError(), SGD(1.5), np.ones((1, 1)), np.zeros((1, 1)), **options)
+    assert [record["loss"] for record in history] == [1, 4, 16]
+    assert net.W == -2
+
+
+def test_equal_losses_are_no_progress():
+    x, d = np.ones((1, 1)), np.zeros((1, 1))
+    history = fit(line(), SquaredError(), SGD(0), x, d, epochs=50, patience=4)
+    assert len(history) == 1 + 4
+
+
+def test_restored_weights_keep_their_arrays():
+    net, options = overshooting()
+    W = net.W
+    fit(net, SquaredError(), SGD(0.25), epochs=9, patience=1, **options)
+    assert net.W is W
+
+
+# Divergence
+
+
+def test_divergence_restores_the_last_good_weights():
+    """A rate of 1e80 multiplies w by about -2e80: losses 1, 4e160, infinity."""
+    net, sgd = line(), SGD(1e80)
+    x, d = np.ones((1, 1)), np.zeros((1, 1))
+    with pytest.raises(NonFiniteError, match="the loss is inf; the weights are finite") as error:
+        fit(net, SquaredError(), sgd, x, d, epochs=9, batch_size=None)
+    assert error.value.__notes__ == ["in epoch 3; the weights of the last good epoch are restored"]
+    np.testing.assert_allclose(net.W, 4e160, rtol=1e-12)
+
+
+def test_divergence_within_an_epoch_goes_back_to_its_start():
+    net, x = line(), np.ones((5, 1))
+    with pytest.raises(NonFiniteError):
+        fit(net, SquaredError(), SGD(1e80), x, np.zeros((5, 1)), epochs=9, batch_size=1)
+    assert net.W == 1
+
+
+def test_divergence_of_the_weights_is_seen_in_the_same_epoch():
+    net = Sequential(line())
+    x, d = np.full((1, 1), 1e150), np.zeros((1, 1))
+    with pytest.raises(NonFiniteError, match=r"first parameter with infinity or NaN: 0\.W"):
+        fit(net, SquaredError(), SGD(1e10), x, d, epochs=9, batch_size=None)
+    assert net[0].W == 1
+
+
+def test_divergence_with_patience_restores_the_best_weights():
+    """The rate grows: w = 1, 1/2, 1/4 (best for validation), then it runs away."""
+    net, options = overshooting()
+    sgd = SGD(lambda step: 0.25 if step < 2 else 1e90)
+    with pytest.raises(NonFiniteError):
+        fit(net, SquaredError(), sgd, epochs=50, patience=10, **options)
+    assert net.W == 0.25
+
+
+def test_after_divergence_a_smaller_rate_starts_without_velocities():
+    net, sgd = line(), SGD(1e80, momentum=0.9)
+    x, d = np.ones((1, 1)), np.zeros((1, 1))
+    with pytest.raises(NonFiniteError):
+        fit(net, SquaredError(), sgd, x, d, epochs=9)
+    net.W, sgd.learning_rate = [[1.0]], 0.25
+    fit(net, SquaredError(), sgd, x, d, epochs=1)
+    assert net.W == 0.5
+
+
+def test_outputs_that_overflow_on_validation_are_silent():
+    """Finite weights, and a validation loss of infinity: no warning, and no progress."""
+    net, x, d = line(), np.ones((1, 1)), np.zeros((1, 1))
+    options = {"validation": (1e200 * x, d), "batch_size": None}
+    history = fit(net, SquaredError(), SGD(0.25), x, d, epochs=2, **options)
+    assert [record["validation_loss"] for record in history] == [math.inf, math.inf]
+    assert evaluate(net, SquaredError(), 1e200 * x, d)["loss"] == math.inf
+
+
+# Errors before the first step
+
+X, Y = blobs()
+
+
+@pytest.mark.parametrize(
+    "change, kind, message",
+    [
+        ({"x": X[:-1]}, ValueError, r"fit: expected as many targets as samples, .* \(59, 4\)"),
+        ({"x": X[:0], "y": Y[:0]}, ValueError, "at least one"),
+        ({"x": 3.0}, ValueError, "as many targets as samples"),
+        ({"x": X[:, :3]}, ValueError, r"Affine\(4, 8\): expected x of shape \(N, 4\)"),
+        ({"x": np.where(X[9, 2] == X, np.nan, X)}, ValueError, "fit: expected finite x"),
+        ({"x": np.where(X[9, 2] == X, np.inf, X)}, ValueError, "fit: expected finite x"),
+        ({"x": X.astype(str)}, TypeError, "expected an array of numbers"),
+        ({"y": np.where(np.arange(60) == 59, 3, Y)}, ValueError, "from 0 to 2, got 3 at row 59"),
+        ({"y": Y - 1}, ValueError, "labels from 0 to 2, got -1 at row 0"),
+        ({"y": Y + 0.5}, ValueError, r"got 0\.5 at row 0"),
+        ({"y": np.where(Y == 1, np.nan, Y)}, ValueError, "fit: expected finite targets"),
+        ({"y": Y[:, None]}, ValueError, r"targets of shape \(60, 3\), or labels"),
+        ({"y": Y.astype(str)}, TypeError, "expected an array of numbers"),
+        ({"validation": (X[:, :2], Y)}, ValueError, r"expected x of shape \(N, 4\)"),
+        ({"validation": (X, Y + 1)}, ValueError, "got 3 at row 2"),
+        ({"validation": (X[:5], Y)}, ValueError, "fit: validation: expected as many targets"),
+        ({"validation": (X[:0], Y[:0])}, ValueError, "fit: validation: .* at least one"),
+        ({"epochs": -1}, ValueError, "epochs to be a whole number from 0 up, got -1"),
+        ({"epochs": 1.5}, ValueError, "epochs to be a whole number"),
+        ({"epochs": True}, ValueError, "epochs to be a whole number"),
+        ({"batch_size": 0}, ValueError, "batch_size to be a whole number from 1 up, got 0"),
+        ({"batch_size": 2.0}, ValueError, "batch_size to be a whole number"),
+        ({"batch_size": "8"}, ValueError, "batch_size to be a whole number"),
+        ({"patience": 0}, ValueError, "patience to be a whole number from 1 up, got 0"),
+        ({"patience": 2.5}, ValueError, "patience to be a whole number"),
+        ({"tolerance": -1e-3}, ValueError, "tolerance: expected a finite number from 0 up"),
+        ({"tolerance": math.nan}, ValueError, "tolerance"),
+        ({"tolerance": "small"}, TypeError, "tolerance: expected a number, got 'small'"),
+        ({"rng": -1}, ValueError, "non-negative"),
+        ({"loss": KLDivergence(), "y": np.full((60, 3), 0.5)}, ValueError, "with sum 1"),
+    ],
+)
+def test_errors_come_before_the_first_step(change, kind, message):
+    net, sgd = classifier(), SGD(lambda step: pytest.fail("a step was made"), momentum=0.9)
+    before = net.parameter_vector()
+    arguments = {"loss": SoftmaxCrossEntropy(), "x": X, "y": Y, "epochs": 2} | change
+    with pytest.raises(kind, match=message):
+        fit(net, optimizer=sgd, on_epoch=lambda record: pytest.fail("an epoch ran"), **arguments)
+    np.testing.assert_array_equal(net.parameter_vector(), before)
+
+
+@pytest.mark.parametrize(
+    "x, y, message",
+    [
+        (X[:5], Y, "evaluate: expected as many targets as samples"),
+        (X[:0], Y[:0], "evaluate: .* at least one"),
+        (X * np.nan, Y, "evaluate: expected finite x"),
+        (X, Y + 1, "got 3 at row 2"),
+        (X[:, :3], Y, r"expected x of shape \(N, 4\)"),
+    ],
+)
+def test_evaluate_errors(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(classifier(), SoftmaxCrossEntropy(), x, y)
+
+
+def test_softmax_is_not_applied_twice():
+    net = Sequential(Affine(4, 3, rng=0), Softmax())
+    before = net.parameter_vector()
+    with pytest.raises(ValueError, match="drop that layer, or use KLDivergence"):
+        fit(net, SoftmaxCrossEntropy(), SGD(0.1), X, Y, epochs=1)
+    np.testing.assert_array_equal(net.parameter_vector(), before)
+    history = fit(net, KLDivergence(), SGD(0.1), X, Y, epochs=1, rng=0)
+    twin = Sequential(Affine(4, 3, rng=0))
+    other = fit(twin, SoftmaxCrossEntropy(), SGD(0.1), X, Y, epochs=1, rng=0)
+    assert history[0]["loss"] == pytest.approx(other[0]["loss"], rel=1e-14)
+    np.testing.assert_allclose(net[0].W, twin[0].W, rtol=1e-13)
