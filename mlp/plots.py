@@ -6,7 +6,7 @@ Every function draws one figure and writes it to `path` (its ending says the for
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ import numpy as np
 from mlp.checkpoint import write_whole
 
 INK, PALE = "#22303c", "#8a97a3"
-BLUE, ORANGE, GREEN, RED = "#2f6db5", "#e07b39", "#3a9a6b", "#c8443c"
+BLUE, ORANGE = "#0072b2", "#d55e00"
+COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Distinct for colour-blind readers too (Okabe and Ito)."""
 STYLE = {
     "figure.facecolor": "white",
     "figure.dpi": 150,
@@ -44,12 +46,22 @@ STYLE = {
 }
 
 
-def figure(size: tuple[float, float], path: str | os.PathLike, draw: Callable[[Any], None]) -> None:
-    """Draw a figure of that size (inches) in the common style, and write it to path."""
+def figure(
+    size: tuple[float, float],
+    path: str | os.PathLike,
+    draw: Callable[[Any], None],
+    style: Mapping[str, Any] | None = None,
+) -> None:
+    """Draw a figure of that size (inches) in the common style, and write it to path.
+
+    `style` holds matplotlib settings that differ from it.
+    """
     import matplotlib
+    from cycler import cycler
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
+    cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
+    with matplotlib.rc_context(STYLE | cycle | dict(style or {})):
         picture = Figure(figsize=size, layout="constrained")
         draw(picture)
         buffer = io.BytesIO()

@@ -1,20 +1,21 @@
 """The by-hand part of problem 19: the data, one hidden ReLU layer, and its descent."""
 
-import gzip
 from pathlib import Path
 
 import numpy as np
 
-DATA = Path(__file__).parents[2] / "data" / "digits.csv.gz"
+from mlp import data
+
+DIGITS = Path(__file__).parents[2] / "data" / "digits.csv.gz"
 
 Parameters = list[np.ndarray]  # W1, b1, W2, b2
 
 
 def load(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """x (1797, 64) from 0 to 1 and labels (1797,), in random order."""
-    with gzip.open(DATA, "rt") as file:
-        table = rng.permutation(np.loadtxt(file, delimiter=","))
-    return table[:, :64] / 16, table[:, 64].astype(int)
+    x, labels, *_ = data.load(DIGITS)
+    order = rng.permutation(len(x))
+    return x[order] / 16, labels[order]
 
 
 def loss_and_gradients(

@@ -13,37 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mlp import plots
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 79
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-"""Distinct for colour-blind readers too (Okabe and Ito)."""
-
-
-def style() -> dict[str, Any]:
-    """matplotlib settings of every picture; `report.COLOURS` names the line colours."""
-    from cycler import cycler
-
-    return {
-        "figure.figsize": (8.0, 4.5),
-        "figure.constrained_layout.use": True,
-        "savefig.dpi": 160,
-        "font.size": 12,
-        "axes.titlesize": 13,
-        "axes.titlelocation": "left",
-        "axes.prop_cycle": cycler(color=COLOURS),
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": "#dddddd",
-        "grid.linewidth": 0.8,
-        "lines.linewidth": 2.0,
-        "lines.markersize": 6,
-        "legend.frameon": False,
-        "image.cmap": "viridis",
-    }
+COLOURS = plots.COLOURS
+LECTURE = {"font.size": 12, "axes.titlesize": 13, "axes.titleweight": "normal", "savefig.dpi": 160}
+"""What the common style leaves too small for a lecture room."""
 
 
 class Check(NamedTuple):
@@ -120,14 +98,8 @@ class Report:
         """Save what `draw(figure)` draws, as <problem>_<name>.png; nothing without a folder."""
         if self.figures is None:
             return
-        import matplotlib
-        from matplotlib.figure import Figure
-
-        with matplotlib.rc_context(style()):
-            figure = Figure()
-            draw(figure)
-            path = self.figures / f"{self.name}_{name}.png"
-            figure.savefig(path)
+        path = self.figures / f"{self.name}_{name}.png"
+        plots.figure((8.0, 4.5), path, draw, LECTURE)
         print(f"  picture: {path.name}")
 
     def curves(
