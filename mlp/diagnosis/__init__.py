@@ -4,7 +4,9 @@
 an id into two or three lines: what the code computes, what it should compute, where to look.
 """
 
-from mlp.diagnosis.bank import GENERAL, IDS, Evidence, name, ratio, wrong_output
+from mlp.diagnosis.evidence import Evidence, ratio
+from mlp.diagnosis.naming import GENERAL, IDS, name
+from mlp.diagnosis.outputs import wrong_output
 from mlp.diagnosis.texts import explain
 
 __all__ = ["GENERAL", "IDS", "Evidence", "explain", "name", "ratio", "wrong_output"]

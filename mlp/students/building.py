@@ -325,7 +325,7 @@ def _is_option(name: str, kind: str | None) -> bool:
 
 
 def _option(name: str, size: Size, place: int | None = None) -> Any:
-    """A value for an option; those of a pool are the window and the stride, whatever their names."""
+    """A value for an option; those of a pool are window and stride, whatever their names."""
     if plain(name).endswith(("param", "params", "config")):
         side = size.window if isinstance(size.window, int) else size.window[0]
         stride = size.stride or side

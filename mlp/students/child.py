@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mlp.students.building import takes_target
-from mlp.students.judging import Case, check, record
+from mlp.students.case import Case, record
+from mlp.students.judging import check
 from mlp.students.loading import Entry, find, load
 from mlp.students.trials import describe
 

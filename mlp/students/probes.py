@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.diagnosis.bank import same
+from mlp.diagnosis.evidence import same
 from mlp.students.adapters import Subject
 from mlp.students.situations import Situation
 from mlp.students.trials import (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlp.layers import MaxPool, Multiply
-from mlp.students.adapters import Subject, places
+from mlp.students.adapters import Subject
 from mlp.students.building import Plan, Size, accepts, build, plans, takes_target
 from mlp.students.loading import Entry
 from mlp.students.names import LOSSES, is_loss
@@ -293,19 +293,15 @@ def black_box(entry: Entry) -> Situation:
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = _unless_unbuildable(entry, draws, references)
+    found = fit(entry, [Size()], draws, references)
     if not found.right:
-        _trim(entry, found)
+        _trim(found)
         found.reference, found.right = OwnForward(found.make), True
         _keep_finite(found)
     else:
         found.kind = _kind(found.reference)
         found.notes.append(f"its outputs are those of {found.reference.label}")
     return found
-
-
-def _unless_unbuildable(entry: Entry, draws: Callable, references: Callable) -> Situation:
-    return fit(entry, [Size()], draws, references)
 
 
 def _identities(subject: Subject) -> list[Reference]:
@@ -321,7 +317,7 @@ def _kind(reference: Reference) -> str:
     return names.get(type(reference)) or type(reference.layer).__name__
 
 
-def _trim(entry: Entry, found: Situation) -> None:
+def _trim(found: Situation) -> None:
     """Forget arrays that no gradient belongs to: buffers and running means are no parameters."""
     rng = np.random.default_rng(2)
     try:
@@ -390,6 +386,3 @@ def loss(entry: Entry) -> Situation:
         found.kind = found.reference.kind
         found.notes.append(f"its values are those of {found.reference.label}")
     return found
-
-
-__all__ = ["Situation", "places", "situations"]

@@ -343,3 +343,94 @@ def softmax_cross_entropy_loss(x, y):
     loss = -np.log(p[np.arange(len(x)), y] + 1e-10).mean()
     p[np.arange(len(x)), y] -= 1
     return loss, p / len(x)
+
+
+class FullyConnectedLayer:
+    """Properties without setters over private arrays; sizes with defaults."""
+
+    def __init__(self, d_in=5, d_out=3):
+        self._W, self._b = np.ones((d_in, d_out)), np.zeros(d_out)
+
+    W = property(lambda self: self._W)
+    b = property(lambda self: self._b)
+    dW = property(lambda self: self._dW)
+    db = property(lambda self: self._db)
+
+    def forward(self, x):
+        self._x = x
+        return x @ self._W + self._b
+
+    def backward(self, dout):
+        self._dW, self._db = self._x.T @ dout, np.einsum("nm->m", dout)
+        return dout @ self._W.T
+
+
+class MaxPool2D:
+    """Images; a tuple for the window, and one for the strides."""
+
+    def __init__(self, pool_size=(2, 2), strides=None):
+        self.high, self.wide = pool_size
+        self.down, self.right = strides or pool_size
+
+    def windows(self, x):
+        for i in range(0, x.shape[2] - self.high + 1, self.down):
+            for j in range(0, x.shape[3] - self.wide + 1, self.right):
+                yield np.s_[:, :, i : i + self.high, j : j + self.wide]
+
+    def forward(self, x):
+        self.x = x
+        rows = (x.shape[2] - self.high) // self.down + 1
+        best = [x[w].max(axis=(2, 3)) for w in self.windows(x)]
+        return np.stack(best, axis=-1).reshape(*x.shape[:2], rows, -1)
+
+    def backward(self, dout):
+        dx = np.zeros_like(self.x)
+        for w, g in zip(
+            self.windows(self.x), np.moveaxis(dout.reshape(*dout.shape[:2], -1), 2, 0), strict=True
+        ):
+            flat = self.x[w].reshape(*g.shape, -1)
+            first = flat.argmax(-1)[..., None] == np.arange(flat.shape[-1])
+            dx[w] += (first * g[..., None]).reshape(self.x[w].shape)
+        return dx
+
+
+class Network:
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dout):
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+        return dout
+
+
+def max_pool_forward(x, size):
+    parts = x[:, : x.shape[1] // size * size].reshape(len(x), -1, size)
+    return parts.max(axis=2), (parts.argmax(axis=2), x.shape, size)
+
+
+def max_pool_backward(dout, cache):
+    places, shape, size = cache
+    dx = np.zeros(shape, dout.dtype)
+    columns = places + size * np.arange(dout.shape[1])
+    np.put_along_axis(dx, columns, dout, axis=1)
+    return dx
+
+
+def hinge_loss(x, y):
+    rows = np.arange(len(x))
+    margins = np.maximum(0, x - x[rows, y][:, None] + 1)
+    margins[rows, y] = 0
+    dx = (margins > 0).astype(x.dtype)
+    dx[rows, y] = -dx.sum(axis=1)
+    return margins.sum() / len(x), dx / len(x)
+
+
+def bce_loss(p, t):
+    loss = -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+    return loss, (p - t) / (p * (1 - p)) / p.size
