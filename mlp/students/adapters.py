@@ -99,6 +99,7 @@ class ObjectSubject(Subject):
         self.inputs = inputs
         self.parameters = tuple(parameters)
         self._places = parameters
+        self._noticed: dict[str, str] = {}
 
     def get(self, name: str) -> np.ndarray:
         return self._places[name].read()
@@ -123,12 +124,28 @@ class ObjectSubject(Subject):
             self.instance.zero_grad()
         method = self.instance.backward
         extra = required(method)[len(upstream) :]
+        before = {p.path: np.array(p.read()) for p in places(self.instance)}
         result = method(*upstream, *(default_for(name) for name in extra))
         found = named_results(result, (*self.inputs, *self.parameters), self.inputs)
         for name in self.parameters:
             if found.get(name) is None:
                 found[name] = self._places[name].gradient(self)
+            if found[name] is None:
+                found[name] = self._written(name, before)
         return found
+
+    def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
+        """The only array like the parameter that backward has written, under whatever name."""
+        value = self.get(parameter)
+        alike = {
+            p.path: p.read()
+            for p in places(self.instance)
+            if p.read().shape == value.shape and p.read() is not value
+        }
+        written = [q for q in alike if not np.array_equal(alike[q], before.get(q, np.nan))]
+        if len(written) == 1:
+            self._noticed[parameter] = written[0]
+        return alike.get(self._noticed.get(parameter, ""))
 
 
 class LossObject(ObjectSubject):
@@ -288,10 +305,19 @@ def is_float_array(value: Any) -> bool:
 
 
 def call_forward(instance: Any) -> Callable:
-    """The bound forward pass, with required flags (train, mode) filled in."""
+    """The bound forward pass, with flags (train, mode) that are required or off switched on."""
     method = getattr(instance, "forward", None) or instance.__call__
-    flags = [name for name in required(method) if meaning(name) == "flag"]
-    return (lambda *x: method(*x, **dict.fromkeys(flags, True))) if flags else method
+    flags = training_flags(method)
+    return (lambda *x: method(*x, **flags)) if flags else method
+
+
+def training_flags(function: Callable) -> dict[str, bool]:
+    """Flags to pass: some layers keep what backward needs only while training."""
+    return {
+        p.name: True
+        for p in inspect.signature(function).parameters.values()
+        if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
+    }
 
 
 def default_for(argument: str) -> Any:

@@ -21,8 +21,9 @@ from mlp.students.adapters import (
     call_forward,
     places,
     required,
+    training_flags,
 )
-from mlp.students.loading import Entry
+from mlp.students.loading import Entry, forward_of
 from mlp.students.names import BIASES, WEIGHTS, is_loss, meaning, plain
 
 SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
@@ -217,15 +218,11 @@ def takes_target(entry: Entry) -> bool:
     """Whether the entry is a loss: by its kind, or by a backward pass without upstream."""
     if entry.is_class:
         wanted = [n for n in required(entry.code.backward) if n != "self"]
-        inputs = [n for n in required(_forward_of(entry.code)) if n != "self"]
+        inputs = [n for n in required(forward_of(entry.code)) if n != "self"]
         return is_loss(entry.kind) or (not wanted and len(inputs) == 2)
     if entry.is_pair:
         return is_loss(entry.kind) or len(required(entry.code[1])) == 1
     return True
-
-
-def _forward_of(cls: type) -> Callable:
-    return getattr(cls, "forward", None) or cls.__call__
 
 
 def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
@@ -288,9 +285,9 @@ def _has(instance: Any, name: str) -> bool:
 
 def _pair(entry: Entry, size: Size) -> Subject:
     names = required(entry.code[0])
-    extras: dict[str, Any] = {}
+    extras: dict[str, Any] = dict(training_flags(entry.code[0]))
     arrays: list[str] = []
-    for name in names[1:]:
+    for name in [n for n in names[1:] if n not in extras]:
         if _is_option(name, entry.kind):
             extras[name] = _option(name, size, len(extras) if entry.kind == "MaxPool" else None)
         else:

@@ -63,9 +63,23 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
         elif inspect.isfunction(value):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
-            entry.kind = names.get(entry.name, entry.kind)
+            entry.kind = names.get(entry.name) or _plausible(entry)
             entries.append(entry)
     return entries
+
+
+def _plausible(entry: Entry) -> str | None:
+    """Its kind, unless a loss is meant and there is no target: a layer called Quadratic."""
+    if entry.nothing or not is_loss(entry.kind) or not (entry.is_class or entry.is_pair):
+        return entry.kind
+    forward = entry.code[0] if entry.is_pair else forward_of(entry.code)
+    inputs = [n for n in required(forward) if n != "self" and meaning(n) != "flag"]
+    return entry.kind if len(inputs) >= 2 else None
+
+
+def forward_of(cls: type) -> Any:
+    """The forward pass of a class, which may be called `__call__`."""
+    return getattr(cls, "forward", None) or cls.__call__
 
 
 def guess_names(path: Path) -> list[str]:

@@ -30,7 +30,7 @@ _SPELLINGS = {
 }
 _NOISE = re.compile(
     r"^(my|student|students|naive|custom|simple|numpy)(?=.)"
-    r"|(?<=.)(layer|loss|function|activation|op|module|node|naive|vectorized|\d)$"
+    r"|(?<=.)(layer|loss|function|activation|op|module|node|naive|vectorized|(?<!relu)\d)$"
 )
 
 WEIGHTS = {"w", "weight", "weights", "kernel", "wmat", "wmatrix", "weightmatrix", "wts"}
