@@ -56,14 +56,15 @@ class TestMistakes:
         assert str(report).startswith("FAIL")
 
     def test_one_entry_of_39200_off_by_a_millionth_is_seen_by_directions(self):
-        net = Sequential(planted.OneEntry(784, 50, rng=0), ReLU(), Affine(50, 3, rng=1))
+        net = Sequential(planted.OneEntryBothWays(784, 50, rng=0), ReLU(), Affine(50, 3, rng=1))
         x, labels = normal(10, 784), np.arange(10) % 3
         sampled = gradcheck(net, x, labels, SoftmaxCrossEntropy(), rng=0)
         row = sampled.rows[1]
         assert 64 <= row.checked < 784 * 50
         assert row.wrong == []  # the entry is not in the sample
         assert row.verdict == "FAIL"
-        assert "layer 0 OneEntry(784, 50) fails by itself" in sampled.notes
+        assert "along a random direction" in row.notes[0]
+        assert "layer 0 OneEntryBothWays(784, 50) fails by itself" in sampled.notes
         complete = gradcheck(net, x, labels, SoftmaxCrossEntropy(), rng=0, full=True)
         assert [entry[0] for entry in complete.rows[1].wrong] == [(37, 41)]
 
@@ -254,6 +255,21 @@ class TestKinks:
         assert "nothing is claimed about the network as a whole at this x" in report.notes
         beside = gradcheck(net, np.array([[1e-12]]), rng=0)
         assert verdicts(beside)["x"] == "PASS"
+
+    def test_one_in_a_single_branch_reaches_what_is_below(self):
+        for branches in ((Sigmoid(), ReLU()), (ReLU(), Sigmoid())):
+            net = Sequential(Affine(2, 2, rng=0), Concat(*branches), Affine(4, 1, rng=1))
+            found = verdicts(gradcheck(net, np.array([[0.0, 0.0], [1.0, 2.0]]), rng=0))
+            kinked = dict.fromkeys(("x", "0.W", "0.b"), "KINK")
+            assert found == kinked | {"2.W": "PASS", "2.b": "PASS"}
+
+    def test_one_is_found_with_too_many_coordinates_for_all(self):
+        net = Sequential(Affine(784, 30, rng=0), ReLU(), Affine(30, 3, rng=1))
+        x = normal(10, 784)
+        x[0] = 0
+        found = verdicts(gradcheck(net, x, rng=0))
+        kinked = dict.fromkeys(("x", "0.W", "0.b"), "KINK")
+        assert found == kinked | {"2.W": "PASS", "2.b": "PASS"}
 
     @pytest.mark.parametrize("distance", [1e-4, 1e-6, 1e-9])
     def test_one_near_by_gives_no_false_alarm(self, distance):
