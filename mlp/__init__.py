@@ -4,8 +4,10 @@ A multilayer perceptron engine in NumPy whose every layer carries its hand-deriv
 beside its forward pass. Read `layers/affine.py` first, then `sequential.py` and `losses.py`.
 """
 
+from mlp.checking import gradcheck
 from mlp.checkpoint import load_checkpoint, save_checkpoint
 from mlp.errors import CheckpointError, DataError, NonFiniteError
+from mlp.jacobians import jacobian
 from mlp.layers import (
     Affine,
     Concat,
@@ -47,6 +49,8 @@ __all__ = [
     "SquaredError",
     "evaluate",
     "fit",
+    "gradcheck",
+    "jacobian",
     "load_checkpoint",
     "save_checkpoint",
 ]

@@ -49,6 +49,13 @@ class Layer:
         """Shape of one output sample for one input sample (both without the batch axis)."""
         return tuple(input_shape)
 
+    def kinks(self, x: np.ndarray) -> np.ndarray | None:
+        """Booleans like x: the inputs at which x sits on a kink. None: the layer has no kinks.
+
+        There the derivative does not exist, and backward and jvp use a subgradient.
+        """
+        return None
+
     def parameters(self) -> dict[str, np.ndarray]:
         """The live parameter arrays by name."""
         return {name: getattr(self, name) for name in self.parameter_names}

@@ -76,6 +76,20 @@ class MaxPool(Layer):
         rows = self._like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
+    def kinks(self, x: np.ndarray) -> np.ndarray:
+        x = as_numbers(x, self)
+        lead, pooled, _ = self._shapes(x.shape)
+        subsets = self._subsets(pooled)
+        rows = x.reshape(prod(lead), prod(pooled))
+        values = rows[:, subsets].real
+        largest = values == values.max(axis=-1, keepdims=True)
+        winners = subsets[np.arange(len(subsets)), largest.argmax(axis=-1)]
+        tie = (largest & (subsets != winners[..., None])).any(axis=-1, keepdims=True)
+        row, subset, place = np.nonzero(largest & tie)
+        tied = np.zeros(rows.shape, bool)
+        tied[row, subsets[subset, place]] = True
+        return tied.reshape(x.shape)
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self._check_axes(len(input_shape) + 1, ("N", *input_shape))
         lead, _, out = self._shapes((1, *input_shape))

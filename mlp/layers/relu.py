@@ -64,6 +64,10 @@ class ReLU(Layer):
         self._changes(dparameters)
         return s * self._like("dx", dz, s.shape, s.dtype)
 
+    def kinks(self, z: np.ndarray) -> np.ndarray:
+        z = as_numbers(z, self)
+        return (z == 0) & (self._slope_for(z) != 1)
+
     def arguments(self) -> tuple[tuple, dict[str, Any]]:
         options = {"negative_slope": self.negative_slope, "at_zero": self.at_zero}
         return (), {k: v for k, v in options.items() if v is not None and np.any(v)}
