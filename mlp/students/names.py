@@ -30,7 +30,7 @@ _SPELLINGS = {
 }
 _NOISE = re.compile(
     r"^(my|student|students|naive|custom|simple|numpy)(?=.)"
-    r"|(?<=.)(layer|loss|function|activation|op|module|node|naive|vectorized|(?<!relu)\d)$"
+    r"|(?<=.)(layer|loss|function|activation|op|module|node|naive|vectorized|\d)$"
 )
 
 WEIGHTS = {"w", "weight", "weights", "kernel", "wmat", "wmatrix", "weightmatrix", "wts"}
@@ -60,6 +60,8 @@ def plain(name: str) -> str:
 def kind_of(name: str) -> str | None:
     """Our name for the layer or loss that a whole name stands for; None for any other."""
     spelling = plain(name)
+    if spelling == "relu6":  # a function of its own, unlike Affine2
+        return None
     while spelling not in _SPELLINGS:
         shorter = _NOISE.sub("", spelling, count=1)
         if shorter == spelling:
