@@ -9,8 +9,11 @@ each layer in turn: what was written before a crash still counts.
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
 
 from mlp.students.building import takes_target
 from mlp.students.case import Case, record
@@ -50,9 +53,11 @@ def cannot_load(task: dict[str, Any], error: BaseException) -> str:
 
 
 def _checked(entry: Entry, seed: int, divides: bool) -> dict[str, Any]:
-    """check, whatever happens in it."""
+    """check, whatever happens in it and whatever the file has set for the whole process."""
     try:
-        return check(entry, seed, divides)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return check(entry, seed, divides)
     except BaseException as error:
         case = Case(entry, seed, divides)
         return record(case, "ERROR", note=f"stopped by {describe(error)}")
