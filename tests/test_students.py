@@ -141,6 +141,22 @@ def test_arguments_are_read_by_their_meaning(argument, wanted):
     assert meaning(argument) == wanted
 
 
+def test_weights_copied_at_construction_are_a_stale_cache(tmp_path):
+    text = """
+class Affine:
+    def __init__(self, n, m): self.W = np.random.randn(n, m); self.V = self.W.T.copy()
+    def forward(self, x): self.x = x; return x @ self.W
+    def backward(self, u): self.dW = self.x.T @ u; return u @ self.V
+class RandomFeatures:
+    def __init__(self): self.omega = np.random.randn(5, 8)
+    def forward(self, x): self.z = x @ self.omega; return np.cos(self.z)
+    def backward(self, u): return -(u * np.sin(self.z)) @ self.omega.T
+"""
+    report = by_name(check_file(write(tmp_path, text)))
+    assert report["Affine"]["diagnosis"]["id"] == "stale-cache"
+    assert report["RandomFeatures"]["verdict"] == "PASS"
+
+
 HOSTILE = """
 import os, sys, time
 class ReLU:

@@ -332,10 +332,13 @@ def _trim(found: Situation) -> None:
     except (Broken, WrongOutput):
         return
     kept = {n for n in found.make().parameters if trial.gradients.get(n) is not None}
-    whole = found.make
+    whole, first = found.make, found.make()
+    constants = {n: first.get(n).copy() for n in first.parameters if n not in kept}
 
     def make() -> Subject:
         subject = whole()
+        for name, value in constants.items():  # random features, say, are the same in all
+            subject.set(name, value)
         subject.parameters = tuple(n for n in subject.parameters if n in kept or n in ("W", "b"))
         return subject
 
