@@ -157,6 +157,20 @@ class RandomFeatures:
     assert report["RandomFeatures"]["verdict"] == "PASS"
 
 
+def test_memory_order_and_batch_size_are_no_excuse(tmp_path):
+    text = """
+class Square:
+    def forward(self, x): self.x = x.ravel(order="K").reshape(x.shape); return self.x**2
+    def backward(self, u): return 2 * self.x * u
+class Cube:
+    def forward(self, x): self.x = x; return x**3
+    def backward(self, u): return 3 * self.x**2 * u * (len(u) != 2)
+"""
+    report = by_name(check_file(write(tmp_path, text)))
+    assert "for inputs in Fortran order" in report["Square"]["diagnosis"]["text"]
+    assert "For a batch of 2 samples dx is wrong" in report["Cube"]["diagnosis"]["text"]
+
+
 HOSTILE = """
 import os, sys, time
 class ReLU:
