@@ -2,6 +2,7 @@
 
     python scripts/gradcheck.py                         all built-in layers, losses and networks
     python scripts/gradcheck.py --layer "Affine(5, 3)"  one built-in layer or network
+    python scripts/gradcheck.py --model RUN             a network that train.py has trained
     python scripts/gradcheck.py student.py              every layer in a file of your own
     python scripts/gradcheck.py --self-test             how many planted mistakes are caught
 
@@ -22,6 +23,7 @@ from mlp.reports import Report, summary
 from mlp.students.names import LAYERS, LOSSES, kind_of
 from mlp.students.report import as_json, as_text, draw, exit_status
 from mlp.students.sandbox import Limits, check_file
+from trainer.checking import check_run
 
 KINDS = [*LAYERS, *LOSSES]
 
@@ -35,11 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.file is not None:
         return _student(options)
     try:
-        if options.layer is not None:
+        if options.model is not None:
+            reports = [check_run(options.model, options.seed)]
+        elif options.layer is not None:
             reports = check_layer(parse_layer(options.layer, options.seed), seed=options.seed)
         else:
             reports = check_builtin(seed=options.seed)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OSError) as error:
         print(f"gradcheck: {error}", file=sys.stderr)
         return 2
     show(reports, options.json)
@@ -50,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gradcheck.py", description=__doc__.split("\n")[0])
     parser.add_argument("file", nargs="?", type=Path, help="Python file with layers to check")
     parser.add_argument("--layer", metavar="EXPRESSION", help='e.g. "Affine(5, 3)"')
+    parser.add_argument("--model", type=Path, metavar="RUN", help="run folder of train.py")
     parser.add_argument(
         "--coordinates",
         type=int,

@@ -7,6 +7,7 @@ that was measured. Without arguments the problems are listed. Exit status 0: eve
 
 import argparse
 import importlib
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,8 @@ from types import ModuleType
 
 from problems.report import Report
 
-PROBLEMS = sorted(path.stem for path in (Path(__file__).parent / "problems").glob("p??_*.py"))
+FOLDER = Path(__file__).parent / "problems"
+PROBLEMS = sorted(path.stem for path in FOLDER.glob("p??_*.py"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,7 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
         "problem", nargs="*", help='a number, a part of a name ("softmax"), or "all"'
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write the pictures there")
+    parser.add_argument(
+        "--skeleton",
+        type=Path,
+        metavar="DIR",
+        help="write an exercise file there: the layers, blank",
+    )
     options = parser.parse_args(arguments)
+    if options.skeleton:
+        return write_skeleton(options.skeleton)
     try:
         chosen = sorted({stem for wanted in options.problem for stem in matching(wanted)})
     except LookupError as error:
@@ -54,6 +64,18 @@ def matching(wanted: str) -> list[str]:
     if not found:
         raise LookupError(f"no problem {wanted!r}; run without arguments to list them")
     return found
+
+
+def write_skeleton(folder: Path) -> int:
+    """Copy the exercise file, but never over a student's own."""
+    path = folder / "exercise.py"
+    if path.exists():
+        print(f"homework.py: {path} exists, and may hold your work", file=sys.stderr)
+        return 2
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(FOLDER / "exercise.py", path)
+    print(f"{path}; check it with: python scripts/gradcheck.py {path}")
+    return 0
 
 
 def list_problems() -> None:

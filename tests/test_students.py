@@ -304,7 +304,7 @@ def test_json_on_the_command_line(tmp_path):
     assert softmax["diagnosis"]["id"] == "softmax-diagonal-only"
     assert (dense["verdict"], dense["diagnosis"]) == ("PASS", None)
     assert [row["name"] for row in dense["arrays"]] == ["x", "W", "b"]
-    assert trainer["verdict"] == "NOTHING TO CHECK"
+    assert trainer["verdict"] == "nothing to check"
 
 
 def test_exit_codes_and_streams(tmp_path):
@@ -332,7 +332,7 @@ def test_the_text_names_and_explains(tmp_path):
     text = as_text(check_file(write(tmp_path, WRONG)))
     assert "softmax-diagonal-only" in text
     assert "dL/dx_i = y_i (U_i - sum_j U_j y_j)" in " ".join(text.split())
-    assert "1 FAIL, 1 PASS, 1 NOTHING TO CHECK" in text
+    assert "1 FAIL, 1 PASS, 1 nothing to check" in text
 
 
 def test_infinities_are_text_in_json():

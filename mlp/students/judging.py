@@ -33,20 +33,20 @@ def check(entry: Entry, seed: int = 0, divides: bool = False) -> dict[str, Any]:
     """The record of one entry. `divides`: whether a loss of the same file averages."""
     case = Case(entry, seed, divides)
     if entry.nothing:
-        return record(case, "NOTHING TO CHECK", note=f"nothing to check: {entry.nothing}")
+        return record(case, "nothing to check", note=f"nothing to check: {entry.nothing}")
     try:
         return _judge(case)
     except Judged:
         return record(case, "FAIL")
     except NothingToCheck as blank:
-        return record(case, "NOTHING TO CHECK", note=f"nothing to check: {blank}")
+        return record(case, "nothing to check", note=f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
         if _is_integer_cast(error):
             case.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
             return record(case, "FAIL")
         if _hopeless(entry, error):
             why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
-            return record(case, "NOTHING TO CHECK", note=why)
+            return record(case, "nothing to check", note=why)
         return record(case, "ERROR", note=str(error))
 
 
