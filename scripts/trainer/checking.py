@@ -11,7 +11,7 @@ from mlp.pairing import from_logits
 from mlp.reports import Report
 from trainer import building, preparing
 
-SAMPLES = 8
+SAMPLES = 32
 LOOKED_AT = 1000
 
 
