@@ -28,43 +28,43 @@ class LossHead:
 
 
 class SoftmaxHead:
-    """Softmax and cross-entropy for labels: with s = z - max z, p = exp(s) / sum exp(s),
+    """Softmax and cross-entropy for labels: with log p = s - log sum exp(s), s = z - max z,
 
-    L = 1/N sum_n (log sum_j exp(s_nj) - s_n,label)      dL/dz = (p - one-hot) / N
+    L = -1/N sum_n log p_n,label      dL/dz = (p - one-hot) / N
 
-    where 1/N is absent for a sum. Labels must be whole numbers from 0 to `classes` - 1.
+    where 1/N is absent for a sum. Labels must be whole numbers from 0 to `classes` - 1. What is
+    subtracted from a row is subtracted as an outer product with ones, by BLAS.
     """
 
     def __init__(self, loss: Loss, n: int, classes: int, dtype: np.dtype, blas: Blas) -> None:
         self.blas = blas
-        self.share = 1.0 / n if loss.reduction == "mean" else 1.0
+        self.share = dtype.type(1.0 / n if loss.reduction == "mean" else 1.0)
+        self.shares = np.eye(classes, dtype=dtype) * self.share
         self.row_starts = np.arange(n) * classes
-        self.winners, self.wanted = np.empty(n, np.intp), np.empty(n, np.intp)
-        self.p = np.empty((n, classes), dtype)
-        self.flat, self.pT = self.p.reshape(-1), self.p.T
-        self.ones_n, self.ones_c = np.ones(n, dtype), np.ones(classes, dtype)
-        self.at_label, self.logs, self.total = (np.empty(n, dtype) for _ in range(3))
-        self.column = self.total[:, None]
+        self.winners, self.places = np.empty(n, np.intp), np.empty(n, np.intp)
+        self.p, self.wanted = np.empty((n, classes), dtype), np.empty((n, classes), dtype)
+        self.pT, self.flat_wanted = self.p.T, self.wanted.reshape(-1)
+        self.ones = np.ones(classes, dtype)
+        self.row = np.empty(n, dtype)
 
     def forward(self, z: np.ndarray, labels: np.ndarray) -> float:
-        blas, p, total = self.blas, self.p, self.total
-        np.add(z.argmax(1, self.winners), self.row_starts, self.winners)
-        np.add(labels, self.row_starts, self.wanted)
-        z.reshape(-1).take(self.winners, None, total, "clip")
-        np.subtract(z, self.column, p)
-        self.flat.take(self.wanted, None, self.at_label, "clip")
-        np.exp(p, p)
-        blas.gemv(1.0, self.pT, self.ones_c, 0.0, total, 0, 1, 0, 1, 1, 1)
-        np.log(total, self.logs)
-        return self.share * (
-            blas.dot(self.logs, self.ones_n) - blas.dot(self.at_label, self.ones_n)
-        )
+        blas, row, flat, zT = self.blas, self.row, z.reshape(-1), z.T
+        self.labels = labels
+        np.add(z.argmax(1, self.winners), self.row_starts, self.places)
+        flat.take(self.places, None, row, "clip")
+        blas.ger(-1.0, self.ones, row, 1, 1, zT, 1, 1, 1)  # z - max z
+        np.exp(z, self.p)
+        blas.gemv(1.0, self.pT, self.ones, 0.0, row, 0, 1, 0, 1, 1, 1)
+        np.log(row, row)
+        blas.ger(-1.0, self.ones, row, 1, 1, zT, 1, 1, 1)  # log p
+        self.log_p = z
+        self.shares.take(labels, 0, self.wanted, "clip")
+        return -blas.dot(flat, self.flat_wanted)
 
     def backward(self) -> np.ndarray:
-        np.divide(self.share, self.total, self.total)
-        np.multiply(self.p, self.column, self.p)
-        self.flat[self.wanted] -= self.share
-        return self.p
+        p = np.exp(self.log_p, self.p)
+        np.multiply(p, self.share, p)
+        return np.subtract(p, self.wanted, p)
 
     def hits(self) -> int:
-        return np.count_nonzero(self.winners == self.wanted)
+        return np.count_nonzero(self.winners == self.labels)
