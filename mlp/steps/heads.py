@@ -1,30 +1,40 @@
-"""The end of the network: the loss, its gradient and the hits, in arrays of the step."""
+"""The end of the network: the loss, its gradient and the hits, in arrays of the step.
+
+As with kernels, `forward` and `backward` are calls; U is the gradient that the latter fill.
+"""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from mlp.losses import Loss
 from mlp.steps.blas import Blas
+from mlp.steps.kernels import Call
 
 
 class LossHead:
     """Any loss, by its own forward and backward; what it gets is copied."""
 
-    def __init__(self, loss: Loss, dtype: np.dtype) -> None:
-        self.loss = loss
-        self.dtype = dtype
+    def __init__(self, loss: Loss, y: np.ndarray, target: np.ndarray) -> None:
+        self.loss, self.y, self.target = loss, y, target
+        self.forward: list[Call] = [self._forward]
+        self.backward: list[Call] = [self._backward]
+        self.U = np.empty_like(y)
 
-    def forward(self, y: np.ndarray, target: np.ndarray) -> float:
-        self.y, self.target = y.copy(), target.copy()
-        return self.loss.forward(self.y, self.target)
-
-    def backward(self) -> np.ndarray:
-        return np.array(self.loss.backward(), self.dtype, order="C")
+    def value(self) -> float:
+        return self._value
 
     def hits(self) -> float:
-        accuracy = self.loss.accuracy(self.y, self.target)
+        accuracy = self.loss.accuracy(*self._seen)
         return math.nan if accuracy is None else accuracy * len(self.y)
+
+    def _forward(self) -> None:
+        self._seen = self.y.copy(), self.target.copy()
+        self._value = self.loss.forward(*self._seen)
+
+    def _backward(self) -> None:
+        np.copyto(self.U, self.loss.backward())
 
 
 class SoftmaxHead:
@@ -32,39 +42,38 @@ class SoftmaxHead:
 
     L = -1/N sum_n log p_n,label      dL/dz = (p - one-hot) / N
 
-    where 1/N is absent for a sum. Labels must be whole numbers from 0 to `classes` - 1. What is
-    subtracted from a row is subtracted as an outer product with ones, by BLAS.
+    where 1/N is absent for a sum. Labels must be whole numbers from 0 to C - 1. What is taken
+    from a row is taken as an outer product with ones, by BLAS.
     """
 
-    def __init__(self, loss: Loss, n: int, classes: int, dtype: np.dtype, blas: Blas) -> None:
-        self.blas = blas
-        self.share = dtype.type(1.0 / n if loss.reduction == "mean" else 1.0)
-        self.shares = np.eye(classes, dtype=dtype) * self.share
-        self.row_starts = np.arange(n) * classes
-        self.winners, self.places = np.empty(n, np.intp), np.empty(n, np.intp)
-        self.p, self.wanted = np.empty((n, classes), dtype), np.empty((n, classes), dtype)
-        self.pT, self.flat_wanted = self.p.T, self.wanted.reshape(-1)
-        self.ones = np.ones(classes, dtype)
-        self.row = np.empty(n, dtype)
+    def __init__(self, loss: Loss, z: np.ndarray, labels: np.ndarray, blas: Blas) -> None:
+        (n, classes), dtype = z.shape, z.dtype
+        share = np.array(1 / n if loss.reduction == "mean" else 1, dtype)
+        self.labels, self.winners = labels, np.empty(n, np.intp)
+        self.U = p = np.empty_like(z)
+        one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
+        row_starts, places = np.arange(n) * classes, np.empty(n, np.intp)
+        take_row = partial(blas.ger, -1.0, ones, row, 1, 1, z.T, 1, 1, 1)
+        self.forward: list[Call] = [
+            partial(z.argmax, 1, self.winners),
+            partial(np.add, self.winners, row_starts, places),
+            partial(z.reshape(-1).take, places, None, row, "clip"),
+            take_row,  # s
+            partial(np.exp, z, p),
+            partial(blas.gemv, 1.0, p.T, ones, 0.0, row, 0, 1, 0, 1, 1, 1),
+            partial(np.log, row, row),
+            take_row,  # log p
+            partial((np.eye(classes, dtype=dtype) * share).take, labels, 0, one_hot, "clip"),
+        ]
+        self.minus_value = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
+        self.backward: list[Call] = [
+            partial(np.exp, z, p),
+            partial(np.multiply, p, share, p),
+            partial(np.subtract, p, one_hot, p),
+        ]
 
-    def forward(self, z: np.ndarray, labels: np.ndarray) -> float:
-        blas, row, flat, zT = self.blas, self.row, z.reshape(-1), z.T
-        self.labels = labels
-        np.add(z.argmax(1, self.winners), self.row_starts, self.places)
-        flat.take(self.places, None, row, "clip")
-        blas.ger(-1.0, self.ones, row, 1, 1, zT, 1, 1, 1)  # z - max z
-        np.exp(z, self.p)
-        blas.gemv(1.0, self.pT, self.ones, 0.0, row, 0, 1, 0, 1, 1, 1)
-        np.log(row, row)
-        blas.ger(-1.0, self.ones, row, 1, 1, zT, 1, 1, 1)  # log p
-        self.log_p = z
-        self.shares.take(labels, 0, self.wanted, "clip")
-        return -blas.dot(flat, self.flat_wanted)
-
-    def backward(self) -> np.ndarray:
-        p = np.exp(self.log_p, self.p)
-        np.multiply(p, self.share, p)
-        return np.subtract(p, self.wanted, p)
+    def value(self) -> float:
+        return -self.minus_value()
 
     def hits(self) -> int:
         return np.count_nonzero(self.winners == self.labels)
