@@ -9,7 +9,7 @@ from mlp.optim import SGD
 from mlp.sequential import Sequential
 from mlp.steps.batches import Gathered, Whole
 from mlp.steps.blas import blas_for, in_place
-from mlp.steps.kernels import Place, Rule, Scene, changes_input
+from mlp.steps.kernels import Place, Scene, changes_input
 from mlp.steps.plan import Plan, takes_labels
 from mlp.steps.textbook import TextbookStep
 
@@ -77,15 +77,13 @@ class FusedStep(TextbookStep):
 
     def forward(self, batch: np.ndarray | slice) -> float:
         n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
-        self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
-        return self.plan.forward(batch)
+        plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
+        return plan.forward(batch)
 
     def learn(self) -> None:
-        optimizer, state = self.optimizer, self.state
         self.plan.backward()
-        rate = optimizer.rate(state.step)
-        self.plan.update(Rule(rate, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay))
-        state.step += 1
+        self.plan.update(self.optimizer.settings(self.state.step))
+        self.state.step += 1
 
     def hits(self) -> float:
         return self.plan.head.hits()

@@ -1,6 +1,7 @@
 """The end of the network: the loss, its gradient and the hits, in arrays of the step.
 
-As with kernels, `forward` and `backward` are calls; U is the gradient that the latter fill.
+As with kernels, `forward` and `backward` are calls; `scale` U is the gradient that the latter
+find. The factor is left to an Affine below, where it costs nothing.
 """
 
 import math
@@ -20,7 +21,7 @@ class LossHead:
         self.loss, self.y, self.target = loss, y, target
         self.forward: list[Call] = [self._forward]
         self.backward: list[Call] = [self._backward]
-        self.U = np.empty_like(y)
+        self.U, self.scale = np.empty_like(y), 1.0
 
     def value(self) -> float:
         return self._value
@@ -48,7 +49,7 @@ class SoftmaxHead:
 
     def __init__(self, loss: Loss, z: np.ndarray, labels: np.ndarray, blas: Blas) -> None:
         (n, classes), dtype = z.shape, z.dtype
-        share = np.array(1 / n if loss.reduction == "mean" else 1, dtype)
+        self.scale = 1.0 / n if loss.reduction == "mean" else 1.0
         self.labels, self.winners = labels, np.empty(n, np.intp)
         self.U = p = np.empty_like(z)
         one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
@@ -63,17 +64,13 @@ class SoftmaxHead:
             partial(blas.gemv, 1.0, p.T, ones, 0.0, row, 0, 1, 0, 1, 1, 1),
             partial(np.log, row, row),
             take_row,  # log p
-            partial((np.eye(classes, dtype=dtype) * share).take, labels, 0, one_hot, "clip"),
+            partial(np.eye(classes, dtype=dtype).take, labels, 0, one_hot, "clip"),
         ]
-        self.minus_value = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
-        self.backward: list[Call] = [
-            partial(np.exp, z, p),
-            partial(np.multiply, p, share, p),
-            partial(np.subtract, p, one_hot, p),
-        ]
+        self.backward: list[Call] = [partial(np.exp, z, p), partial(np.subtract, p, one_hot, p)]
+        self.sum_at_labels = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
 
     def value(self) -> float:
-        return -self.minus_value()
+        return -self.scale * self.sum_at_labels()
 
     def hits(self) -> int:
         return np.count_nonzero(self.winners == self.labels)

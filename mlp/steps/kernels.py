@@ -18,19 +18,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp.layers import Affine, Flatten, Layer, ReLU, Scale, Sigmoid
-from mlp.optim import SGD
+from mlp.optim import SGD, Settings
 from mlp.steps.blas import LARGE, Blas, in_place
 
 Call = Callable[[], object]
-
-
-class Rule(NamedTuple):
-    """What SGD does in a step; its formulas are with SGD."""
-
-    rate: float
-    momentum: float
-    nesterov: bool
-    decay: float
 
 
 class Place(NamedTuple):
@@ -65,7 +56,7 @@ class Kernel:
     def go_back(self, U: np.ndarray) -> None:
         self.dx = U
 
-    def moves(self, rule: Rule) -> list[Call]:
+    def moves(self, settings: Settings) -> list[Call]:
         return []
 
 
@@ -81,6 +72,9 @@ class AffineKernel(Kernel):
     m (1 - rate decay) v_old.
     b goes the same way, with a column of ones for x.
     """
+
+    scale = 1.0
+    """A factor of U that is still to be taken."""
 
     def __init__(self, layer: Affine, x: np.ndarray, scene: Scene) -> None:
         super().__init__(layer, x)
@@ -101,31 +95,32 @@ class AffineKernel(Kernel):
         self.end(U)
         self.dx = np.empty_like(self.x)
         gemm = self.scene.blas.gemm
-        self.backward = [partial(gemm, 1.0, self.W.T, U.T, 0.0, self.dx.T, 1, 0, 1)]
+        self.backward = [partial(gemm, self.scale, self.W.T, U.T, 0.0, self.dx.T, 1, 0, 1)]
 
     def end(self, U: np.ndarray) -> None:
         """As `go_back`, where nobody asks for dx."""
         self.U = U
 
-    def moves(self, rule: Rule) -> list[Call]:
-        calls = self._moves(rule, self.W, rule.decay, self._add_to_W)
+    def moves(self, settings: Settings) -> list[Call]:
+        calls = self._moves(settings, self.W, settings[3], self._add_to_W)
         if self.b is not None:
-            calls += self._moves(rule, self.b, 0.0, self._add_to_b)
+            calls += self._moves(settings, self.b, 0.0, self._add_to_b)
         return calls
 
     def _add_to_W(self, alpha: float, beta: float, w: np.ndarray) -> Call:
         """w <- beta w + alpha x^T U, for W or its velocity."""
-        return partial(self.scene.blas.gemm, alpha, self.U.T, self.x.T, beta, w.T, 0, 1, 1)
+        gemm, alpha = self.scene.blas.gemm, alpha * self.scale
+        return partial(gemm, alpha, self.U.T, self.x.T, beta, w.T, 0, 1, 1)
 
     def _add_to_b(self, alpha: float, beta: float, w: np.ndarray) -> Call:
         """w <- beta w + alpha 1^T U, for b or its velocity."""
-        gemv = self.scene.blas.gemv
+        gemv, alpha = self.scene.blas.gemv, alpha * self.scale
         return partial(gemv, alpha, self.U.T, self.ones, beta, w, 0, 1, 0, 1, 0, 1)
 
     def _moves(
-        self, rule: Rule, w: np.ndarray, decay: float, add: Callable[..., Call]
+        self, settings: Settings, w: np.ndarray, decay: float, add: Callable[..., Call]
     ) -> list[Call]:
-        rate, m, nesterov, _ = rule
+        rate, m, nesterov, _ = settings
         if not m:
             return [add(-rate, 1.0 - rate * decay, w)]
         v = self.scene.velocity_of(w)
@@ -232,8 +227,8 @@ class LayerKernel(Kernel):
 
     end = go_back
 
-    def moves(self, rule: Rule) -> list[Call]:
-        return [partial(self._move, rule.rate)]
+    def moves(self, settings: Settings) -> list[Call]:
+        return [partial(self._move, settings[0])]
 
     def _forward(self) -> None:
         self.y = self._filled(self.y, self.layer.forward, self.x)

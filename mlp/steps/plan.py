@@ -1,11 +1,13 @@
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from mlp.losses import KLOfSoftmax, Loss, SoftmaxCrossEntropy
+from mlp.optim import Settings
 from mlp.steps.batches import Gathered, Whole
 from mlp.steps.heads import LossHead, SoftmaxHead
-from mlp.steps.kernels import Call, Place, Rule, Scene, kernel_for
+from mlp.steps.kernels import AffineKernel, Call, Place, Scene, kernel_for
 
 
 class Plan:
@@ -21,7 +23,7 @@ class Plan:
         self.places, self.loss, self.batches, self.scene = places, loss, batches, scene
         self.forward_calls: list[Call] = []
         self.backward_calls: list[Call] = []
-        self.rule: Rule | None = None
+        self.settings: Settings | None = None
 
     def forward(self, batch: np.ndarray | slice) -> float:
         self.batches.gather(batch)
@@ -39,10 +41,10 @@ class Plan:
             for call in self.backward_calls:
                 call()
 
-    def update(self, rule: Rule) -> None:
-        if rule != self.rule:
-            self.rule = rule
-            self.moves = [call for kernel in self.kernels for call in kernel.moves(rule)]
+    def update(self, settings: Settings) -> None:
+        if settings != self.settings:
+            self.settings = settings
+            self.moves = [call for kernel in self.kernels for call in kernel.moves(settings)]
         for call in self.moves:
             call()
 
@@ -57,7 +59,12 @@ class Plan:
         return calls + _made(self.head.forward)
 
     def _first_backward(self) -> list[Call]:
-        U, calls = self.head.U, _made(self.head.backward)
+        head, top, U = self.head, self.kernels[-1], self.head.U
+        calls = _made(head.backward)
+        if isinstance(top, AffineKernel):
+            top.scale = head.scale
+        else:
+            calls += _made([partial(np.multiply, U, head.scale, U)])
         lowest = next(k for k, kernel in enumerate(self.kernels) if kernel.layer.parameters())
         for kernel in reversed(self.kernels[lowest + 1 :]):
             kernel.go_back(U)
