@@ -8,8 +8,6 @@ from typing import Any
 from bench import inference, report, rounds
 from bench.work import GRID
 
-STEPPING = list(rounds.CONTENDERS)
-PREDICTING = ["ours", *rounds.PEERS]
 FULL, QUICK = rounds.Effort(15, 0.3), rounds.Effort(3, 0.1)
 
 
@@ -27,7 +25,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     effort = QUICK if options.quick else FULL
-    team = rounds.start(options.threads, PREDICTING if options.inference else STEPPING)
+    names = ["ours", *options.contenders]
+    if options.inference:
+        names = [name for name in names if name not in ("floor", "textbook")]
+    team = rounds.start(options.threads, names)
     try:
         if options.inference:
             results = inference.run(team, effort, say)
