@@ -350,6 +350,21 @@ def test_a_diverging_run_ends_the_same_way(rate):
     assert ours == theirs
 
 
+def test_an_infinity_that_relu_takes_away_is_no_end():
+    def make():
+        net = Sequential(Affine(2, 2, init="zeros"), ReLU(), Affine(2, 2, rng=0))
+        net[0].W = [[-1e300, 0.1], [0.0, 0.2]]
+        return net, np.array([[1e10, 0.5], [1e9, -0.5]]), np.array([0, 1])
+
+    def train(net, kind, x, y):
+        optimizer = kind(1e-12, momentum=0.5)
+        return fit(net, SoftmaxCrossEntropy(), optimizer, x, y, epochs=4)[-1]["loss"]
+
+    with np.errstate(over="ignore"):
+        ours, theirs = both(train, make)
+    assert ours == pytest.approx(theirs, rel=1e-12)
+
+
 def test_a_failing_backward_leaves_the_weights_alone():
     class Failing(Mine):
         def backward(self, upstream):

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +37,8 @@ class FusedStep(TextbookStep):
 
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
     up are caches and gradients: `dW` and `db` of a fused Affine stay what they were.
+
+    Where the loss is not finite, the textbook's step says what it is and goes on.
 
     x and y must have been checked: labels are taken as they are.
     """
@@ -78,15 +81,22 @@ class FusedStep(TextbookStep):
     def forward(self, batch: np.ndarray | slice) -> float:
         n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
         plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
-        return plan.forward(batch)
+        value = plan.forward(batch)
+        if math.isfinite(value):
+            return value
+        self.plan = None
+        return super().forward(batch)
 
     def learn(self) -> None:
+        if self.plan is None:
+            super().learn()
+            return
         self.plan.backward()
         self.plan.update(self.optimizer.settings(self.state.step))
         self.state.step += 1
 
     def hits(self) -> float:
-        return self.plan.head.hits()
+        return super().hits() if self.plan is None else self.plan.head.hits()
 
     def _new_plan(self, n: int, kind: type) -> Plan:
         if kind is slice:
