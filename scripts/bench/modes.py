@@ -42,7 +42,7 @@ def _compare(options: argparse.Namespace) -> int:
     say("")
     name = f"{'inference' if options.inference else 'steps'}-{options.threads}"
     facts = {"machine": report.machine(), "threads": options.threads}
-    facts["versions"] = {who: worker.version for who, worker in team.workers.items()}
+    facts["contenders"] = {name: worker.facts for name, worker in team.workers.items()}
     facts["missing"] = team.missing
     write(options.out / name, facts | {"results": results}, text)
     if not options.inference:
