@@ -31,12 +31,16 @@ def _compare(options: argparse.Namespace) -> int:
     team = rounds.start(options.threads, names)
     try:
         if options.inference:
-            results = inference.run(team, effort, say)
+            cells = [cell for cell in inference.CELLS if options.only in str(cell)]
+            results = inference.run(team, cells, effort, say)
             text = inference.table(results)
         else:
             cells = [cell for cell in GRID if options.only in str(cell)]
             results = rounds.run(team, cells, effort, say)
             text = report.table(results)
+    except rounds.DifferentWork as error:
+        print(f"benchmark.py: {error}", file=sys.stderr)
+        return 1
     finally:
         team.close()
     say("")
