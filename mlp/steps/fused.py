@@ -71,7 +71,7 @@ class FusedStep(TextbookStep):
             _make_velocities(parameters, self.state.velocity)
         places = list(_places(self.body))
         arrays = [*parameters.values(), *self.state.velocity.values()]
-        known = [self.state, *map(id, arrays), *(repr(layer) for layer, _ in places)]
+        known = [id(self.state), *map(id, arrays), *(repr(layer) for layer, _ in places)]
         if known == self.known:
             return
         self.known, self.arrays, self.places, self.plans = known, arrays, places, {}
