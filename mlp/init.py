@@ -11,12 +11,14 @@ Var z_j = sum_i Var(x_i W_ij) = D Var(x) Var(W).
 Numbers are drawn in float64 and then rounded, so a float32 network starts at the same point.
 """
 
+from __future__ import annotations  # naming np.random.Generator would load numpy.random
+
 import numbers
 from collections.abc import Callable
 
 import numpy as np
 
-Initializer = Callable[[np.random.Generator, tuple[int, int], np.dtype], np.ndarray]
+Initializer = Callable[["np.random.Generator", tuple[int, int], np.dtype], np.ndarray]
 
 
 def he(rng: np.random.Generator, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:

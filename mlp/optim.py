@@ -9,6 +9,8 @@ import numpy as np
 
 from mlp.layers.base import Layer
 
+Settings = tuple[float, float, bool, float]
+
 
 class SGD:
     """Gradient descent with momentum and weight decay.
@@ -92,13 +94,17 @@ class SGD:
             g = g + self.momentum * v if self.nesterov else v
         w -= rate * g
 
+    def settings(self, step: int) -> Settings:
+        """Learning rate, momentum, nesterov and weight_decay in that step (from 0)."""
+        return self.rate(step), self.momentum, self.nesterov, self._weight_decay
+
     def state(self, net: Layer) -> "State":
         """The live step count and velocities of net, all 0 before its first step."""
         return self._states.setdefault(net, State())
 
     def rate(self, step: int) -> float:
         """The learning rate of that step (from 0)."""
-        rate = self.learning_rate
+        rate = self._learning_rate
         return checked_rate(rate(step)) if callable(rate) else rate
 
 

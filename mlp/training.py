@@ -1,10 +1,12 @@
 """The training loop: epochs of shuffled batches, forward, backward, step."""
 
+from __future__ import annotations  # naming np.random.Generator would load numpy.random
+
 import math
 import operator
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +16,9 @@ from mlp.losses import Loss
 from mlp.optim import SGD, checked_rate
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
-from mlp.steps import TextbookStep, training_step
+
+if TYPE_CHECKING:
+    from mlp.steps import TextbookStep
 
 Record = dict[str, Any]
 
@@ -62,6 +66,8 @@ def fit(
     batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
     rng = np.random.default_rng(rng)
     watch = _Watch(net, patience, tolerance)
+    from mlp.steps import TextbookStep, training_step  # with SciPy, when first used
+
     step = training_step(net, body, loss, optimizer, x, y)
     last = TextbookStep(net, body, loss, optimizer, x, y)
 

@@ -18,6 +18,15 @@ import sys
 
 import cpu
 
+CONTENDERS = [
+    "floor",
+    "textbook",
+    "torch_eager",
+    "torch_compiled",
+    "jax_jit",
+    "sklearn_mlp",
+]
+
 
 def main() -> int:
     options = parse()
@@ -39,11 +48,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=pathlib.Path, help="folder of the MNIST files")
     parser.add_argument("--threads", type=_count, default=1, help="threads of each contender")
     parser.add_argument("--quick", action="store_true", help="few short rounds")
-    parser.add_argument("--only", metavar="TEXT", default="", help="cells whose name has TEXT")
+    parser.add_argument("--only", metavar="TEXT", default="", help="networks whose name has TEXT")
+    parser.add_argument(
+        "--contenders",
+        type=lambda text: text.split(","),
+        default=CONTENDERS,
+        help=f"some of {','.join(CONTENDERS)} (all; mlp itself always takes part)",
+    )
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("runs/benchmark"), help="results folder"
     )
     options = parser.parse_args()
+    if unknown := {*options.contenders} - {*CONTENDERS}:
+        parser.error(f"--contenders: expected some of {','.join(CONTENDERS)}, got {unknown}")
     if options.end_to_end and options.data is None:
         parser.error("--end-to-end needs --data, a folder with the four MNIST files")
     return options

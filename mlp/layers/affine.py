@@ -1,3 +1,5 @@
+from __future__ import annotations  # naming np.random.Generator would load numpy.random
+
 import operator
 from collections.abc import Mapping
 from typing import Any

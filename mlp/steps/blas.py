@@ -22,6 +22,7 @@ class Blas(NamedTuple):
 
     gemm: object
     gemv: object
+    ger: object
     axpy: object
     dot: object
     one_thread: bool
@@ -32,7 +33,7 @@ def blas_for(dtype: np.dtype) -> Blas:
     from scipy.linalg import blas
 
     letter = {"f": "s", "d": "d"}[dtype.char]
-    routines = (getattr(blas, letter + name) for name in ("gemm", "gemv", "axpy", "dot"))
+    routines = (getattr(blas, letter + name) for name in ("gemm", "gemv", "ger", "axpy", "dot"))
     return Blas(*routines, one_thread())
 
 

@@ -1,4 +1,6 @@
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -6,8 +8,9 @@ from mlp.layers import Affine, Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
 from mlp.sequential import Sequential
+from mlp.steps.batches import Gathered, Whole
 from mlp.steps.blas import blas_for, in_place
-from mlp.steps.kernels import Place
+from mlp.steps.kernels import Place, Scene, changes_input
 from mlp.steps.plan import Plan, takes_labels
 from mlp.steps.textbook import TextbookStep
 
@@ -35,6 +38,8 @@ class FusedStep(TextbookStep):
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
     up are caches and gradients: `dW` and `db` of a fused Affine stay what they were.
 
+    Where the loss is not finite, the textbook's step says what it is and goes on.
+
     x and y must have been checked: labels are taken as they are.
     """
 
@@ -51,45 +56,55 @@ class FusedStep(TextbookStep):
             and any(type(layer) is Affine for layer, _ in _places(body))
         )
 
-    def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: object) -> None:
+    def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: Any) -> None:
         super().__init__(net, body, loss, *rest)
-        if takes_labels(loss, self.y):
-            self.y = np.ascontiguousarray(self.y, np.intp)
+        self.y = np.ascontiguousarray(self.y, np.intp if takes_labels(loss, self.y) else None)
         self.dtype = body.dtype
         self.blas = blas_for(self.dtype)
         self.known: list | None = None
 
     def begin(self) -> None:
         """Look at the network and the optimizer anew: an `on_epoch` may have changed them."""
-        places = list(_places(self.body))
-        known = [(layer, repr(layer), *map(id, layer.parameters().values())) for layer, _ in places]
         parameters = self.net.parameters()
-        if known != self.known:
-            self.known, self.places, self.plans = known, places, {}
-            self.names = {id(w): name for name, w in parameters.items()}
         self.state = self.optimizer.state(self.net)
         if self.optimizer.momentum:
             _make_velocities(parameters, self.state.velocity)
+        places = list(_places(self.body))
+        arrays = [*parameters.values(), *self.state.velocity.values()]
+        known = [id(self.state), *map(id, arrays), *(repr(layer) for layer, _ in places)]
+        if known == self.known:
+            return
+        self.known, self.arrays, self.places, self.plans = known, arrays, places, {}
+        names = {id(w): name for name, w in parameters.items()}
+        self.scene = Scene(self.blas, self.optimizer, self.state.velocity, names)
 
     def forward(self, batch: np.ndarray | slice) -> float:
-        n = self.samples = len(self.x[batch]) if isinstance(batch, slice) else len(batch)
-        self.plan = self.plans.get(n) or self._new_plan(n)
-        return self.plan.forward(batch)
+        n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
+        plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
+        value = plan.forward(batch)
+        if math.isfinite(value):
+            return value
+        self.plan = None
+        return super().forward(batch)
 
     def learn(self) -> None:
-        optimizer, state = self.optimizer, self.state
+        if self.plan is None:
+            super().learn()
+            return
         self.plan.backward()
-        self.plan.update(optimizer, state.velocity, optimizer.rate(state.step))
-        state.step += 1
+        self.plan.update(self.optimizer.settings(self.state.step))
+        self.state.step += 1
 
     def hits(self) -> float:
-        return self.plan.head.hits()
+        return super().hits() if self.plan is None else self.plan.head.hits()
 
-    def _new_plan(self, n: int) -> Plan:
-        self.plans[n] = Plan(
-            self.places, self.names, self.loss, self.x, self.y, n, self.dtype, self.blas
-        )
-        return self.plans[n]
+    def _new_plan(self, n: int, kind: type) -> Plan:
+        if kind is slice:
+            batches = Whole(self.x, self.y, self.dtype, not changes_input(self.places))
+        else:
+            batches = Gathered(self.x, self.y, n, self.dtype)
+        plan = self.plans[n, kind] = Plan(self.places, self.loss, batches, self.scene)
+        return plan
 
 
 def _places(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[Place]:

@@ -1,70 +1,76 @@
-"""The end of the network: the loss, its gradient and the hits, in arrays of the step."""
+"""The end of the network: the loss, its gradient and the hits, in arrays of the step.
+
+As with kernels, `forward` and `backward` are calls; `scale` U is the gradient that the latter
+find. The factor is left to an Affine below, where it costs nothing.
+"""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from mlp.losses import Loss
 from mlp.steps.blas import Blas
+from mlp.steps.kernels import Call
 
 
 class LossHead:
     """Any loss, by its own forward and backward; what it gets is copied."""
 
-    def __init__(self, loss: Loss, dtype: np.dtype) -> None:
-        self.loss = loss
-        self.dtype = dtype
+    def __init__(self, loss: Loss, y: np.ndarray, target: np.ndarray) -> None:
+        self.loss, self.y, self.target = loss, y, target
+        self.forward: list[Call] = [self._forward]
+        self.backward: list[Call] = [self._backward]
+        self.U, self.scale = np.empty_like(y), 1.0
 
-    def forward(self, y: np.ndarray, target: np.ndarray) -> float:
-        self.y, self.target = y.copy(), target.copy()
-        return self.loss.forward(self.y, self.target)
-
-    def backward(self) -> np.ndarray:
-        return np.array(self.loss.backward(), self.dtype, order="C")
+    def value(self) -> float:
+        return self._value
 
     def hits(self) -> float:
-        accuracy = self.loss.accuracy(self.y, self.target)
+        accuracy = self.loss.accuracy(*self._seen)
         return math.nan if accuracy is None else accuracy * len(self.y)
+
+    def _forward(self) -> None:
+        self._seen = self.y.copy(), self.target.copy()
+        self._value = self.loss.forward(*self._seen)
+
+    def _backward(self) -> None:
+        np.copyto(self.U, self.loss.backward())
 
 
 class SoftmaxHead:
-    """Softmax and cross-entropy for labels: with s = z - max z, p = exp(s) / sum exp(s),
+    """Softmax and cross-entropy for labels: with log p = s - log sum exp(s), s = z - max z,
 
-    L = 1/N sum_n (log sum_j exp(s_nj) - s_n,label)      dL/dz = (p - one-hot) / N
+    L = -1/N sum_n log p_n,label      dL/dz = (p - one-hot) / N
 
-    where 1/N is absent for a sum. Labels must be whole numbers from 0 to `classes` - 1.
+    where 1/N is absent for a sum. Labels must be whole numbers from 0 to C - 1. What is taken
+    from a row is taken as an outer product with ones, by BLAS.
     """
 
-    def __init__(self, loss: Loss, n: int, classes: int, dtype: np.dtype, blas: Blas) -> None:
-        self.blas = blas
-        self.share = 1.0 / n if loss.reduction == "mean" else 1.0
-        self.row_starts = np.arange(n) * classes
-        self.winners, self.wanted = np.empty(n, np.intp), np.empty(n, np.intp)
-        self.p = np.empty((n, classes), dtype)
-        self.flat, self.pT = self.p.reshape(-1), self.p.T
-        self.ones_n, self.ones_c = np.ones(n, dtype), np.ones(classes, dtype)
-        self.at_label, self.logs, self.total = (np.empty(n, dtype) for _ in range(3))
-        self.column = self.total[:, None]
+    def __init__(self, loss: Loss, z: np.ndarray, labels: np.ndarray, blas: Blas) -> None:
+        (n, classes), dtype = z.shape, z.dtype
+        self.scale = 1.0 / n if loss.reduction == "mean" else 1.0
+        self.labels, self.winners = labels, np.empty(n, np.intp)
+        self.U = p = np.empty_like(z)
+        one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
+        row_starts, places = np.arange(n) * classes, np.empty(n, np.intp)
+        take_row = partial(blas.ger, -1.0, ones, row, 1, 1, z.T, 1, 1, 1)
+        self.forward: list[Call] = [
+            partial(z.argmax, 1, self.winners),
+            partial(np.add, self.winners, row_starts, places),
+            partial(z.reshape(-1).take, places, None, row, "clip"),
+            take_row,  # s
+            partial(np.exp, z, p),
+            partial(blas.gemv, 1.0, p.T, ones, 0.0, row, 0, 1, 0, 1, 1, 1),
+            partial(np.log, row, row),
+            take_row,  # log p
+            partial(np.eye(classes, dtype=dtype).take, labels, 0, one_hot, "clip"),
+        ]
+        self.backward: list[Call] = [partial(np.exp, z, p), partial(np.subtract, p, one_hot, p)]
+        self.sum_at_labels = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
 
-    def forward(self, z: np.ndarray, labels: np.ndarray) -> float:
-        blas, p, total = self.blas, self.p, self.total
-        np.add(z.argmax(1, self.winners), self.row_starts, self.winners)
-        np.add(labels, self.row_starts, self.wanted)
-        z.reshape(-1).take(self.winners, None, total, "clip")
-        np.subtract(z, self.column, p)
-        self.flat.take(self.wanted, None, self.at_label, "clip")
-        np.exp(p, p)
-        blas.gemv(1.0, self.pT, self.ones_c, 0.0, total, 0, 1, 0, 1, 1, 1)
-        np.log(total, self.logs)
-        return self.share * (
-            blas.dot(self.logs, self.ones_n) - blas.dot(self.at_label, self.ones_n)
-        )
-
-    def backward(self) -> np.ndarray:
-        np.divide(self.share, self.total, self.total)
-        np.multiply(self.p, self.column, self.p)
-        self.flat[self.wanted] -= self.share
-        return self.p
+    def value(self) -> float:
+        return -self.scale * self.sum_at_labels()
 
     def hits(self) -> int:
-        return np.count_nonzero(self.winners == self.wanted)
+        return np.count_nonzero(self.winners == self.labels)

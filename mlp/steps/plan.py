@@ -1,65 +1,84 @@
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from mlp.losses import KLOfSoftmax, Loss, SoftmaxCrossEntropy
-from mlp.optim import SGD
-from mlp.steps.blas import Blas
+from mlp.optim import Settings
+from mlp.steps.batches import Gathered, Whole
 from mlp.steps.heads import LossHead, SoftmaxHead
-from mlp.steps.kernels import AffineKernel, FlattenKernel, LayerKernel, Place, kernel_for
+from mlp.steps.kernels import AffineKernel, Call, Place, Scene, kernel_for
 
 
 class Plan:
-    """The kernels of a network for one batch size, with their arrays, in the order of calls.
+    """The calls of a step for one batch size, in their order, with the arrays they fill.
 
-    `names` gives the name of a parameter in the whole network by the id of its array. Backward
-    ends at the first layer that has parameters: nobody asks for more.
+    They are put together as the first batch goes through. Backward ends at the first layer that
+    has parameters: nobody asks for more.
     """
 
     def __init__(
-        self,
-        places: Iterable[Place],
-        names: dict[int, str],
-        loss: Loss,
-        x: np.ndarray,
-        y: np.ndarray,
-        n: int,
-        dtype: np.dtype,
-        blas: Blas,
+        self, places: Iterable[Place], loss: Loss, batches: Gathered | Whole, scene: Scene
     ) -> None:
-        self.loss, self.n, self.dtype, self.blas = loss, n, dtype, blas
-        kernels = [kernel_for(place, names, n, dtype, blas) for place in places]
-        self.inputs, self.targets = _Inputs(x, n, dtype, kernels), _Targets(y, n)
-        self.forwards = [kernel.forward for kernel in kernels]
-        self.learning = [kernel for kernel in kernels if kernel.layer.parameters()]
-        lowest = self.learning[0]
-        above = kernels[kernels.index(lowest) + 1 :]
-        self.backwards = [kernel.backward for kernel in reversed(above)]
-        self.backwards.append(lowest.backward_first)
-        self.head: LossHead | SoftmaxHead | None = None
+        self.places, self.loss, self.batches, self.scene = places, loss, batches, scene
+        self.forward_calls: list[Call] = []
+        self.backward_calls: list[Call] = []
+        self.settings: Settings | None = None
 
     def forward(self, batch: np.ndarray | slice) -> float:
-        h = self.inputs.take(batch)
-        for forward in self.forwards:
-            h = forward(h)
-        if self.head is None:
-            self.head = self._head_for(h)
-        return self.head.forward(h, self.targets.take(batch))
+        self.batches.gather(batch)
+        if not self.forward_calls:
+            self.forward_calls = self._first_forward()
+        else:
+            for call in self.forward_calls:
+                call()
+        return self.head.value()
 
     def backward(self) -> None:
-        U = self.head.backward()
-        for backward in self.backwards:
-            U = backward(U)
+        if not self.backward_calls:
+            self.backward_calls = self._first_backward()
+        else:
+            for call in self.backward_calls:
+                call()
 
-    def update(self, optimizer: SGD, velocity: dict[str, np.ndarray], rate: float) -> None:
-        for kernel in self.learning:
-            kernel.update(optimizer, velocity, rate)
+    def update(self, settings: Settings) -> None:
+        if settings != self.settings:
+            self.settings = settings
+            self.moves = [call for kernel in self.kernels for call in kernel.moves(settings)]
+        for call in self.moves:
+            call()
+
+    def _first_forward(self) -> list[Call]:
+        h, self.kernels, calls = self.batches.x, [], []
+        for place in self.places:
+            kernel = kernel_for(place, h, self.scene)
+            calls += _made(kernel.forward)
+            self.kernels.append(kernel)
+            h = kernel.y
+        self.head = self._head_for(h)
+        return calls + _made(self.head.forward)
+
+    def _first_backward(self) -> list[Call]:
+        head, top, U = self.head, self.kernels[-1], self.head.U
+        calls = _made(head.backward)
+        if isinstance(top, AffineKernel):
+            top.scale = head.scale
+        else:
+            calls += _made([partial(np.multiply, U, head.scale, U)])
+        lowest = next(k for k, kernel in enumerate(self.kernels) if kernel.layer.parameters())
+        for kernel in reversed(self.kernels[lowest + 1 :]):
+            kernel.go_back(U)
+            calls += _made(kernel.backward)
+            U = kernel.dx
+        self.kernels[lowest].end(U)
+        return calls + _made(self.kernels[lowest].backward)
 
     def _head_for(self, z: np.ndarray) -> LossHead | SoftmaxHead:
-        fits = z.ndim == 2 and len(z) == self.n and z.shape[1] > 1
-        if fits and takes_labels(self.loss, self.targets.y):
-            return SoftmaxHead(self.loss, self.n, z.shape[1], self.dtype, self.blas)
-        return LossHead(self.loss, self.dtype)
+        target = self.batches.y
+        fits = z.ndim == 2 and len(z) == len(target) and z.shape[1] > 1
+        if fits and takes_labels(self.loss, target):
+            return SoftmaxHead(self.loss, z, target, self.scene.blas)
+        return LossHead(self.loss, z, target)
 
 
 def takes_labels(loss: Loss, y: np.ndarray) -> bool:
@@ -67,38 +86,7 @@ def takes_labels(loss: Loss, y: np.ndarray) -> bool:
     return type(loss) in (SoftmaxCrossEntropy, KLOfSoftmax) and y.ndim == 1
 
 
-class _Inputs:
-    """Gathers the samples of a batch as floats: without a copy, with one, or by way of pixels."""
-
-    def __init__(self, x: np.ndarray, n: int, dtype: np.dtype, kernels: list) -> None:
-        self.x = x
-        self.floats = np.empty((n, *x.shape[1:]), dtype)
-        self.raw = self.floats if x.dtype == dtype else np.empty((n, *x.shape[1:]), x.dtype)
-        self.gathers = x.flags.c_contiguous and x.flags.aligned
-        first = next(k for k in kernels if not isinstance(k, FlattenKernel))
-        only_read = isinstance(first, AffineKernel | LayerKernel)
-        self.as_is = only_read and self.gathers and x.dtype == dtype
-
-    def take(self, batch: np.ndarray | slice) -> np.ndarray:
-        if isinstance(batch, slice) and self.as_is:
-            part = self.x[batch]
-            if part.flags.c_contiguous:
-                return part
-        if isinstance(batch, slice) or not self.gathers:
-            np.copyto(self.floats, self.x[batch])
-            return self.floats
-        self.x.take(batch, 0, self.raw, "clip")
-        if self.raw is not self.floats:
-            np.copyto(self.floats, self.raw)
-        return self.floats
-
-
-class _Targets:
-    def __init__(self, y: np.ndarray, n: int) -> None:
-        self.y = y
-        self.labels = np.empty(n, y.dtype) if y.ndim == 1 and y.flags.c_contiguous else None
-
-    def take(self, batch: np.ndarray | slice) -> np.ndarray:
-        if isinstance(batch, slice) or self.labels is None:
-            return self.y[batch]
-        return self.y.take(batch, None, self.labels, "clip")
+def _made(calls: list[Call]) -> list[Call]:
+    for call in calls:
+        call()
+    return calls

@@ -11,9 +11,10 @@ from mlp.sequential import Sequential
 class TextbookStep:
     """A step of gradient descent as the decks have it: forward, backward, update.
 
-    `forward(batch)` gives the loss of the samples x[batch], y[batch]; `learn()` then moves the
-    weights; `hits()` is how many of them were right before, NaN where targets are no classes.
-    The optimizer steps `net`, whose layers are those of `body` (see mlp.pairing).
+    `forward(batch)` gives the loss of the samples x[batch], y[batch], where the batch is an array
+    of their numbers, or slice(None) for all of them in order. `learn()` then moves the weights;
+    `hits()` is how many samples were right before, NaN where targets are no classes. The
+    optimizer steps `net`, whose layers are those of `body` (see mlp.pairing).
     """
 
     def __init__(

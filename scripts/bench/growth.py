@@ -6,12 +6,16 @@ memory holds N numbers per unit and D M per layer, so it should grow in proporti
 """
 
 import argparse
+import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 
 from bench import rounds
 from bench.modes import FULL, QUICK, say, write
+from bench.processes import environment
 from bench.report import aligned, machine
 from bench.work import Cell
 
@@ -34,8 +38,13 @@ def main(options: argparse.Namespace) -> int:
     finally:
         team.close()
     say("")
+    peak = _peak(options.threads)
+    text = (
+        f"{_table(curves)}\n\npeak memory of a run beyond its data: {peak['beyond_data']:.0f} MiB "
+        f"(bound: {peak['bound']:.0f} MiB)"
+    )
     name = options.out / f"growth-{options.threads}"
-    write(name, {"machine": machine(), "curves": curves}, _table(curves))
+    write(name, {"machine": machine(), "curves": curves, "peak": peak}, text)
     _picture(name.with_suffix(".png"), curves)
     return 0
 
@@ -58,6 +67,12 @@ def _bytes(team: rounds.Team, cells: dict[int, Cell]) -> dict[int, int]:
         size: worker.ask("memory", sizes=cell.sizes, batch=cell.batch)["bytes"]
         for size, cell in cells.items()
     }
+
+
+def _peak(threads: int) -> dict[str, float]:
+    words = [sys.executable, "-m", "bench.peak"]
+    said = subprocess.run(words, env=environment(threads), stdout=subprocess.PIPE, check=True)
+    return json.loads(said.stdout)
 
 
 def slope(curve: dict[int, float]) -> float:

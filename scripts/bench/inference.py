@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from bench.report import aligned
-from bench.rounds import SHORT, Effort, Say, Team, build, middle, turn
+from bench.rounds import SHORT, DifferentWork, Effort, Say, Team, build, middle, turn
 from bench.work import Cell
 
 CELLS = [Cell((64, 32, 10), 1), Cell((784, 128, 10), 1), Cell((784, 800, 800, 10), 1)]
@@ -13,9 +13,10 @@ ROWS = (1, 10_000)
 SAME_OUTPUT = 1e-3
 
 
-def run(team: Team, effort: Effort, say: Say) -> list[dict[str, Any]]:
+def run(team: Team, cells: list[Cell], effort: Effort, say: Say) -> list[dict[str, Any]]:
+    """For each network and number of rows the seconds per call of every contender."""
     results = []
-    for cell in CELLS:
+    for cell in cells:
         for rows in ROWS:
             able = build(team, cell)
             answers: dict[str, list[dict]] = {name: [] for name in able}
@@ -44,4 +45,4 @@ def _check(cell: Cell, answers: dict[str, list[dict]]) -> None:
     expected = answers["ours"][0]["first"]
     for name, given in answers.items():
         if not np.allclose(given[0]["first"], expected, atol=SAME_OUTPUT):
-            raise RuntimeError(f"{cell}: {name} predicts something else than ours")
+            raise DifferentWork(f"{cell}: {name} predicts something else than ours")

@@ -8,8 +8,6 @@ from typing import Any
 from bench import inference, report, rounds
 from bench.work import GRID
 
-STEPPING = list(rounds.CONTENDERS)
-PREDICTING = ["ours", *rounds.PEERS]
 FULL, QUICK = rounds.Effort(15, 0.3), rounds.Effort(3, 0.1)
 
 
@@ -27,21 +25,28 @@ def run(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     effort = QUICK if options.quick else FULL
-    team = rounds.start(options.threads, PREDICTING if options.inference else STEPPING)
+    names = ["ours", *options.contenders]
+    if options.inference:
+        names = [name for name in names if name not in ("floor", "textbook")]
+    team = rounds.start(options.threads, names)
     try:
         if options.inference:
-            results = inference.run(team, effort, say)
+            cells = [cell for cell in inference.CELLS if options.only in str(cell)]
+            results = inference.run(team, cells, effort, say)
             text = inference.table(results)
         else:
             cells = [cell for cell in GRID if options.only in str(cell)]
             results = rounds.run(team, cells, effort, say)
             text = report.table(results)
+    except rounds.DifferentWork as error:
+        print(f"benchmark.py: {error}", file=sys.stderr)
+        return 1
     finally:
         team.close()
     say("")
     name = f"{'inference' if options.inference else 'steps'}-{options.threads}"
     facts = {"machine": report.machine(), "threads": options.threads}
-    facts["versions"] = {who: worker.version for who, worker in team.workers.items()}
+    facts["contenders"] = {name: worker.facts for name, worker in team.workers.items()}
     facts["missing"] = team.missing
     write(options.out / name, facts | {"results": results}, text)
     if not options.inference:

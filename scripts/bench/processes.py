@@ -35,7 +35,7 @@ class Worker:
             env=environment(threads),
         )
         bind(self.process.pid, threads)
-        self.version = self._answer()["version"]
+        self.facts = self._answer()
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """The answer; raises Missing where the contender cannot do it."""

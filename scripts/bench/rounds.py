@@ -31,6 +31,10 @@ SAME_LOSS = 1e-4
 Say = Callable[[str], None]
 
 
+class DifferentWork(Exception):
+    """A contender does something else than the others."""
+
+
 class Effort(NamedTuple):
     """How long to measure: rounds, and seconds of each contender in a round."""
 
@@ -86,7 +90,7 @@ def build(team: Team, cell: Cell) -> list[str]:
     for name, theirs in losses.items():
         for a, b in zip(losses["ours"], theirs, strict=True):
             if name != "floor" and not math.isclose(a, b, rel_tol=SAME_LOSS):
-                raise RuntimeError(f"{cell}: {name} has other losses than ours: {theirs}")
+                raise DifferentWork(f"{cell}: {name} has other losses than ours: {theirs}")
     return list(losses)
 
 

@@ -32,7 +32,9 @@ def main(name: str) -> None:
     except ImportError as error:
         print(json.dumps({"error": str(error)}), file=answers, flush=True)
         return
-    print(json.dumps({"version": server.module.VERSION}), file=answers, flush=True)
+    print(
+        json.dumps({"version": server.module.VERSION, "pools": pools()}), file=answers, flush=True
+    )
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -71,6 +73,16 @@ class Server:
         z = self.contender.predict(x)
         took = seconds_per_call(lambda: self.contender.predict(x), seconds)
         return {"seconds": took, "first": (z[0] - z[0].max()).tolist()}
+
+
+def pools() -> list[dict[str, Any]] | None:
+    """What threadpoolctl, if it is there, says about the products: library, kernels, threads."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return None
+    known = ("internal_api", "version", "architecture", "num_threads")
+    return [{key: pool.get(key) for key in known} for pool in threadpool_info()]
 
 
 def seconds_per_call(call: Callable[[], object], seconds: float) -> float:

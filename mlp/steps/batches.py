@@ -1,0 +1,34 @@
+import numpy as np
+
+
+class Gathered:
+    """Batches of n samples in any order, gathered into the same arrays, as floats of `dtype`."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, n: int, dtype: np.dtype) -> None:
+        self.all_x, self.all_y = x, y
+        self.x = np.empty((n, *x.shape[1:]), dtype)
+        self.y = np.empty((n, *y.shape[1:]), y.dtype)
+        self.raw = self.x if x.dtype == dtype else np.empty(self.x.shape, x.dtype)
+
+    def gather(self, batch: np.ndarray) -> None:
+        self.all_y.take(batch, 0, self.y, "clip")
+        if not self.all_x.flags.c_contiguous:  # of others, `take` would first copy all
+            np.copyto(self.x, self.all_x[batch])
+            return
+        self.all_x.take(batch, 0, self.raw, "clip")
+        if self.raw is not self.x:
+            np.copyto(self.x, self.raw)
+
+
+class Whole:
+    """All samples as one batch; x is copied only if it is no floats of `dtype`, or is changed."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, dtype: np.dtype, read_only: bool) -> None:
+        self.all_x, self.y = x, y
+        flags = x.flags
+        fits = read_only and x.dtype == dtype and flags.c_contiguous and flags.aligned
+        self.x = x if fits else np.empty(x.shape, dtype)
+
+    def gather(self, batch: slice) -> None:
+        if self.x is not self.all_x:
+            np.copyto(self.x, self.all_x)
