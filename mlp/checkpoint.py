@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +23,8 @@ from mlp.layers.container import Container
 from mlp.sequential import Sequential
 
 DIGEST = 64
+PARTIAL = ".part"
+"""Ending of a file that is being written; a killed process may leave one."""
 _KINDS = {name: getattr(layers, name) for name in layers.__all__}
 _KINDS["Sequential"] = Sequential
 
@@ -62,28 +63,32 @@ def load_checkpoint(path: str | os.PathLike) -> tuple[Layer, dict[str, np.ndarra
             members = dict(archive)
         net = _built(json.loads(members.pop("architecture").item()))
         _fill(net, members)
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError, MemoryError) as error:
-        raise CheckpointError(
-            f"{path}: no network in it that this version reads: {error}"
-        ) from error
+    except (LookupError, AttributeError, TypeError, ValueError, MemoryError, RecursionError) as e:
+        raise CheckpointError(f"{path}: no network in it that this version reads: {e}") from e
     return net, {name: value for name, value in members.items() if name not in net.parameters()}
 
 
 def write_whole(path: str | os.PathLike, data: bytes) -> None:
-    """Write a file so that, whatever happens, path holds all of data or what it held before."""
-    path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Write a file so that, whatever happens, path holds all of data or what it held before.
+
+    A link is followed; a device or pipe is written to as it is. Raises OSError that names path.
+    """
+    path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
-        with open(descriptor, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync_folder(path.parent)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -141,4 +146,6 @@ def _fill(net: Layer, members: Mapping[str, np.ndarray]) -> None:
                 f"{name} is {members[name].dtype} {members[name].shape}, "
                 f"the architecture says {parameter.dtype} {parameter.shape}"
             )
+        if not np.isfinite(members[name]).all():
+            raise ValueError(f"{name} holds NaN or infinity")
         parameter[...] = members[name]

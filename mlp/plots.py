@@ -6,6 +6,7 @@ Every function draws one figure and writes it to `path` (its ending says the for
 import io
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -61,7 +62,8 @@ def figure(
     from matplotlib.figure import Figure
 
     cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
-    with matplotlib.rc_context(STYLE | cycle | dict(style or {})):
+    with matplotlib.rc_context(STYLE | cycle | dict(style or {})), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
         picture = Figure(figsize=size, layout="constrained")
         draw(picture)
         buffer = io.BytesIO()
@@ -119,9 +121,11 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
     wrong = counts.sum() - np.trace(counts)
     axes.set(title=f"{wrong} of {counts.sum()} wrong", xlabel="said", ylabel="is")
     axes.grid(False)
-    ticks = range(len(classes))
-    axes.set_xticks(ticks, classes, rotation=90 if max(map(len, classes)) > 3 else 0)
-    axes.set_yticks(ticks, classes)
+    ticks = range(0, len(classes), math.ceil(len(classes) / 30))
+    names = [classes[i] if len(classes[i]) <= 12 else f"{classes[i][:11]}…" for i in ticks]
+    upright = max(map(len, names)) > 3 and len(names) > 3
+    axes.set_xticks(ticks, names, rotation=90 if upright else 0)
+    axes.set_yticks(ticks, names)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -135,7 +139,7 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
 
 @_drawn((7.5, 6.4))
 def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> None:
-    """The first 30 misread images (K, H, W), each with what was said and what is right."""
+    """Up to 30 misread images (K, H, W), each with what was said and what is right."""
     total, (high, wide) = len(images), images.shape[1:]
     rows = min(max(math.ceil(total / 6), 1), 5)
     picture.set_figheight(0.5 + 1.2 * rows * high / wide)
@@ -145,7 +149,7 @@ def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Seque
         row, column = divmod(i, 6)
         place = (column * (wide + gaps[1]) + wide / 2, row * (high + gaps[0]) - 0.04 * high - 0.5)
         axes.text(*place, f"said {wrong}, is {truth}", ha="center", va="bottom", fontsize=8.5)
-    title = f"The first 30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
+    title = f"30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
     axes.set_title(title if total else "No mistakes", pad=18)
 
 

@@ -16,7 +16,7 @@ def class_numbers(y: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     names = np.asarray(y).astype(str)
     place = {name: i for i, name in enumerate(classes)}
     if unknown := set(np.unique(names)) - place.keys():
-        raise ValueError(f"expected labels among {', '.join(classes)}, got {sorted(unknown)[0]!r}")
+        raise ValueError(f"expected labels among {', '.join(classes)}, got {min(unknown)}")
     return np.array([place[name] for name in names], dtype=np.int64)
 
 
@@ -26,11 +26,11 @@ def class_names(y: np.ndarray) -> list[str]:
 
 
 def image_shape(x: np.ndarray) -> tuple[int, int] | None:
-    """(H, W) of samples (N, H, W), or of rows that are square images; None for others."""
+    """(H, W) of samples (N, H, W), or of rows that are square images of 6 x 6 or more."""
     if x.ndim == 3:
         return x.shape[1:]
     side = isqrt(x.shape[1]) if x.ndim == 2 else 0
-    return (side, side) if side > 1 and side * side == x.shape[1] else None
+    return (side, side) if side >= 6 and side * side == x.shape[1] else None
 
 
 def is_two(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:

@@ -49,7 +49,7 @@ def fit(
     Training ends before `epochs` when
       - `patience` epochs in a row brought no lower validation loss (loss, without `validation`);
       - the loss changed by less than `tolerance` from one epoch to the next.
-    With `patience`, net ends with the weights of its best epoch.
+    With `patience`, net ends with the weights of its best epoch, also when it is interrupted.
 
     The steps are fused where that is possible (see mlp.steps.FusedStep), the same to rounding.
     The last one of each epoch is the textbook's, so its gradients are there to be looked at.
@@ -81,6 +81,10 @@ def fit(
             watch.restore()
             optimizer.forget(net)  # its velocities belong to the weights that were lost
             error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
+            raise
+        except KeyboardInterrupt:
+            if patience is not None:
+                watch.restore()
             raise
         scores = {} if validation is None else _scores(body, loss, *validation)
         record["validation_loss"] = scores.get("loss")

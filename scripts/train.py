@@ -5,12 +5,12 @@
     train.py predict RUN FILE               labels and probabilities for new samples, as CSV
 
 Exit: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the finite numbers,
-6 results cannot be written, 130 interrupted (what was trained until then is kept).
+6 something cannot be written, 130 interrupted, 143 terminated. What was trained by then is kept.
 """
 
 import argparse
+import os
 import sys
-from pathlib import Path
 
 from trainer import threads
 
@@ -19,11 +19,15 @@ threads.set_from(sys.argv)  # before NumPy starts its threads
 import numpy as np  # noqa: E402
 
 from mlp import CheckpointError, DataError, NonFiniteError  # noqa: E402
-from trainer import predicting, preparing, running  # noqa: E402
+from trainer import folder, predicting, preparing, running, signals  # noqa: E402
 from trainer.options import predict_options, train_options  # noqa: E402
+from trainer.voice import Voice, silence  # noqa: E402
 
 
 def main(argv: list[str]) -> int:
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w")
+    signals.listen()
     try:
         if argv[:1] == ["predict"]:
             return predicting.predict(predict_options(argv[1:]))
@@ -35,39 +39,45 @@ def main(argv: list[str]) -> int:
     except NonFiniteError as error:
         return failed(error, 5)
     except BrokenPipeError:
-        sys.stderr.close()
+        silence(sys.stdout.fileno())
         return 141
     except OSError as error:
         return failed(error, 6)
-    except KeyboardInterrupt:
-        return failed("interrupted before the first epoch ended; nothing to keep", 130)
+    except MemoryError as error:
+        return failed(error, 2)
+    except signals.Stopped as stop:
+        return failed(stop, 128 + stop.number)
 
 
 def train(options: argparse.Namespace) -> int:
     """Train once per seed; with several seeds, say the median and the range at the end."""
+    voice = Voice(options.quiet)
     parts = preparing.prepared(options)
     seeds = range(options.seed, options.seed + options.seeds)
-    results = []
-    for seed in seeds:
-        out = options.out / f"seed-{seed}" if len(seeds) > 1 else options.out
-        result, interrupted = running.run(options, parts, seed, out)
-        if interrupted:
-            return 130
-        results.append(result)
-    if len(seeds) > 1:
-        print(f"\nseeds {seeds[0]} to {seeds[-1]}:")
-        for name in results[0]:
-            values = [result[name] for result in results]
-            print(
-                f"test {name}: median {np.median(values):.4f}, "
-                f"from {min(values):.4f} to {max(values):.4f}"
+    with folder.claimed(options.out, options.task) as out:
+        results = [
+            running.run(
+                options, parts, seed, out / f"seed-{seed}" if len(seeds) > 1 else out, voice
             )
+            for seed in seeds
+        ]
+        if len(seeds) > 1:
+            voice.result(f"\nseeds {seeds[0]} to {seeds[-1]}:")
+            for name in results[0]:
+                values = [result[name] for result in results]
+                voice.result(
+                    f"test {name}: median {np.median(values):.4f}, "
+                    f"from {min(values):.4f} to {max(values):.4f}"
+                )
+    if voice.error is not None:
+        raise voice.error
     return 0
 
 
-def failed(error: Exception | str, code: int) -> int:
-    text = "; ".join([str(error), *getattr(error, "__notes__", [])])
-    print(f"{Path(__file__).name}: {' '.join(text.split())}", file=sys.stderr)
+def failed(error: BaseException, code: int) -> int:
+    said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or "out of memory"
+    notes = getattr(error, "__notes__", [])
+    print("train.py:", " ".join("; ".join([said, *notes]).split()), file=sys.stderr)
     return code
 
 

@@ -62,10 +62,11 @@ def loss(options: argparse.Namespace, parts: Parts) -> Loss:
     return SigmoidCrossEntropy() if parts.outputs == 1 else SoftmaxCrossEntropy()
 
 
-def optimizer(options: argparse.Namespace, samples: int) -> SGD:
+def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
     """SGD with the schedule stretched over all steps of the run."""
+    samples = len(parts.train[0])
     steps = options.epochs * math.ceil(samples / (options.batch_size or samples))
-    rate = options.learning_rate
+    rate = options.learning_rate or (0.1 if parts.classes else 0.01)
     schedules = {
         "constant": rate,
         "step": lambda step: rate * 0.1 ** ((step >= steps / 2) + (step >= steps * 3 / 4)),

@@ -5,13 +5,25 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from trainer import folder
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "data" / "digits.csv.gz"
 
 
+class Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that says the defaults that there are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
 class OneLineParser(argparse.ArgumentParser):
-    """argparse, with an error of one line."""
+    """argparse, with an error of one line, and whole names of options only."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=Defaults, **options)
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
@@ -64,11 +76,12 @@ def start(text: str) -> str | float:
     if text in ("he", "glorot", "zeros"):
         return text
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected he, glorot, zeros or a number, got {text!r}"
-        ) from None
+        value = math.nan
+    if not abs(value) < 1e6:
+        raise argparse.ArgumentTypeError(f"expected he, glorot, zeros or a number, got {text!r}")
+    return value
 
 
 def train_options(argv: list[str]) -> argparse.Namespace:
@@ -76,7 +89,6 @@ def train_options(argv: list[str]) -> argparse.Namespace:
     parser = OneLineParser(
         prog="train.py",
         description="Train a multilayer perceptron. `train.py predict --help` is the other half.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument_group("data").add_argument
     add("--data", type=Path, default=EMBEDDED, metavar="PATH",
@@ -88,18 +100,18 @@ def train_options(argv: list[str]) -> argparse.Namespace:
     add("--validation", type=number(float, 0, 0.9), default=0.0, metavar="FRACTION",
         help="part of the training samples kept apart")  # fmt: skip
     add = parser.add_argument_group("network").add_argument
-    add("--hidden", type=sizes, default=(256,), metavar="WIDTHS", help="as in 64,32, or none")
+    add("--hidden", type=sizes, default="256", metavar="WIDTHS", help="as in 64,32, or none")
     add("--activation", choices=("relu", "sigmoid"), default="relu", help="of the hidden layers")
     add("--init", type=start, default=None, metavar="RULE",
-        help="he, glorot, zeros or a number; None: he for relu, glorot for sigmoid")  # fmt: skip
+        help="he (for relu), glorot (for sigmoid), zeros or a number")  # fmt: skip
     add("--dtype", choices=("float32", "float64"), default="float32", help="of the weights")
     add = parser.add_argument_group("training").add_argument
     add("--loss", choices=("cross-entropy", "kl", "squared-error"), default=None,
-        help="None: kl for classes, squared-error for real-valued targets")  # fmt: skip
+        help="default: kl for classes, squared-error for real-valued targets")  # fmt: skip
     add("--epochs", type=number(int, 1), default=40, metavar="N", help="passes over the data")
     add("--batch-size", type=number(int, 0), default=16, metavar="N", help="0: everything at once")
-    add("--learning-rate", type=number(float, 0, above=True), default=0.1, metavar="RATE",
-        help="at the start")  # fmt: skip
+    add("--learning-rate", type=number(float, 0, above=True), default=None, metavar="RATE",
+        help="at the start; default: 0.1, 0.01 for real-valued targets")  # fmt: skip
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
         help="of the rate: none; a tenth after 1/2 and 3/4; half a cosine down to 0")  # fmt: skip
     add("--momentum", type=number(float, 0, 0.9999), default=0.9, metavar="M", help="of SGD")
@@ -113,22 +125,23 @@ def train_options(argv: list[str]) -> argparse.Namespace:
     add("--seeds", type=number(int, 1), default=1, metavar="N",
         help="repeat with as many seeds; say the median and the range")  # fmt: skip
     add("--threads", type=number(int, 1), default=None, metavar="N",
-        help="of the matrix products; None: as the library chooses")  # fmt: skip
+        help="of the matrix products; default: as the library chooses")  # fmt: skip
     add = parser.add_argument_group("results").add_argument
     add("--out", type=Path, default=None, metavar="FOLDER",
-        help="run folder; None: the next free one under runs/")  # fmt: skip
+        help="run folder; default: the next free one under runs/")  # fmt: skip
     add("--force", action="store_true", help="replace the results in an existing run folder")
     add("--quiet", action="store_true", help="print the results only")
     options = parser.parse_args(argv)
     if options.nesterov and not options.momentum:
         parser.error("--nesterov needs a --momentum above 0")
     options.batch_size = options.batch_size or None
-    options.init = options.init or {"relu": "he", "sigmoid": "glorot"}[options.activation]
-    options.out = options.out or _next_free(options.task)
-    if options.out.exists() and not options.force:
-        parser.error(f"{options.out} exists; choose another --out, or --force to replace it")
-    if options.out.exists() and not _is_run(options.out):
-        parser.error(f"{options.out} is no run folder, and --force replaces nothing else")
+    if options.init is None:
+        options.init = {"relu": "he", "sigmoid": "glorot"}[options.activation]
+    if options.out and options.out.exists():
+        if not options.force:
+            parser.error(f"{options.out} exists; choose another --out, or --force to replace it")
+        if not folder.is_run(options.out):
+            parser.error(f"{options.out} is no run folder, and --force replaces nothing else")
     return options
 
 
@@ -139,21 +152,13 @@ def predict_options(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("run", type=Path, help="run folder of train.py")
     parser.add_argument("file", type=Path, help="CSV, NPZ or IDX images, with or without labels")
-    parser.add_argument("--label-column", type=column, default=-1, metavar="COLUMN",
-                        help="where the labels are, if there are any")  # fmt: skip
+    parser.add_argument("--label-column", type=column, default=None, metavar="COLUMN",
+                        help="of the labels, if there are any; default: as in training")  # fmt: skip
     parser.add_argument("--output", type=Path, default=None, metavar="FILE",
                         help="instead of standard output")  # fmt: skip
     parser.add_argument("--threads", type=number(int, 1), default=None, metavar="N",
                         help="of the matrix products")  # fmt: skip
-    return parser.parse_args(argv)
-
-
-def _next_free(task: str) -> Path:
-    return next(
-        path for n in range(1, 1_000_000) if not (path := Path("runs", f"{task}-{n}")).exists()
-    )
-
-
-def _is_run(folder: Path) -> bool:
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"file"}
-    return not names or "config.json" in names or any(name.startswith("seed-") for name in names)
+    options = parser.parse_args(argv)
+    if options.output and options.output.resolve() == options.file.resolve():
+        parser.error("--output is the file to predict from; choose another")
+    return options

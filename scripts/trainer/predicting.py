@@ -3,26 +3,28 @@
 import argparse
 import csv
 import io
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from mlp import DataError, Sigmoid, Softmax, load_checkpoint
+from mlp import CheckpointError, DataError, Sequential, Sigmoid, Softmax, load_checkpoint
 from mlp.checkpoint import write_whole
 from mlp.data import load_features
 
 
 def predict(options: argparse.Namespace) -> int:
     """Write one row per sample; say on standard error what was assumed about the file."""
-    path = options.run / "model.npz" if options.run.is_dir() else options.run
-    try:
-        net, extra = load_checkpoint(path)
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; expected a run folder of train.py") from None
-    x, y = load_features(options.file, net.input_shape[0], label_column=options.label_column)
+    net, extra = _loaded(options.run / "model.npz" if options.run.is_dir() else options.run)
+    column = options.label_column
+    if column is None:
+        column = json.loads(str(extra["label_column"]))
+    x, y = load_features(options.file, net.input_shape[0], label_column=column)
     outputs = net.predict(x)
     classes = [str(name) for name in extra["classes"]]
+    if str(extra["task"]) == "is-two" and y is not None:
+        y = np.where(np.asarray(y).astype(str) == "2", "2", "not 2")
     if classes:
         header, rows = _classified(outputs, classes, str(extra["loss"]))
     else:
@@ -37,6 +39,17 @@ def predict(options: argparse.Namespace) -> int:
     else:
         write_whole(options.output, text.getvalue().encode())
     return 0
+
+
+def _loaded(path: Path) -> tuple[Sequential, dict[str, np.ndarray]]:
+    try:
+        net, extra = load_checkpoint(path)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}; expected a run folder of train.py") from None
+    known = isinstance(net, Sequential) and net.input_shape is not None
+    if not (known and extra.keys() >= {"classes", "loss", "task", "label_column"}):
+        raise CheckpointError(f"{path}: holds a network, but no run of train.py")
+    return net, extra
 
 
 def _classified(

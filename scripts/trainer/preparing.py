@@ -8,6 +8,7 @@ import numpy as np
 from mlp import DataError, Scale, tasks
 from mlp.data import load, stratified_split
 
+LARGEST = 1e15
 SPLIT_SEED = 0
 """The test and validation parts are the same for every --seed."""
 
@@ -43,7 +44,14 @@ def prepared(options: argparse.Namespace) -> Parts:
 
 def _divided(options: argparse.Namespace, data: tuple) -> Parts:
     shape = tasks.image_shape(data.x)
+    if (largest := np.abs(data.x).max(axis=0)).max() > LARGEST:
+        raise ValueError(
+            f"feature {np.argmax(largest)} holds {largest.max():.3g}; numbers beyond {LARGEST:.0e} "
+            "cannot be scaled in float32, divide them first"
+        )
     train, test = _part(data.x, data.y), _part(data.x_test, data.y_test)
+    if data.y.dtype.kind != "f":
+        _check_classes(data.y)
     if test is None:
         train, test = _split(train, 0.2)
     validation = None
@@ -53,11 +61,6 @@ def _divided(options: argparse.Namespace, data: tuple) -> Parts:
         return _real_valued(options, train, validation, test, shape)
 
     names = tasks.class_names(data.y)
-    if len(names) < 2 or len(names) > len(data.y) / 2:
-        raise ValueError(
-            f"{len(names)} different labels for {len(data.y)} samples; expected from 2 to half as "
-            "many classes (write real-valued targets with a decimal point)"
-        )
     parts = [
         None if part is None else (part[0], tasks.class_numbers(part[1], names))
         for part in (train, validation, test)
@@ -77,6 +80,17 @@ def _divided(options: argparse.Namespace, data: tuple) -> Parts:
         names = [*names, tasks.NONE]
         outputs += 1
     return Parts(*parts, names, outputs, shape, scale, None)
+
+
+def _check_classes(y: np.ndarray) -> None:
+    names = tasks.class_names(y)
+    if len(names) < 2:
+        raise ValueError(f"every label is {names[0]}; --label-column says where labels are")
+    if len(names) > len(y) / 2:
+        raise ValueError(
+            f"{len(y)} samples have {len(names)} different labels; expected classes of two or more "
+            "samples (--label-column says where labels are; a decimal point makes a label a number)"
+        )
 
 
 def _real_valued(
@@ -120,7 +134,7 @@ def _split(part: Part, fraction: float) -> tuple[Part, Part]:
 def _scale(x: np.ndarray, shape: tuple[int, int] | None) -> Scale:
     """Pixels to 0..1 by one number; the columns of a table to mean 0 and deviation 1."""
     top = x.max()
-    pixels = x.dtype == np.uint8 or (shape and shape[0] > 6 and x.min() >= 0 and (x % 1 == 0).all())
+    pixels = x.dtype == np.uint8 or (shape and x.min() >= 0 and (x % 1 == 0).all())
     if pixels and top > 0:
         return Scale(0.0, 1.0 / float(top))
     deviation = x.std(axis=0)

@@ -1,32 +1,57 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from mlp import Sequential, evaluate, fit, tasks
+from mlp import NonFiniteError, Sequential, evaluate, fit, tasks
 from mlp.losses import Loss
-from trainer import building, folder
+from trainer import building, folder, signals
 from trainer.preparing import Parts
+from trainer.voice import Voice
 
 
 def run(
-    options: argparse.Namespace, parts: Parts, seed: int, out: Path
-) -> tuple[dict[str, float], bool]:
-    """Train with one seed and write the run folder; the test scores, and whether interrupted."""
+    options: argparse.Namespace, parts: Parts, seed: int, out: Path, voice: Voice
+) -> dict[str, float]:
+    """Train with one seed and write the run folder; the test scores.
+
+    If training ends early, by a signal or by NonFiniteError, what was trained by then is kept
+    first and the exception goes on afterwards.
+    """
     rng = np.random.default_rng(seed)
     net, loss = building.network(options, parts, rng), building.loss(options, parts)
-    if not options.quiet:
-        train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
-        print(
-            f"{options.data.name}: {train} samples to train on, {validation} to validate, "
-            f"{test} to test\n\n{net}\n"
-        )
-    history, interrupted = _trained(options, parts, net, loss, rng)
+    train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
+    voice.say(
+        f"{options.data.name}: {train} samples to train on, {validation} to validate, {test} to "
+        f"test\n{f'{len(parts.classes)} classes' if parts.classes else 'real-valued targets'}"
+        f"\n\n{net}\n"
+    )
+    history, stop = _trained(options, parts, net, loss, rng, voice)
+    if stop is not None and not history:
+        stop.add_note("before the first epoch ended; nothing to keep")
+        raise stop
+    with signals.held_back():
+        scores = _kept(options, parts, seed, net, loss, history, out, voice)
+    if stop is not None:
+        stop.add_note(f"after epoch {len(history)}; kept in {out}")
+        raise stop
+    return scores
+
+
+def _kept(
+    options: argparse.Namespace,
+    parts: Parts,
+    seed: int,
+    net: Sequential,
+    loss: Loss,
+    history: list[dict[str, Any]],
+    out: Path,
+    voice: Voice,
+) -> dict[str, float]:
     if parts.unscale is not None:
         net = Sequential(*net, parts.unscale)
     counts = None
@@ -36,15 +61,14 @@ def run(
         scores = tasks.scores(options.task, counts)
     else:
         scores = {"loss": evaluate(net, loss, *parts.test)["loss"]}
-    if counts is not None and not options.quiet:
-        print(f"\n{_table(counts, parts.classes)}\n")
-    for name, value in scores.items():
-        print(f"test {name} {value:.3f}" if parts.classes else f"test {name} {value:.6g}")
     folder.write(out, options, parts, seed, net, loss, history, scores, counts)
-    print(out)
-    if interrupted:
-        print(f"train.py: interrupted after epoch {len(history)}; kept in {out}", file=sys.stderr)
-    return scores, interrupted
+    if counts is not None:
+        voice.say(f"\n{_table(counts, parts.classes)}\n")
+    for name, value in scores.items():
+        unit = "" if parts.classes else " (squared error in the units of the targets)"
+        voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
+    voice.result(str(out))
+    return scores
 
 
 def _trained(
@@ -53,23 +77,23 @@ def _trained(
     net: Sequential,
     loss: Loss,
     rng: np.random.Generator,
-) -> tuple[list[dict[str, Any]], bool]:
-    """The epoch records, and whether training was interrupted after the last of them."""
+    voice: Voice,
+) -> tuple[list[dict[str, Any]], BaseException | None]:
+    """The epoch records, and what ended training early, if anything did."""
     history: list[dict[str, Any]] = []
     with tqdm(total=options.epochs, unit="epoch", leave=False, disable=_no_bar(options)) as bar:
 
         def on_epoch(record: dict[str, Any]) -> None:
             history.append(record)
             bar.update()
-            if not options.quiet:
-                bar.write(_line(record, options.epochs), file=sys.stdout)
-                sys.stdout.flush()
+            with bar.external_write_mode():
+                voice.say(_line(record, options.epochs))
 
         try:
             fit(
                 net,
                 loss,
-                building.optimizer(options, len(parts.train[0])),
+                building.optimizer(options, parts),
                 *parts.train,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
@@ -79,11 +103,9 @@ def _trained(
                 tolerance=options.tolerance,
                 on_epoch=on_epoch,
             )
-        except KeyboardInterrupt:
-            if not history:
-                raise
-            return history, True
-    return history, False
+        except (KeyboardInterrupt, NonFiniteError) as stop:
+            return history, stop
+    return history, None
 
 
 def _no_bar(options: argparse.Namespace) -> bool | None:
@@ -94,7 +116,7 @@ def _line(record: dict[str, Any], epochs: int) -> str:
     shown = [f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}", f"loss {record['loss']:.4f}"]
     for name, key, digits in (
         ("accuracy", "accuracy", 3),
-        ("validation loss", "validation_loss", 4),
+        ("validation: loss", "validation_loss", 4),
         ("accuracy", "validation_accuracy", 3),
     ):
         if record[key] is not None:

@@ -1,0 +1,33 @@
+"""What a run says. A pipe that closes or a disk that is full must not cost the training."""
+
+import os
+import sys
+
+
+class Voice:
+    """Prints until printing fails; then it is silent and `error` says why."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.error: OSError | None = None
+
+    def result(self, text: str) -> None:
+        """Print what is said even if quiet."""
+        if self.error is None:
+            try:
+                print(text, flush=True)
+            except OSError as error:
+                self.error = error
+                silence(sys.stdout.fileno())
+
+    def say(self, text: str) -> None:
+        """Print, unless quiet."""
+        if not self.quiet:
+            self.result(text)
+
+
+def silence(descriptor: int) -> None:
+    """Send what is still to be written there nowhere, so that Python can end in peace."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)
