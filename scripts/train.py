@@ -10,10 +10,12 @@ Exit: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the 
 
 import argparse
 import os
+import signal
 import sys
 
 from trainer import threads
 
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `listen`: there is nothing to keep yet
 threads.set_from(sys.argv)  # before NumPy starts its threads
 
 import numpy as np  # noqa: E402
@@ -25,8 +27,8 @@ from trainer.voice import Voice, silence  # noqa: E402
 
 
 def main(argv: list[str]) -> int:
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w")
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 (closed by the caller)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     signals.listen()
     try:
         if argv[:1] == ["predict"]:

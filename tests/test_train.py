@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +19,13 @@ PICTURES = ("curves.png", "confusion.png", "mistakes.png", "weights.png")
 SHORT = ("--hidden", "16", "--epochs", "3")
 
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+
+
 def train(*words, cwd=None):
     command = [sys.executable, "-W", "error", str(ROOT / "scripts" / "train.py"), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+    how = {"capture_output": True, "text": True, "env": ENVIRONMENT, "timeout": 120}
+    return subprocess.run(command, cwd=cwd, **how)
 
 
 def assert_one_line(result, code, *parts):
@@ -211,7 +217,7 @@ def test_real_valued_targets_report_the_loss_in_their_own_units(tmp_path):
     x, _ = table(400)
     y = 1000 + 300 * x[:, 0] + 4 * x[:, 1]
     data = write_csv(tmp_path / "prices.csv", np.column_stack([x, y + 0.25]))
-    words = ("--data", data, "--hidden", "32", "--epochs", "60", "--learning-rate", "0.02")
+    words = ("--data", data, "--hidden", "32", "--epochs", "60")
     result = train(*words, "--out", tmp_path / "run", "--validation", "0.1")
     assert result.returncode == 0, result.stderr
     assert "accuracy" not in result.stdout
@@ -278,6 +284,114 @@ def test_bad_data_is_one_line(tmp_path):
     data = write_csv(tmp_path / "t.csv", [[*r, c] for r, c in zip(x, labels, strict=True)])
     assert_one_line(train("--data", data, "--task", "is-two"), 3, '"2"')
     assert_one_line(train("--data", data, "--task", "reject"), 3, "images")
+
+
+def test_a_label_column_is_remembered_for_predictions(tmp_path):
+    x, labels = table()
+    body = [[label == "yes", *row] for row, label in zip(x, labels, strict=True)]
+    data = write_csv(tmp_path / "table.csv", [["answer", "a", "b"], *body])
+    words = ("--data", data, "--label-column", "answer", "--epochs", "20", "--quiet")
+    assert train(*words, "--out", tmp_path / "run").returncode == 0
+    said = train("predict", tmp_path / "run", data).stderr
+    assert int(said.split(";")[1].split()[0]) > 100
+
+
+def test_two_or_not_two_is_compared_with_two_or_not_two(tmp_path):
+    words = ("--task", "is-two", *SHORT, "--quiet", "--out", tmp_path / "run")
+    assert train(*words).returncode == 0
+    said = train("predict", tmp_path / "run", ROOT / "data" / "digits.csv.gz").stderr
+    assert int(said.split(";")[1].split()[0]) > 1700
+
+
+def test_predictions_are_written_through_links_and_pipes_but_not_over_the_input(run, tmp_path):
+    out, _ = run
+    x = load(ROOT / "data" / "digits.csv.gz").x[:3]
+    data = write_csv(tmp_path / "new.csv", x)
+    assert_one_line(train("predict", out, data, "--output", data), 2, "--output")
+    (tmp_path / "target.csv").write_text("old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "target.csv")
+    assert train("predict", out, data, "--output", tmp_path / "link.csv").returncode == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "target.csv").read_text().startswith("label,p(0)")
+    assert train("predict", out, data, "--output", "/dev/null").returncode == 0
+    assert not Path("/dev/null").is_file()
+
+
+def test_force_removes_what_the_new_run_does_not_write(tmp_path):
+    assert train(*SHORT, "--out", tmp_path / "run", "--quiet").returncode == 0
+    x, _ = table()
+    data = write_csv(tmp_path / "real.csv", np.column_stack([x, x[:, 0] + 0.25]))
+    words = ("--data", data, *SHORT, "--out", tmp_path / "run", "--quiet")
+    assert train(*words, "--force").returncode == 0
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {"model.npz", "history.csv", "timing.csv", "config.json", "curves.png"}
+
+
+LONG = ("--epochs", "100000", "--hidden", "64")
+
+
+def started(*words, wait_for, **how):
+    """The program, running, after it printed a line that begins with `wait_for`."""
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, words)]
+    pipe = subprocess.PIPE
+    how = {"stdout": pipe, "stderr": pipe, "text": True, "env": ENVIRONMENT} | how
+    process = subprocess.Popen(command, **how)
+    while not process.stdout.readline().startswith(wait_for):
+        assert process.poll() is None
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_keeps_what_it_has(tmp_path, number, code):
+    with started(*LONG, "--out", tmp_path / "run", wait_for="epoch") as process:
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert errors.count("\n") == 1
+    assert "kept in" in errors
+    assert "test accuracy" in output
+    net, _ = load_checkpoint(tmp_path / "run" / "model.npz")
+    assert net.predict(np.zeros((1, 64))).shape == (1, 10)
+    assert (tmp_path / "run" / "weights.png").exists()
+
+
+def test_a_closed_pipe_does_not_cost_the_training(tmp_path):
+    words = ("--epochs", "200", "--hidden", "16", "--out", tmp_path / "run")
+    with started(*words, wait_for="epoch") as process:
+        process.stdout.close()
+        assert process.wait(timeout=60) == 141
+        assert process.stderr.read() == ""
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 201
+
+
+def test_two_runs_at_once_get_folders_of_their_own(tmp_path):
+    pair = [started(*LONG, wait_for="epoch", cwd=tmp_path) for _ in range(2)]
+    for process in pair:
+        process.send_signal(signal.SIGINT)
+    for process in pair:
+        process.communicate(timeout=60)
+    kept = sorted(path.parent.name for path in (tmp_path / "runs").glob("*/model.npz"))
+    assert kept == ["digits-1", "digits-2"]
+
+
+def test_a_folder_that_cannot_be_made_is_found_out_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = train(*LONG, "--out", tmp_path / "file" / "run")
+    assert_one_line(result, 6, str(tmp_path / "file"))
+    assert "epoch" not in result.stdout
+
+
+def test_divergence_after_good_epochs_keeps_the_last_of_them(tmp_path):
+    # too long a step on a quadratic: the loss grows a thousandfold per epoch until it overflows
+    x, _ = table()
+    data = write_csv(tmp_path / "real.csv", np.column_stack([x, x[:, 0] + 0.25]))
+    words = ("--hidden", "none", "--batch-size", "0", "--momentum", "0", "--learning-rate", "20")
+    result = train(*words, "--data", data, "--schedule", "constant", "--out", tmp_path / "run")
+    assert_one_line(result, 5, "smaller learning rate", "kept in")
+    epochs = len((tmp_path / "run" / "history.csv").read_text().splitlines()) - 1
+    assert 2 < epochs < 40
+    net, _ = load_checkpoint(tmp_path / "run" / "model.npz")
+    assert np.isfinite(net.predict(x)).all()
 
 
 def test_a_diverging_run_says_so_and_leaves_no_folder(tmp_path):

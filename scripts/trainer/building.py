@@ -66,7 +66,10 @@ def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
     """SGD with the schedule stretched over all steps of the run."""
     samples = len(parts.train[0])
     steps = options.epochs * math.ceil(samples / (options.batch_size or samples))
-    rate = options.learning_rate or (0.1 if parts.classes else 0.01)
+    rate = options.learning_rate
+    if rate is None:
+        squares = 0.03 if parts.classes else 0.01
+        rate = squares if loss_name(options, parts) == "squared-error" else 0.1
     schedules = {
         "constant": rate,
         "step": lambda step: rate * 0.1 ** ((step >= steps / 2) + (step >= steps * 3 / 4)),

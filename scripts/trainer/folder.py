@@ -26,11 +26,8 @@ NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds")
 
 
 def is_run(path: Path) -> bool:
-    """Whether the folder is empty or holds results of this program."""
-    return path.is_dir() and (
-        not any(path.iterdir())
-        or any(_is_settings(part / "config.json") for part in (path, *path.glob("seed-*")))
-    )
+    """Whether the folder holds results of this program."""
+    return any(_is_settings(part / "config.json") for part in (path, *path.glob("seed-*")))
 
 
 @contextlib.contextmanager
@@ -41,7 +38,8 @@ def claimed(out: Path | None, task: str) -> Iterator[Path]:
     hold anew is removed at the end; if nothing was written, so is the folder.
     """
     out = _next_free(task) if out is None else out
-    out.mkdir(parents=True, exist_ok=True)
+    if not out.is_dir():
+        out.mkdir(parents=True)
     with tempfile.TemporaryFile(dir=out):
         pass  # it can be written to
     old = {path: path.stat().st_mtime_ns for path in _results(out)}
