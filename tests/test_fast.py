@@ -139,6 +139,7 @@ def learners(draw):
     x = draw(st.sampled_from([x, x.astype(dtype), np.asfortranarray(x), (x > 0).view(np.uint8)]))
     ends = {
         "labels": (SoftmaxCrossEntropy, [], rng.integers(0, classes, samples).astype(np.uint8)),
+        "scaled": (SoftmaxCrossEntropy, [Scale(0.1, 0.5)], rng.integers(0, classes, samples)),
         "rows": (SoftmaxCrossEntropy, [], rng.dirichlet(np.ones(classes), samples)),
         "kl": (KLDivergence, [Softmax()], rng.integers(0, classes, samples)),
         "squares": (SquaredError, [Sigmoid()], rng.normal(size=(samples, classes))),
