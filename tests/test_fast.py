@@ -77,11 +77,16 @@ def tanh():
 
 
 def same(ours, theirs, tolerance):
-    """Equal but for a small part of the largest entry."""
+    """Equal but for a small part of the largest entry (of 0.01 where all pass through 0)."""
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
         assert ours[name].dtype == array.dtype
-        assert abs(ours[name] - array).max() <= tolerance * abs(array).max(), name
+        assert abs(ours[name] - array).max() <= tolerance * max(abs(array).max(), 0.01), name
+
+
+def nearly(losses, dtype):
+    """A loss far below 1 is a difference of numbers around 1."""
+    return pytest.approx(losses, rel=TOLERANCE[dtype], abs=TOLERANCE[dtype])
 
 
 @st.composite
@@ -101,7 +106,7 @@ def middles(draw, width, dtype, depth=0):
             a = draw(st.sampled_from([0.0, 0.1, -0.5, 1.5, 1, np.linspace(0, 0.5, width)]))
             layers.append(ReLU(negative_slope=a, at_zero=draw(st.sampled_from([None, 1]))))
         elif kind is Multiply:
-            layers.append(Multiply(rng.integers(0, width, (3, 2))))
+            layers += [Multiply(rng.integers(0, width, (3, 2))), tanh()]  # products may explode
             width = 3
         elif kind is MaxPool:
             layers.append(MaxPool(subsets=rng.integers(0, width, (4, 2)).tolist()))
@@ -139,6 +144,7 @@ def learners(draw):
     x = draw(st.sampled_from([x, x.astype(dtype), np.asfortranarray(x), (x > 0).view(np.uint8)]))
     ends = {
         "labels": (SoftmaxCrossEntropy, [], rng.integers(0, classes, samples).astype(np.uint8)),
+        "scaled": (SoftmaxCrossEntropy, [Scale(0.1, 0.5)], rng.integers(0, classes, samples)),
         "rows": (SoftmaxCrossEntropy, [], rng.dirichlet(np.ones(classes), samples)),
         "kl": (KLDivergence, [Softmax()], rng.integers(0, classes, samples)),
         "squares": (SquaredError, [Sigmoid()], rng.normal(size=(samples, classes))),
@@ -148,6 +154,7 @@ def learners(draw):
     reduction = draw(st.sampled_from(["mean", "sum"]))
     layers, width = draw(middles(math.prod(shape), dtype))
     last = Affine(width, classes, init="glorot", rng=seed, dtype=dtype)
+    last.b = rng.normal(size=classes)  # of a b near 0, rounding is a large part
     net = Sequential(Flatten(), *layers, last, *end)
     rate = 0.03 if reduction == "mean" else 0.03 / samples
     options = draw(
@@ -176,16 +183,22 @@ def test_the_fused_step_does_what_the_textbook_step_does(learner):
     records, states = {}, {}
     for kind, each in nets.items():
         optimizer = kind(**options)
-        records[kind] = fit(each, loss, optimizer, x, y, epochs=epochs, **run)
+        try:
+            records[kind] = fit(each, loss, optimizer, x, y, epochs=epochs, **run)
+        except NonFiniteError as error:
+            records[kind] = str(error)
         states[kind] = optimizer.state(each)
     textbook = records[TextbookSGD]
+    if isinstance(textbook, str):
+        assert records[SGD] == textbook
+        return
     assume(textbook[-1]["loss"] <= textbook[0]["loss"])
 
     same(nets[SGD].parameters(), nets[TextbookSGD].parameters(), TOLERANCE[dtype])
     assert states[SGD].step == states[TextbookSGD].step
     assert states[SGD].velocity.keys() == states[TextbookSGD].velocity.keys()
     for ours, theirs in zip(records[SGD], textbook, strict=True):
-        assert ours["loss"] == pytest.approx(theirs["loss"], rel=TOLERANCE[dtype])
+        assert ours["loss"] == nearly(theirs["loss"], dtype)
         assert ours["accuracy"] == theirs["accuracy"]
     assert (x == x_before).all() and (y == y_before).all()
 
@@ -203,7 +216,7 @@ def test_so_it_does_for_all_samples_at_once(learner):
     theirs = take_steps(TextbookStep, twin, x, y, SGD(**options), loss=loss, steps=50)
     assume(theirs[-1] <= theirs[0])
     same(net.parameters(), twin.parameters(), TOLERANCE[dtype])
-    assert ours == pytest.approx(theirs, rel=TOLERANCE[dtype])
+    assert ours == nearly(theirs, dtype)
     assert (x == x_before).all() and (y == y_before).all()
 
 
