@@ -198,8 +198,6 @@ class SoftmaxCrossEntropy(Loss):
     Source   deck 004, digits with ten outputs: softmax with KL divergence, y - d
     """
 
-    threshold = 0.0
-
     def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
         # inf - inf: the NaN says it; an infinite difference of logits is an infinite loss
         with np.errstate(invalid="ignore", over="ignore"):

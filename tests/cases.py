@@ -124,12 +124,12 @@ CASES = [
     Case(
         "Multiply shared, squared and unused",
         lambda rng: Multiply([[0, 1], [1, 1], [1, 3]]),
-        (3, 4),
+        (3, 5),
         {
-            "x": [[2, 3, 5, 7]],
+            "x": [[2, 3, 5, 7, 11]],
             "y": [[6, 9, 21]],
             "upstream": [[1, 10, 100]],
-            "dx": [[3, 2 + 60 + 700, 0, 300]],
+            "dx": [[3, 2 + 60 + 700, 0, 300, 0]],
         },
     ),
     Case(
@@ -183,6 +183,17 @@ CASES = [
         },
     ),
     Case(
+        "MaxPool of subsets without the first input",
+        lambda rng: MaxPool(subsets=[[1, 2, 3, 4], [5, 3, 1]]),
+        (3, 6),
+        {
+            "x": [[9, 1, 2, 3, 4, 0]],
+            "y": [[4, 3]],
+            "upstream": [[1, 10]],
+            "dx": [[0, 0, 0, 10, 1, 0]],
+        },
+    ),
+    Case(
         "Elementwise",
         lambda rng: square(),
         (3, 2),
@@ -218,6 +229,7 @@ CASES = [
             "dx": [[0 - 200, 10 + 4000]],
         },
     ),
+    Case("Concat of images", lambda rng: Concat(MaxPool((1, 2)), Sigmoid()), (2, 3, 4)),
     Case(
         "Concat of affine branches",
         lambda rng: Concat(Affine(3, 2, rng=rng), Sequential(tanh(), Affine(3, 4, rng=rng))),

@@ -154,6 +154,11 @@ def test_one_hot_rows_pick_weights():
     np.testing.assert_array_equal(layer.dW, u)
 
 
+def test_many_features():
+    """Sizes that are equal need not be one object, as small integers are."""
+    assert Affine(300, 2, init=1).forward(np.ones((1, 300))).tolist() == [[300, 300]]
+
+
 def test_cs231n_affine_forward():
     """The published numbers of the CS231n exercise, with 4 x 5 x 6 inputs made rows."""
     x = np.linspace(-0.1, 0.5, 240).reshape(2, 120)

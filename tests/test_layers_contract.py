@@ -1,12 +1,14 @@
 """Every layer: the promises of mlp/layers/base.py, beyond the numbers."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 
 from cases import Case, apart, assert_same, every_layer, everything, prepared
-from mlp import Affine, Layer
+from mlp import Affine, Concat, Layer, Sigmoid
+from mlp.layers.base import as_numbers
 
 
 def changes_of(layer: Layer, seed: int = 5) -> dict[str, np.ndarray]:
@@ -298,7 +300,8 @@ def test_what_is_no_array_of_numbers_is_refused(case: Case):
         for call in (layer.backward, layer.jvp, layer.forward):
             with pytest.raises(TypeError) as caught:
                 call(bad)
-            assert f": expected an array of numbers, got {got}" in str(caught.value)
+            who = rf"{type(layer).__name__}(\(.*\))?" if call == layer.forward else ".*"
+            assert re.match(f"{who}: expected an array of numbers, got {got}", str(caught.value))
         layer.forward(x)
     assert_same(everything(layer, u), before)
 
@@ -319,7 +322,8 @@ def test_astype_makes_an_independent_copy(case: Case):
     assert_same(everything(layer, u), expected)
     np.testing.assert_array_equal(layer.forward(x), y)
     for dtype in (np.int64, bool, np.float16, object):
-        with pytest.raises(TypeError, match=r"expected dtype float32 or float64 \(or complex\)"):
+        who = type(layer).__name__
+        with pytest.raises(TypeError, match=f"^{who}: expected dtype float32 or float64 .or comp"):
             layer.astype(dtype)
 
 
@@ -331,6 +335,18 @@ def test_the_gradients_of_parameters_are_the_live_arrays(case: Case):
         gradient[...] = 3
         np.testing.assert_array_equal(layer.gradients()[name], 3)
         assert layer.parameters()[name] is layer.parameters()[name]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+def test_what_is_an_array_of_that_dtype_already_is_not_copied(dtype: type):
+    x = np.ones((2, 3), dtype)
+    assert as_numbers(x, "x") is x
+    assert as_numbers(x, "x", dtype) is x
+
+
+def test_a_branch_that_computes_in_float32_makes_the_others_do_so():
+    net = Concat(Sigmoid(), Affine(2, 1, rng=0, dtype=np.float32))
+    assert net.forward(np.ones((3, 2))).dtype == np.float32
 
 
 def test_check_gradients_names_the_parameter():

@@ -57,12 +57,18 @@ CONSTRUCTION = [
     (lambda: ReLU(at_zero=np.nan), "ReLU: expected at_zero between negative_slope and 1, got nan"),
     (lambda: Multiply([0, 1]), "Multiply: expected pairs of shape (M, 2), got (2,)"),
     (lambda: Multiply([[0, 1, 2]]), "Multiply: expected pairs of shape (M, 2), got (1, 3)"),
+    (lambda: Multiply([[0], [1]]), "Multiply: expected pairs of shape (M, 2), got (2, 1)"),
+    (
+        lambda: Multiply(np.zeros((1, 2, 2))),
+        "Multiply: expected pairs of shape (M, 2), got (1, 2, 2)",
+    ),
     (
         lambda: Multiply(np.zeros((0, 2))),
         "Multiply: expected pairs of shape (M, 2), got (0, 2)",
     ),
     (lambda: Multiply([[0, -1]]), f"{PAIRS} [[0, -1]]"),
     (lambda: Multiply([[0, 0.5]]), f"{PAIRS} [[0, 0.5]]"),
+    (lambda: Multiply([[0, -0.5]]), f"{PAIRS} [[0, -0.5]]"),
     (lambda: Multiply([[0, np.nan]]), f"{PAIRS} [[0, nan]]"),
     (lambda: Multiply([[0, 1j]]), f"{PAIRS} [[0, 1j]]"),
     (lambda: MaxPool(), EITHER),
@@ -80,14 +86,17 @@ CONSTRUCTION = [
     (lambda: MaxPool(2, 0), f"MaxPool: expected stride {WINDOW} 0"),
     (lambda: MaxPool((2, 2), (1, -1)), f"MaxPool: expected stride {WINDOW} (1, -1)"),
     (lambda: MaxPool((2, 2), (1, 1, 1)), "MaxPool: expected 2 strides, got (1, 1, 1)"),
+    (lambda: MaxPool((2, 2, 2), (1, 1)), "MaxPool: expected 3 strides, got (1, 1)"),
     (lambda: MaxPool(2, (1, 1)), "MaxPool: expected 1 strides, got (1, 1)"),
     (lambda: MaxPool(subsets=[]), f"{SUBSETS} []"),
     (lambda: MaxPool(subsets=[[0], []]), f"{SUBSETS} [[0], []]"),
     (lambda: MaxPool(subsets=[[0, -1]]), f"{SUBSETS} [[0, -1]]"),
+    (lambda: MaxPool(subsets=[[0], [-1]]), f"{SUBSETS} [[0], [-1]]"),
     (lambda: MaxPool(subsets=[[0, 0.5]]), f"{SUBSETS} [[0, 0.5]]"),
     (lambda: MaxPool(subsets=[0, 1]), f"{SUBSETS} [0, 1]"),
     (lambda: MaxPool(subsets=5), f"{SUBSETS} 5"),
-    (lambda: Scale(np.nan), "Scale: expected a finite real shift, got nan"),
+    (lambda: Scale(np.nan, np.inf), "Scale: expected a finite real shift, got nan"),
+    (lambda: Scale([0, np.nan]), "Scale: expected a finite real shift, got [ 0. nan]"),
     (lambda: Scale(0, np.inf), "Scale: expected a finite real factor, got inf"),
     (lambda: Scale(0, 1j), "Scale: expected a finite real factor, got 1j"),
     (lambda: Concat(), "Concat: expected at least one layer, got none"),
@@ -108,6 +117,10 @@ TYPES = [
         lambda: Elementwise(np.tanh, 1),
         "Elementwise: expected two callables, function(z), derivative(z, y)",
     ),
+    (
+        lambda: Elementwise(1, np.tanh),
+        "Elementwise: expected two callables, function(z), derivative(z, y)",
+    ),
     (lambda: Concat(ReLU(), 3), "Concat: expected layers, got 3 as branch 1"),
     (
         lambda: Affine(2, 3, dtype=np.int64),
@@ -123,7 +136,10 @@ SHAPES = [
     (Affine(784, 128), (784,), "(N, 784), got (784,); for one sample use x[None, :]"),
     (Affine(784, 128), (32, 28, 28), "(N, 784), got (32, 28, 28); add Flatten() before it"),
     (Affine(784, 128), (784, 5), "(N, 784), got (784, 5); rows are samples: transpose x"),
+    (Affine(784, 128), (3, 784, 2), "(N, 784), got (3, 784, 2); add Flatten() before it"),
     (Affine(784, 128), (5, 10), "(N, 784), got (5, 10)"),
+    (Affine(784, 128), (1000, 10), "(N, 784), got (1000, 10)"),
+    (Affine(784, 128), (5, 1000), "(N, 784), got (5, 1000)"),
     (Affine(784, 128), (), "(N, 784), got ()"),
     (Multiply(), (2, 2, 2), "(N, D), got (2, 2, 2)"),
     (Multiply([[0, 1]]), (2,), "(N, D), got (2,)"),
@@ -133,6 +149,8 @@ SHAPES = [
     (MaxPool(subsets=[[0]]), (5, 2, 2), "(N, D), got (5, 2, 2)"),
     (MaxPool((2,)), (6,), "(N, ..., W), got (6,)"),
     (MaxPool((2, 2)), (6, 4), "(N, ..., H, W), got (6, 4)"),
+    (MaxPool((2, 2)), (6,), "(N, ..., H, W), got (6,)"),
+    (MaxPool((1, 2, 2)), (6, 4, 4), "(N, ..., D, H, W), got (6, 4, 4)"),
     (MaxPool((2, 2, 2)), (6, 4, 4), "(N, ..., D, H, W), got (6, 4, 4)"),
     (Softmax(), (), "(..., C) with C > 0, got ()"),
     (Softmax(), (3, 0), "(..., C) with C > 0, got (3, 0)"),
@@ -147,6 +165,8 @@ FEATURES = [
     (Multiply([[0, 7]]), (2, 5), "Multiply([[0, 7]]): expected at least 8 features, got 5"),
     (MaxPool(subsets=[[0, 7], [1]]), (2, 5), "MaxPool(subsets=[[0, 7], [1]]): expected at least "
      "8 features, got 5"),
+    (MaxPool(subsets=[[0, 5]]), (2, 5), "MaxPool(subsets=[[0, 5]]): expected at least 6 "
+     "features, got 5"),
     (MaxPool(6), (2, 5), "MaxPool(6): the window is larger than the pooled axes (5,)"),
     (MaxPool((2, 4)), (2, 3, 3), "MaxPool((2, 4)): the window is larger than the pooled axes "
      "(3, 3)"),
@@ -156,10 +176,13 @@ FEATURES = [
      "expected x that negative_slope of shape (4, 3) broadcasts to, got (1, 3)"),
     (Elementwise(np.sum, square().derivative), (2, 3), "Elementwise(sum, <lambda>): expected "
      "function(z) of shape (2, 3), got ()"),
-    (Scale([1, 2]), (2, 3), "Scale(array(2,), 1.0): expected samples of shape (2,), got (3,)"),
+    (Scale([1, 2], [1]), (2, 3), "Scale(array(2,), array(1,)): expected samples of shape (2,), "
+     "got (3,)"),
+    (Scale([1, 2, 3]), (2, 1), "Scale(array(3,), 1.0): expected samples of shape (3,), got (1,)"),
     (Scale(0, np.ones((1, 3))), (2, 3), "Scale(0.0, array(1, 3)): expected samples of "
      "shape (1, 3), got (3,)"),
     (Concat(Flatten(), ReLU()), (2, 2, 2), f"{JOIN} (2, 4), (2, 2, 2)"),
+    (Concat(ReLU(), ReLU()), (2,), f"{JOIN} (2,), (2,)"),
     (Concat(ReLU(), MaxPool((2, 2))), (2, 4, 4), f"{JOIN} (2, 4, 4), (2, 2, 2)"),
 ]  # fmt: skip
 
@@ -231,14 +254,21 @@ def test_elementwise_derivative_may_be_a_number():
     np.testing.assert_array_equal(dx, np.full((2, 2), 3, np.float32), strict=True)
 
 
-def test_upstream_of_the_transposed_shape_has_its_remedy():
-    layer = Affine(3, 2)
-    layer.forward(np.ones((4, 3)))
+@pytest.mark.parametrize(
+    ("shape", "got", "hint"),
+    [
+        ((4, 2), (2, 4), "; transpose it"),
+        ((4, 2), (2, 3), ""),
+        ((4, 2), (3, 4), ""),
+        ((4, 3, 2), (2, 3, 4), ""),
+    ],
+)
+def test_upstream_of_the_transposed_shape_has_its_remedy(shape, got, hint: str):
+    layer = Sigmoid()
+    layer.forward(np.ones(shape))
     with pytest.raises(ValueError) as caught:
-        layer.backward(np.ones((2, 4)))
-    assert str(caught.value) == (
-        "Affine(3, 2): expected upstream of shape (4, 2), got (2, 4); transpose it"
-    )
+        layer.backward(np.ones(got))
+    assert str(caught.value) == f"Sigmoid(): expected upstream of shape {shape}, got {got}{hint}"
 
 
 def test_notes_say_which_branch_of_which_layer():

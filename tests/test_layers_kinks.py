@@ -25,6 +25,7 @@ def slopes(layer, x) -> list:
         ({"negative_slope": 0.25, "at_zero": 1}, [1, 1, 1, 0.25]),
         ({"negative_slope": -1, "at_zero": 0}, [0, 0, 1, -1]),
         ({"negative_slope": 3, "at_zero": 2}, [2, 2, 1, 3]),
+        ({"negative_slope": 3, "at_zero": 1}, [1, 1, 1, 3]),
         ({"negative_slope": [0, 1, 0, 0.5], "at_zero": 1}, [1, 1, 1, 0.5]),
         ({"negative_slope": [0.25, 0.5, 0, 0.75]}, [0.25, 0.5, 1, 0.75]),
     ],
@@ -54,6 +55,21 @@ def test_relu_slopes_broadcast(shape: tuple[int, ...]):
     expected = [z[i] if z[i] > 0 else full[i] * z[i] for i in np.ndindex(4, 3)]
     np.testing.assert_array_equal(layer.forward(z), np.reshape(expected, (4, 3)))
     np.testing.assert_array_equal(layer.backward(u), np.where(z > 0, 1, full) * u)
+
+
+def test_relu_kinks_are_the_zeros_where_the_slopes_differ():
+    kinks = ReLU().kinks([[0.0, -0.0, 1, -1]])
+    np.testing.assert_array_equal(kinks, [[True, True, False, False]], strict=True)
+    layer = ReLU(negative_slope=[0, 0.5, 1, 2])
+    assert layer.kinks(np.zeros((1, 4))).tolist() == [[True, True, False, True]]
+    assert not ReLU(negative_slope=1).kinks(np.zeros((1, 4))).any()
+
+
+@pytest.mark.parametrize(("at_zero", "slope"), [(None, 0), (0.5, 0.5)])
+def test_the_real_part_decides_the_slope_of_relu(at_zero: float | None, slope: float):
+    layer = ReLU(at_zero=at_zero)
+    layer.forward(np.array([[1j, -1j, 2 - 1j, -2 + 1j]]))
+    assert layer.backward(np.ones((1, 4))).tolist() == [[slope, slope, 1, 0]]
 
 
 def test_relu_of_minus_itself_has_no_gradient_at_0():
@@ -88,6 +104,35 @@ def test_maxpool_tie_goes_to_the_first_listed_in_a_subset():
     assert y == [[7, 7, 7, 7]]
     assert dx == [[100, 10 + 1000, 1]]
     assert pooled(layer, [[7, 8, 7]]) == ([[8, 8, 7, 8]], [[100, 1 + 10 + 1000, 0]])
+
+
+def test_maxpool_kinks_are_the_largest_where_they_are_several():
+    kinks = MaxPool(3).kinks([[7, 7, 1, 2, 2, 2, 1, 3, 2], [1, 2, 3, 1, 4, 4, 0, 0, 9]])
+    expected = [[1, 1, 0, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0, 0]]
+    np.testing.assert_array_equal(kinks, np.array(expected, bool), strict=True)
+    layer = MaxPool(subsets=[[1, 0, 2], [1, 1], [3]])  # one input listed twice is no tie
+    assert layer.kinks([[7, 8, 7, 9]]).tolist() == [[False, False, False, False]]
+    assert layer.kinks([[8, 7, 8, 9]]).tolist() == [[True, False, True, False]]
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (1, 3), (2, 2)])
+def test_maxpool_kinks_of_images_are_found_window_by_window(stride: tuple[int, int]):
+    x = np.random.default_rng(0).integers(0, 4, (3, 2, 5, 7))
+    expected = np.zeros(x.shape, bool)
+    for i in range(0, 4, stride[0]):
+        for j in range(0, 5, stride[1]):
+            cut = (..., slice(i, i + 2), slice(j, j + 3))
+            top = x[cut] == x[cut].max(axis=(2, 3), keepdims=True)
+            expected[cut] |= top & (top.sum(axis=(2, 3), keepdims=True) > 1)
+    np.testing.assert_array_equal(MaxPool((2, 3), stride).kinks(x), expected)
+    assert 0 < expected.mean() < 1
+
+
+def test_the_real_part_decides_the_winner():
+    x = np.array([[1, 1 + 1j, 3 - 9j, 2 + 9j]])
+    layer = MaxPool(2)
+    assert layer.forward(x).tolist() == [[1, 3 - 9j]]
+    assert layer.kinks(x).tolist() == [[True, True, False, False]]
 
 
 def test_maxpool_winner_of_overlapping_windows_gets_the_sum():
@@ -189,6 +234,16 @@ def test_concat_of_one_branch_and_of_images():
     assert pools.forward(x).shape == (2, 3, 2 + 1 + 4)
     assert pools.output_shape((3, 4)) == (3, 7)
     assert Concat(Flatten(), Flatten()).output_shape((3, 4)) == (24,)
+    assert Concat(ReLU()).output_shape((3, 4)) == (3, 4)
+
+
+def test_outputs_that_cannot_be_joined_leave_nothing_to_go_back_through():
+    net = Concat(ReLU(), Flatten())
+    net.forward(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="differ in the last axis only"):
+        net.forward(np.ones((2, 3, 1)))
+    with pytest.raises(RuntimeError, match=r"^Concat: nothing to go back through"):
+        net.jvp(np.ones((2, 3, 1)))
 
 
 @pytest.mark.parametrize(("kind", "width"), [(Concat, 6), (Sequential, 2)])

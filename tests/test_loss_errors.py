@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 
-from loss_cases import ALL, FUSED, ONE_COLUMN, outputs
+from loss_cases import ALL, FUSED, ONE_COLUMN, ROWS, outputs
 from mlp import (
     KLDivergence,
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from mlp.losses import KLOfSigmoid, KLOfSoftmax
+from mlp.losses import KLOfSigmoid, KLOfSoftmax, Loss
 
 
 @pytest.mark.parametrize(
     "labels, message",
     [
-        ([0, 1, 3, 0], "labels from 0 to 2, got 3 at row 2"),
+        ([0, 1, 3, 0], "labels from 0 to 2, got 3 at row 2$"),
         ([0, -1, 2, 0], "labels from 0 to 2, got -1 at row 1"),
         ([0.0, 1, np.nan, 0], "got nan at row 2"),
         ([0.0, 1, np.inf, 0], "got inf at row 2"),
@@ -33,6 +33,32 @@ def test_wrong_targets_of_rows(loss, labels, message):
     shown = KLDivergence if loss is KLOfSoftmax else loss
     with pytest.raises(ValueError, match=rf"^{shown.__name__}\(\): .*{message}"):
         loss().forward(y, labels)
+
+
+@pytest.mark.parametrize("loss", ROWS)
+@pytest.mark.parametrize("columns", [2, 4])
+def test_labels_end_below_the_number_of_columns(loss, columns):
+    y = outputs(loss, (1, columns), np.random.default_rng(0))
+    loss().forward(y, np.array([columns - 1]))
+    with pytest.raises(ValueError, match=f"from 0 to {columns - 1}, got {columns} at row 0$"):
+        loss().forward(y, np.array([columns]))
+
+
+@pytest.mark.parametrize("loss", [*ALL, KLOfSoftmax])
+def test_check_target_refuses_what_forward_refuses(loss):
+    loss().check_target(np.array([0, 2]), (3,))
+    loss().check_target(np.eye(3), (3,))
+    with pytest.raises(ValueError, match="labels from 0 to 2, got 3 at row 1"):
+        loss().check_target(np.array([0, 3]), (3,))
+    with pytest.raises(ValueError, match=r"targets of shape \(2, 3\), or labels"):
+        loss().check_target(np.ones((2, 2)), (3,))
+
+
+@pytest.mark.parametrize("loss", ROWS)
+def test_complex_labels(loss):
+    y = outputs(loss, (2, 3), np.random.default_rng(0))
+    with pytest.raises(TypeError, match="expected whole numbers as labels, got complex128"):
+        loss().forward(y, np.array([0, 1j]))
 
 
 @pytest.mark.parametrize("loss", ONE_COLUMN)
@@ -83,13 +109,16 @@ def test_kl_targets_must_be_probabilities(loss, d, total):
 def test_kl_targets_may_be_off_by_rounding():
     loss = KLDivergence()
     assert loss.forward(np.array([[0.5, 0.5]]), np.array([[0.5, 0.5 + 0.9e-6]])) < 1e-6
+    d = np.full((1, 128), 1.001 * 2**-27, np.float32)  # rounds up whenever it is added to 1/8
+    d[:, :8] = 1 / 8
+    loss.forward(np.full((1, 128), 1 / 128, np.float32), d)
 
 
 @pytest.mark.parametrize("loss", [KLDivergence, KLOfSigmoid])
 def test_kl_targets_of_one_column_lie_between_0_and_1(loss):
     for d in (-0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match=r"^KLDivergence\(\): .*probabilities"):
-            loss().forward(np.array([[0.5]]), np.array([[d]]))
+            loss().forward(np.array([[0.5], [0.5]]), np.array([[0.3], [d]]))
 
 
 def test_kl_outputs_must_be_probabilities():
@@ -98,6 +127,20 @@ def test_kl_outputs_must_be_probabilities():
         KLDivergence().forward(np.array([[1.5, -0.5]]), np.array([0]))
     with pytest.raises(ValueError, match=r"got y from 1\.5 to 1\.5"):
         KLDivergence().forward(np.array([[1.5]]), np.array([0]))
+    with pytest.raises(ValueError, match=r"got y from 0\.5 to 1\.5"):
+        KLDivergence().forward(np.array([[0.5], [1.5]]), np.array([0, 0]))
+
+
+def test_kl_outputs_of_rows_need_no_sum_of_1():
+    """The gradient is the partial derivative: the y are varied one by one."""
+    assert KLDivergence().forward(np.array([[2.0, 0.5]]), np.array([0])) == -np.log(2)
+
+
+def test_the_base_alone_is_no_loss():
+    y = np.ones((2, 2))
+    for call in (Loss().divergence, Loss().gradient, Loss().forward):
+        with pytest.raises(NotImplementedError):
+            call(y, y)
 
 
 def test_one_column_has_no_softmax():
@@ -140,6 +183,13 @@ def test_reductions_and_repr():
         SquaredError(reduction="max")
     with pytest.raises(TypeError):
         SquaredError("sum")
+    with pytest.raises(TypeError):
+        KLDivergence("sum")
+    read = "".join(["me", "an"])  # equal to "mean", and not the same object
+    y = np.ones((2, 1))
+    assert SquaredError(reduction=read).forward(y, np.zeros((2, 1))) == 1
+    assert repr(SquaredError(reduction=read)) == "SquaredError()"
     assert repr(KLDivergence()) == "KLDivergence()"
     assert repr(SquaredError(reduction="sum")) == "SquaredError(reduction='sum')"
     assert repr(KLOfSoftmax(reduction="sum")) == "KLDivergence(reduction='sum')"
+    assert repr(KLOfSigmoid(reduction="sum")) == "KLDivergence(reduction='sum')"

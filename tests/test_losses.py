@@ -63,6 +63,7 @@ def test_softmax_cross_entropy_of_soft_rows_by_hand():
     assert loss.forward(Z[:1], np.array([[1 / 4, 3 / 4, 0]])) == pytest.approx(5 / 4 * LOG2)
     assert loss.forward(Z[:1], np.array([[1, 2, 0]])) == pytest.approx(4 * LOG2)
     np.testing.assert_allclose(loss.backward(), [[3 / 4 - 1, 3 / 2 - 2, 3 / 4]], atol=1e-15)
+    assert loss.forward(Z[:1], np.array([[-1, 3, 0]])) == pytest.approx(LOG2)
 
 
 def test_sigmoid_cross_entropy_by_hand():
@@ -135,6 +136,14 @@ def test_mean_is_the_mean_of_single_rows(loss, columns, target):
     np.testing.assert_allclose(total, np.sum(single), rtol=1e-14)
 
 
+@pytest.mark.parametrize("loss, columns, target", FORMS)
+def test_divergence_is_that_of_each_row(loss, columns, target):
+    y = outputs(loss, (4, columns), np.random.default_rng(3))
+    single = [loss().forward(y[n : n + 1], target[n : n + 1]) for n in range(4)]
+    d = np.eye(3)[target] if target.ndim < 2 and columns > 1 else target.reshape(4, columns)
+    np.testing.assert_allclose(loss().divergence(y, d.astype(float)), single, rtol=1e-14)
+
+
 @pytest.mark.parametrize("loss", ROWS)
 def test_labels_mean_one_hot_rows(loss):
     y = outputs(loss, (4, 3), np.random.default_rng(2))
@@ -162,6 +171,14 @@ def test_cross_entropy_of_far_logits_is_exact():
     loss.forward(z, np.array([1]))
     np.testing.assert_array_equal(loss.backward(), [[1, -1, 0]])
     assert loss.forward(np.full((1, 3), 1e308), np.array([0])) == pytest.approx(LOG3)
+    rows = np.array([[1e4, 0], [0, -1e4]])  # each row has its own largest
+    assert loss.forward(rows, np.array([0, 1])) == 5000
+
+
+def test_an_infinite_difference_of_logits_costs_infinity_or_nothing():
+    z, loss = np.array([[1e308, -1e308]]), SoftmaxCrossEntropy()
+    assert loss.forward(z, np.array([0])) == 0
+    assert loss.forward(z, np.array([1])) == math.inf
 
 
 def test_sigmoid_cross_entropy_of_far_logits_is_exact():
@@ -234,6 +251,15 @@ def test_float32_stays_float32(loss, columns, target):
     assert wide.backward().dtype == np.float64
 
 
+def test_the_real_part_decides_what_is_a_probability_and_which_class():
+    """So the complex step may start from 0 and 1."""
+    loss, h = KLDivergence(), 1e-30j
+    assert loss.forward(np.array([[0 - h, 1 - h]]), np.array([1])).imag == 1e-30
+    assert loss.forward(np.array([[1 + h]]), np.array([1])).imag == -1e-30
+    assert SoftmaxCrossEntropy().labels(np.array([[1, 1 + 1j]])) == 0
+    assert SigmoidCrossEntropy().labels(np.array([[1j]])) == 0
+
+
 @pytest.mark.parametrize("loss", ROWS)
 def test_complex_outputs_give_a_complex_value(loss):
     y = outputs(loss, (4, 3), np.random.default_rng(4))
@@ -298,6 +324,7 @@ def test_accuracy_of_rows():
         assert loss.accuracy(y, labels) == 0.75
         assert loss.accuracy(y, np.eye(3)[labels]) == 0.75
         assert type(loss.accuracy(y, labels)) is float
+        assert loss.accuracy(y.tolist(), labels.tolist()) == 0.75
 
 
 def test_accuracy_of_one_column():
@@ -311,4 +338,5 @@ def test_no_accuracy_where_targets_are_no_classes():
     assert KLDivergence().accuracy(y, np.array([[0.5, 0.5], [0, 1]])) is None
     assert SquaredError().accuracy(y, np.array([[1, 1], [0, 1]])) is None  # two at once
     assert SquaredError().accuracy(y, np.array([[0, 0], [0, 1]])) is None  # none
-    assert SquaredError().accuracy(y[:, :1], np.array([[0.3], [1]])) is None
+    for value in (0.3, 2, -1):
+        assert SquaredError().accuracy(y[:, :1], np.array([[value], [1]])) is None

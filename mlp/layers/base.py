@@ -189,6 +189,6 @@ def floating_dtype(dtype: Any, who: str) -> np.dtype:
 def _short(value: Any) -> str:
     if isinstance(value, Layer):
         return Layer.__repr__(value)
-    if isinstance(value, np.ndarray) and value.ndim:
+    if isinstance(value, np.ndarray):
         return f"array{value.shape}"
     return getattr(value, "__name__", None) or repr(value)

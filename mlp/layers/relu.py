@@ -41,7 +41,7 @@ class ReLU(Layer):
                 f"ReLU: expected at_zero between negative_slope and 1, got {at_zero!r}"
             )
         self.negative_slope = slope if slope.ndim else slope.item()
-        self.at_zero = at_zero
+        self.at_zero = None if at_zero is None else float(at_zero)
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
@@ -69,8 +69,8 @@ class ReLU(Layer):
         return (z == 0) & (self._slope_for(z) != 1)
 
     def arguments(self) -> tuple[tuple, dict[str, Any]]:
-        options = {"negative_slope": self.negative_slope, "at_zero": self.at_zero}
-        return (), {k: v for k, v in options.items() if v is not None and np.any(v)}
+        options = {"negative_slope": self.negative_slope} if np.any(self.negative_slope) else {}
+        return (), options if self.at_zero is None else options | {"at_zero": self.at_zero}
 
     def _slope_for(self, z: np.ndarray) -> float | np.ndarray:
         if np.ndim(self.negative_slope) == 0:
