@@ -4,6 +4,7 @@
     python scripts/benchmark.py --threads 2       the same with two threads
     python scripts/benchmark.py --inference       predictions per second
     python scripts/benchmark.py --growth          time and memory against batch, width, depth
+    python scripts/benchmark.py --gradient-check  beside PyTorch's
     python scripts/benchmark.py --end-to-end --data FOLDER    whole programs on MNIST
 
 Everyone does the work that bench/work.py describes, which is checked: the losses of the first
@@ -44,6 +45,7 @@ def parse() -> argparse.Namespace:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--inference", action="store_true", help="predictions per second")
     mode.add_argument("--growth", action="store_true", help="time and memory against size")
+    mode.add_argument("--gradient-check", action="store_true", help="beside PyTorch's")
     mode.add_argument("--end-to-end", action="store_true", help="whole programs on MNIST")
     parser.add_argument("--data", type=pathlib.Path, help="folder of the MNIST files")
     parser.add_argument("--threads", type=_count, default=1, help="threads of each contender")

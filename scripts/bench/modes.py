@@ -16,6 +16,10 @@ def run(options: argparse.Namespace) -> int:
         from bench import end_to_end
 
         return end_to_end.main(options)
+    if options.gradient_check:
+        from bench import gradient_check
+
+        return gradient_check.main(options)
     if options.growth:
         from bench import growth
 
