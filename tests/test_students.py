@@ -224,6 +224,16 @@ def test_unusual_mistakes_are_named(case, tmp_path):
     assert (layer["verdict"], layer["diagnosis"]["id"]) == ("FAIL", identity)
 
 
+def test_backward_with_the_inputs_of_forward_is_a_loss(tmp_path):
+    text = """
+class Cost:
+    def forward(self, pred, label): return ((pred - label) ** 2).mean()
+    def backward(self, pred, label): return 2 * (pred - label) / pred.size
+"""
+    [layer] = check_file(write(tmp_path, text))["checked"]
+    assert (layer["verdict"], layer["diagnosis"]) == ("PASS", None)
+
+
 def test_what_the_file_writes_into_the_results_is_passed_over(tmp_path):
     text = """
 import os
