@@ -65,7 +65,7 @@ def situations(entry: Entry) -> list[Situation]:
     """All situations of an entry; the first is the main one. Raises Broken if none runs."""
     if takes_target(entry):
         return [loss(entry)]
-    special = {"Affine": affines, "Multiply": multiply, "MaxPool": maxpool}
+    special = {"Affine": affine, "Multiply": multiply, "MaxPool": maxpool}
     if entry.kind in special:
         return special[entry.kind](entry)
     if entry.kind in PLAIN:
@@ -138,18 +138,6 @@ def _same_shape(situation: Situation) -> bool:
         return forward(situation.make(), arrays).shape == situation.reference.forward(arrays).shape
     except (Broken, WrongOutput, ValueError):
         return False
-
-
-def affines(entry: Entry) -> list[Situation]:
-    """D and M distinct; then equal, where a product with the wrong factor first fits."""
-    main = affine(entry)
-    try:
-        square = affine(entry, Size(D=4, M=4))[0]
-    except (Broken, WrongOutput):
-        return main
-    subject = square.make()
-    fits = "W" in subject.parameters and subject.get("W").shape == (4, 4)
-    return [*main, square] if fits else main
 
 
 def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
