@@ -99,7 +99,7 @@ def curves(picture: Any, history: Sequence[dict]) -> None:
                 marker = "o" if len(points) == 1 else ""
                 axes.plot(*zip(*points, strict=True), color=colour, label=name, marker=marker)
         axes.set(title=what.capitalize(), xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if history[0]["validation_loss"] is not None:
             axes.legend()
     losses = [r["loss"] for r in history]
@@ -190,7 +190,7 @@ def gradient_difference(
         axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})")
         axes.grid(False)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.get_major_locator().set_params(integer=True)
+            axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     picture.colorbar(image, ax=picture.axes, shrink=0.7)
 
 

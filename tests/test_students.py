@@ -171,6 +171,79 @@ class Cube:
     assert "For a batch of 2 samples dx is wrong" in report["Cube"]["diagnosis"]["text"]
 
 
+UNUSUAL = {
+    "mask of the first batch of a size": ("stale-cache", """
+class ReLU:
+    def __init__(self): self.masks = {}
+    def forward(self, x): self.masks.setdefault(x.shape, x > 0); return np.maximum(x, 0)
+    def backward(self, u): return u * self.masks[u.shape]
+"""),
+    "weights copied, and the same in all instances": ("stale-cache", """
+class Affine:
+    def __init__(self, n, m): self.W = np.ones((n, m)); self.V = self.W.T.copy()
+    def forward(self, x): self.x = x; return x @ self.W
+    def backward(self, u): self.dW = self.x.T @ u; return u @ self.V
+"""),
+    "transposed where it fits": ("transposed", """
+def affine_forward(x, w, b): return x @ w + b, (x, w)
+def affine_backward(u, cache):
+    x, w = cache
+    dx = u @ (w if u.shape[1] == w.shape[0] else w.T)
+    return dx, x.T @ u, u.sum(0)
+"""),
+    "bias of shape (M, 1)": ("bias-not-summed", """
+class Linear:
+    def __init__(self, n, m): self.W = np.ones((m, n)); self.b = np.zeros((m, 1))
+    def forward(self, x): self.x = x; return x @ self.W.T + self.b.T
+    def backward(self, u): self.dW = u.T @ self.x; self.db = u.T; return u @ self.W
+"""),
+    "bias without weights": ("bias-not-summed", """
+class Shift:
+    def __init__(self, n): self.b = np.zeros(n)
+    def forward(self, x): return x + self.b
+    def backward(self, u): self.db = u; return u.copy()
+"""),
+    "wrong, and in another dtype": ("unknown", """
+class Tanh:
+    def forward(self, x): self.y = np.tanh(x); return self.y
+    def backward(self, u): return np.float64(1) * u * (1 - self.y)
+"""),
+    "partial": ("scale", """
+from functools import partial
+def _map_forward(f, x): return f(x), x
+def _map_backward(slope, u, x): return 2 * u * slope(x)
+sine_forward, sine_backward = partial(_map_forward, np.sin), partial(_map_backward, np.cos)
+"""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_unusual_mistakes_are_named(case, tmp_path):
+    identity, text = UNUSUAL[case]
+    [layer] = check_file(write(tmp_path, text))["checked"]
+    assert (layer["verdict"], layer["diagnosis"]["id"]) == ("FAIL", identity)
+
+
+def test_backward_with_the_inputs_of_forward_is_a_loss(tmp_path):
+    text = """
+class Cost:
+    def forward(self, pred, label): return ((pred - label) ** 2).mean()
+    def backward(self, pred, label): return 2 * (pred - label) / pred.size
+"""
+    [layer] = check_file(write(tmp_path, text))["checked"]
+    assert (layer["verdict"], layer["diagnosis"]) == ("PASS", None)
+
+
+def test_what_the_file_writes_into_the_results_is_passed_over(tmp_path):
+    text = """
+import os
+class Sine:
+    def forward(self, x): self.x = x; return np.sin(x)
+    def backward(self, u): os.write(3, b"\\xff garbage\\n[1]\\n"); return u * np.cos(self.x)
+"""
+    assert by_name(check_file(write(tmp_path, text)))["Sine"]["verdict"] == "PASS"
+
+
 HOSTILE = """
 import os, sys, time
 class ReLU:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlp.diagnosis.evidence import Evidence, Named, sigmoid
+from mlp.diagnosis.evidence import Evidence, Named, same, sigmoid
 
 
 def any_layer(e: Evidence) -> Iterator[Named]:
@@ -19,12 +19,14 @@ def any_layer(e: Evidence) -> Iterator[Named]:
         yield "upstream-squared", a, squared[a]
         if truth.ndim == 2:
             yield "transposed", a, truth.T
+    if "b" in e.truth and same(e.upstream.sum(axis=0), e.truth["b"]):
+        yield "bias-not-summed", "b", e.upstream
 
 
 def _affine(e: Evidence) -> Iterator[Named]:
     x, u = e.arrays["x"], e.upstream
     if "b" in e.truth:
-        yield "bias-not-summed", "b", u
+        yield "bias-not-summed", "b", u.T
         yield "bias-mean", "b", u.mean(axis=0)
         yield "bias-wrong-axis", "b", u.sum(axis=1)
         yield "bias-wrong-axis", "b", u.mean(axis=1)

@@ -215,11 +215,14 @@ def _object(entry: Entry, size: Size, plan: Plan | None) -> Subject:
 
 
 def takes_target(entry: Entry) -> bool:
-    """Whether the entry is a loss: by its kind, or by a backward pass without upstream."""
+    """Whether the entry is a loss: by its kind, or by a backward pass without upstream.
+
+    Such a pass takes nothing, or what forward took: `backward(prediction, target)`.
+    """
     if entry.is_class:
         wanted = [n for n in required(entry.code.backward) if n != "self"]
         inputs = [n for n in required(forward_of(entry.code)) if n != "self"]
-        return is_loss(entry.kind) or (not wanted and len(inputs) == 2)
+        return is_loss(entry.kind) or (wanted in ([], inputs) and len(inputs) == 2)
     if entry.is_pair:
         return is_loss(entry.kind) or len(required(entry.code[1])) == 1
     return True

@@ -53,19 +53,26 @@ def record(case: Case, verdict: str, note: str | None = None) -> dict[str, Any]:
         "oracle": case.oracle,
         "max_error": max(errors, default=None),
         "resolution": max((r["resolution"] for r in rows), default=None),
-        "diagnosis": _named(case.findings),
+        "diagnosis": _named(case.findings, rows),
         "notes": list(dict.fromkeys(case.notes)),
         "arrays": rows,
         "pictures": case.pictures,
     }
 
 
-def _named(findings: list[Finding]) -> dict[str, Any] | None:
+def _named(findings: list[Finding], rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The first finding, unless it is general and a later one explains it."""
     if not findings:
         return None
     first = findings[0]
     if first.identity == "unknown":
-        first = next((f for f in findings if f.identity not in diagnosis.GENERAL), first)
+        unable = diagnosis.GENERAL if _is_rounding(rows) else (*diagnosis.GENERAL, "dtype-changed")
+        first = next((f for f in findings if f.identity not in unable), first)
     also = [f.identity for f in findings if f is not first and f.identity != "unknown"]
     return {"id": first.identity, "text": first.text, "also": also}
+
+
+def _is_rounding(rows: list[dict[str, Any]]) -> bool:
+    """Whether float32 on the way would explain the wrong arrays."""
+    wrong = [row["max_error"] for row in rows if row["verdict"] == "FAIL"]
+    return bool(wrong) and all(error is not None and error < 1e-3 for error in wrong)

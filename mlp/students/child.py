@@ -48,7 +48,8 @@ def main(task: dict[str, Any]) -> None:
 def cannot_load(task: dict[str, Any], error: BaseException) -> str:
     """One line: what stopped the file from loading, and where."""
     if isinstance(error, SyntaxError):
-        return f"cannot load {task['file']}: line {error.lineno}: {error.msg}"
+        where = f"line {error.lineno}: " if error.lineno else ""
+        return f"cannot load {task['file']}: {where}{error.msg}"
     return f"cannot load {task['file']}: {describe(error)}"
 
 

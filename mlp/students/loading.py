@@ -1,6 +1,7 @@
 """Find the layers in a student's file: classes, pairs of functions, loss functions."""
 
 import dis
+import functools
 import importlib.util
 import inspect
 import re
@@ -56,11 +57,12 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
     entries = []
     for name, value in list(vars(module).items()):
         entry = None
-        if getattr(value, "__module__", None) != module.__name__ or name.startswith("__"):
+        made_by = value.func if isinstance(value, functools.partial) else value
+        if getattr(made_by, "__module__", None) != module.__name__ or name.startswith("__"):
             continue
         if inspect.isclass(value) and value.__name__ == name:
             entry = _class_entry(name, value, vars(module))
-        elif inspect.isfunction(value):
+        elif _is_function(value) and not name.startswith("_"):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
             entry.kind = names.get(entry.name) or _plausible(entry)
@@ -124,7 +126,7 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
         stem = name.removesuffix("_forward")
         partner = module.get(f"{stem}_backward")
         entry = Entry(stem, (function, partner), kind_of(stem))
-        if not inspect.isfunction(partner):
+        if not _is_function(partner):
             entry.nothing = f"there is no {stem}_backward"
         elif is_blank(function) or is_blank(partner):
             entry.nothing = "it is still blank"
@@ -137,9 +139,13 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
     return _loss_entry(name, function)
 
 
+def _is_function(value: Any) -> bool:
+    return inspect.isfunction(value) or isinstance(value, functools.partial)
+
+
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2 or name.startswith("_"):
+    if len(wanted) != 2:
         return None
     if not (name.endswith("_loss") or is_loss(kind_of(name))):
         return None

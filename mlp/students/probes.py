@@ -168,19 +168,28 @@ def _why_not_repeated(once: Gradients, twice: Gradients) -> str:
 
 def stale(bench: Bench) -> Iterator[Finding]:
     """backward belongs to the last forward of its own instance."""
-    upstream = bench.fresh(bench.second).upstream
-    right = bench.fresh(bench.second, upstream).gradients
-    subject = bench.situation.make()
-    forward(subject, bench.first)
-    forward(subject, bench.second)
-    try:
-        found = bench.back(subject, upstream)
-    except Broken as error:
-        yield "stale-cache", f"After a second forward on a smaller batch, {error}."
-        return
-    if not equal(found, right):
-        yield "stale-cache", "After forward(x1) and forward(x2), backward does not belong to x2."
-        return
+    for last in (bench.second, bench.situation.arrays(bench.rng, 7)):  # a mask may still fit
+        upstream = bench.fresh(last).upstream
+        right = bench.fresh(last, upstream).gradients
+        subject = bench.situation.make()
+        forward(subject, bench.first)
+        forward(subject, last)
+        try:
+            found = bench.back(subject, upstream)
+        except Broken as error:
+            yield "stale-cache", f"After a second forward on another batch, {error}."
+            return
+        if not equal(found, right):
+            text = "After forward(x1) and forward(x2), backward does not belong to x2."
+            yield "stale-cache", text
+            return
+    yield from _shared(bench)
+
+
+def _shared(bench: Bench) -> Iterator[Finding]:
+    """What one instance keeps is no business of another."""
+    trial = bench.fresh(bench.second)
+    upstream, right = trial.upstream, trial.gradients
     one, two = bench.situation.make(), bench.situation.make()
     forward(one, bench.second)
     forward(two, bench.first)

@@ -143,7 +143,7 @@ def _one_child(task: dict[str, Any], deadline: float) -> tuple[Run, str]:
         tail: collections.deque[bytes] = collections.deque(maxlen=2)
         reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
         reader.start()
-        with results.open(encoding="utf-8") as lines:
+        with results.open(encoding="utf-8", errors="replace") as lines:
             why = _watch(child, lines, run, task, deadline)
         _kill(child)
         reader.join(timeout=1)
@@ -184,7 +184,7 @@ def _watch(child: subprocess.Popen, lines: Any, run: Run, task: dict, deadline: 
         over = child.poll() is not None
         *whole, rest = (rest + lines.read()).split("\n")
         for line in whole:
-            run.hear(json.loads(line))
+            run.hear(_told(line))
         if run.ended:
             return ""
         if over:
@@ -192,6 +192,15 @@ def _watch(child: subprocess.Popen, lines: Any, run: Run, task: dict, deadline: 
         if time.monotonic() > _limit(run, task, deadline):
             return f"took too long: stopped after {time.monotonic() - run.since:.1f} s"
         time.sleep(0.01)
+
+
+def _told(line: str) -> dict[str, Any]:
+    """What a line says; nothing, if the file wrote into the results."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _limit(run: Run, task: dict[str, Any], deadline: float) -> float:

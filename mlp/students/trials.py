@@ -5,6 +5,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from mlp.students.adapters import Subject
 
 Arrays = dict[str, np.ndarray]
+PACKAGE = Path(__file__).resolve().parents[1].as_posix() + "/"
 
 
 class Broken(Exception):
@@ -40,9 +42,7 @@ def describe(error: BaseException) -> str:
 
 def _is_students(filename: str) -> bool:
     path = filename.replace("\\", "/")
-    return not any(
-        part in path for part in ("/mlp/students/", "/site-packages/", "<frozen", "/lib/")
-    )
+    return not any(part in path for part in (PACKAGE, "/site-packages/", "<frozen", "/lib/"))
 
 
 @contextlib.contextmanager
