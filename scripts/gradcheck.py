@@ -24,6 +24,7 @@ from mlp.students.names import LAYERS, LOSSES, kind_of
 from mlp.students.report import as_json, as_text, draw, exit_status
 from mlp.students.sandbox import Limits, check_file
 from trainer.checking import check_run
+from trainer.voice import silence
 
 KINDS = [*LAYERS, *LOSSES]
 
@@ -147,4 +148,10 @@ def status(verdicts: Iterable[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout.fileno())
+        code = 141
+    sys.exit(code)

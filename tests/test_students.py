@@ -417,3 +417,31 @@ def test_imported_layers_are_not_the_student_s(tmp_path):
     module, error = load(write(tmp_path, f"from mlp import ReLU\n{IDENTITY}"))
     assert error is None
     assert [e.name for e in find(module, {})] == ["Tanh"]
+
+
+CLIPPED = """
+import numpy as np
+
+class BinaryCrossEntropy:
+    def forward(self, y, target):
+        self.y, self.t = np.clip(y, 1e-12, 1 - 1e-12), target
+        return -np.mean(self.t * np.log(self.y) + (1 - self.t) * np.log(1 - self.y))
+
+    def backward(self):
+        return (self.y - self.t) / (self.y * (1 - self.y)) / self.y.size
+"""
+
+
+@pytest.mark.parametrize(("edit", "verdict"), [("/ self.y.size", "PASS"), ("", "FAIL")])
+def test_a_loss_that_clips_probabilities_is_tried_on_probabilities(edit, verdict, tmp_path):
+    text = CLIPPED.replace("/ self.y.size", edit)
+    [layer] = check_file(write(tmp_path, text))["checked"]
+    assert layer["verdict"] == verdict
+    assert "tried on inputs between 0 and 1" in layer["notes"]
+
+
+def test_a_pipe_that_closes_early_is_no_reason_for_a_traceback(tmp_path):
+    script = ROOT / "scripts" / "gradcheck.py"
+    command = f"{sys.executable} {script} --layer 'Affine(5, 3)' | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""

@@ -345,10 +345,13 @@ def _trim(found: Situation) -> None:
     found.make = make
 
 
-def _keep_finite(found: Situation) -> None:
-    """Logarithms and roots want numbers between 0 and 1."""
-    rng = np.random.default_rng(3)
-    if np.isfinite(forward(found.make(), found.arrays(rng, 4))).all():
+def _keep_finite(found: Situation, clips: bool = False) -> None:
+    """Logarithms and roots want numbers between 0 and 1; some losses clip what they get to that."""
+    arrays = found.arrays(np.random.default_rng(3), 4)
+    values = forward(found.make(), arrays)
+    inside = {n: np.clip(v, 0, 1) if v.dtype.kind == "f" else v for n, v in arrays.items()}
+    clipped = clips and np.array_equal(forward(found.make(), inside), values)
+    if np.isfinite(values).all() and not clipped:
         return
     original = found.draw
     found.draw = lambda rng, n: {
@@ -391,7 +394,7 @@ def loss(entry: Entry) -> Situation:
     )
     if kind is None and not found.right:
         found.reference, found.right = OwnForward(found.make), True
-        _keep_finite(found)
+        _keep_finite(found, clips=True)
     elif kind is None:
         found.kind = found.reference.kind
         found.notes.append(f"its values are those of {found.reference.label}")
