@@ -229,7 +229,9 @@ def _conclude(row: Row, found: Found) -> None:
         return
     row.verdict = "PASS" if row.resolution <= ENOUGH else "INCONCLUSIVE"
     if row.verdict == "INCONCLUSIVE":
-        row.notes.append("all derivatives are 0, or over a tenth are lost in rounding; try another x")
+        row.notes.append(
+            "all derivatives are 0, or over a tenth are lost in rounding; try another x"
+        )
     if found.kinks:
         row.verdict = "KINK"
 
