@@ -42,9 +42,9 @@ def solve(report: Report) -> None:
 
 
 def zeros(report, x):
-    report.claim("From zeros, forevery x: z_i = 1/2 and y = 0, and the gradients of y are:")
+    report.claim("From zeros, for every x: z_i = 1/2 and y = 0, and the gradients of y are:")
     report.derive("dy/dW1 = (1/2, ..., 1/2)   dy/db1 = 1   dy/dW0 = 0   dy/db0 = 0, as W1 = 0")
-    report.slip("003 writes b^(0)i for the bias of unit i; it is b^(0)_i, an entry and no power.")
+    report.slip("003 writes b^(0)i for the bias of unit i; it must be b_i^(0).")
     net = network(2, 0)
     report.check("engine: largest |y| over 1000 x", np.abs(net.forward(x)).max(), 0)
     report.check("engine: largest |z - 1/2|", np.abs(net[:2].forward(x) - 0.5).max(), 0)
