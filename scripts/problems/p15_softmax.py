@@ -11,6 +11,7 @@ from mlp import Affine, KLDivergence, Sequential, Softmax, SoftmaxCrossEntropy
 from problems.engine import backpropagate, complex_step_gradient
 from problems.numeric import complex_step
 from problems.report import Report
+from problems.softmax import kl, softmax, two_cases, with_delta
 
 TITLE = "Softmax, and its KL divergence"
 DECKS = "004"
@@ -18,27 +19,6 @@ PULLS = {  # on z of the right one of two classes
     "KL divergence: $1 - y$": lambda y: 1 - y,
     "squared error: $4 y (1 - y)^2$": lambda y: 4 * y * (1 - y) ** 2,
 }
-
-
-def softmax(z):
-    e = np.exp(z - z.real.max())  # the same y, without overflow
-    return e / e.sum()
-
-
-def two_cases(y):
-    """dy_j/dz_i entry by entry: y_i (1 - y_i) for j = i, else -y_i y_j."""
-    n = range(len(y))
-    return np.array([[y[i] * (1 - y[i]) if i == j else -y[i] * y[j] for i in n] for j in n])
-
-
-def with_delta(y):
-    """The same as y_j (delta_ij - y_i)."""
-    return np.diag(y) - np.outer(y, y)
-
-
-def kl(y, d):
-    """sum_j d_j log(d_j / y_j), with 0 log 0 = 0."""
-    return (d[d > 0] * np.log(d[d > 0] / y[d > 0])).sum()
 
 
 def solve(report: Report) -> None:
@@ -67,9 +47,7 @@ def solve(report: Report) -> None:
     report.equal("rows d of sum s: s y - d, here s = 2", 2 * y - 2 * d, numeric, 1e-14)
 
     report.claim("The pull -dDiv/dz on the right one of two classes, which has the output y:")
-    report.derive(
-        "KL: 1 - y     |y - d|^2: -2 (y - 1) y (1 - y) + 2 (1 - y) y (1 - y) = 4 y (1 - y)^2"
-    )
+    report.derive("KL: 1 - y     |y - d|^2: (-2 (y - 1) + 2 (1 - y)) y (1 - y) = 4 y (1 - y)^2")
     y, d = softmax(np.array([-1.2, 0.4])), np.array([1.0, 0.0])
     pulls = -np.array([-d / y, 2 * (y - d)]) @ with_delta(y)
     report.equal("by the Jacobian", pulls[:, 0], [pull(y[0]) for pull in PULLS.values()], 1e-14)
