@@ -10,25 +10,13 @@ its W_k is our W^T. digits.py holds the part by hand.
 import numpy as np
 
 from mlp import SGD, Affine, KLDivergence, ReLU, Sequential, Sigmoid, Softmax, evaluate, fit
-from problems.digits import descend, load, loss_and_gradients
+from problems.digits import descend, flat, loss_and_gradients, tasks
 from problems.engine import backpropagate, complex_step_gradient
 from problems.report import Report
 
 TITLE = "Digits: 2 or not 2, ten classes, eleven classes"
 DECKS = "004"
 RATE, MOMENTUM, DECAY, UNITS = 0.5, 0.9, 1e-3, 16
-
-
-def tasks(rng):  # x and rows d for each of the three networks
-    x, labels = load(rng)
-    shuffled = rng.permuted(x[::10], axis=1)
-    order = rng.permutation(len(x) + len(shuffled))
-    eleven = np.eye(11)[np.append(labels, [10] * len(shuffled))]
-    return {
-        "2 or not 2": (x, 1.0 * (labels == 2)[:, None]),
-        "ten classes": (x, np.eye(10)[labels]),
-        "eleven": (np.vstack([x, shuffled])[order], eleven[order]),
-    }
 
 
 def network(outputs, rng):
@@ -38,10 +26,6 @@ def network(outputs, rng):
 
 def penalty(net):
     return DECAY / 2 * sum((affine.W**2).sum() for affine in net[:3:2])
-
-
-def flat(arrays):
-    return np.hstack([np.ravel(a) for a in arrays])
 
 
 def train(report, name, net, x, d):
