@@ -26,8 +26,8 @@ def solve(report: Report) -> None:
 def first_order(report, rng):
     report.claim("f(x + dx) = f(x) + J dx only up to terms of order |dx|^2; 001 writes =.")
     report.derive("""
-        f(x + dx) - f(x) - J dx = dx^T f'' dx / 2 + ...: halve dx, a quarter is left
-        f = X^T X:  df = dX^T X + X^T dX,  df_ij/dX_kl = [i = l] X_kj + X_ki [j = l]
+        f(x + dx) - f(x) - J dx = dx^T f'' dx / 2 + ...: half dx, a quarter of it
+        f = X^T X: df = dX^T X + X^T dX, df_ij/dX_kl = [i = l] X_kj + X_ki [j = l]
         """)
     v, X, errors = np.array([2.0, -1.0, 3.0]), rng.normal(size=(2, 3)), {}
     report.show("J of (x1 x2, x2 x3) at x = (2, -1, 3)", pairs_jacobian(v))

@@ -63,8 +63,8 @@ def passes(report, t, dW0):
         report.check(label, abs(sum(sizes) - 4 * expected), 0)
     report.claim("Both orders of 3.3c's product give dy/dvec(W0), at different cost:")
     report.derive("""
-        (dy/dz dz/dv) dv/dvec(W0)    reverse: row times matrix, h^2 + 2 h^2 products
-        dy/dz (dz/dv dv/dvec(W0))    forward: matrix times matrix,    2 h^3 + 2 h^2
+        (dy/dz dz/dv) dv/dvec(W0)   reverse: row times matrix, h^2 + 2 h^2 products
+        dy/dz (dz/dv dv/dvec(W0))   forward: matrix times matrix,    2 h^3 + 2 h^2
         """)
     for order, product in zip(("reverse", "forward"), ways.jacobian_products(t), strict=True):
         report.equal(f"{order} order", product, dW0, 1e-14)
