@@ -56,7 +56,7 @@ def dead_relu(report):
 
 def vanishing(report, rng):
     report.claim("""Slopes of at most 1/4 multiply up; those of ReLU are 1 where a unit is alive.
-        64 units a layer; weights of variance 2/64 (He, ReLU) or 1/64 (Glorot, sigmoid).""")
+        64 units; weights of variance 2/64 (He, ReLU) or 1/64 (Glorot, sigmoid).""")
     norms, (x, U) = {}, rng.normal(size=(2, 100, 64))
     for name, (f, slope, kind, init) in FUNCTIONS.items():
         for depth in (2, 5, 10, 20):
