@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
+from functools import wraps
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -13,7 +13,7 @@ SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import homework  # noqa: E402
-from problems.report import Report  # noqa: E402
+from problems.report import LECTURE, Report  # noqa: E402
 
 
 def run(*arguments):
@@ -27,11 +27,18 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("stem", homework.PROBLEMS)
-def test_every_check_of_the_problem_passes(stem, capsys):
-    report = homework.run(stem, None)
+def test_every_check_of_the_problem_passes_and_its_pictures_are_drawn(
+    stem, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(LECTURE, "savefig.dpi", 20)  # a picture costs its pixels
+    report = homework.run(stem, tmp_path)
     assert [check for check in report.checks if not check.passed] == []
     assert len(report.checks) >= 3
-    assert [line for line in capsys.readouterr().out.splitlines() if len(line) >= 80] == []
+    out = capsys.readouterr().out
+    assert [line for line in out.splitlines() if len(line) >= 80] == []
+    pictures = [*tmp_path.iterdir()]
+    assert all(p.name in out and p.read_bytes().startswith(b"\x89PNG") for p in pictures)
+    assert out.count("  picture: ") == len(pictures)
 
 
 @pytest.mark.parametrize("stem", homework.PROBLEMS)
@@ -70,34 +77,83 @@ def test_pictures_are_written_where_asked(tmp_path):
     done = run(1, "--figures", tmp_path / "new" / "folder")
     assert done.returncode == 0, done.stdout + done.stderr
     written = list((tmp_path / "new" / "folder").iterdir())
-    assert written and all(p.read_bytes().startswith(b"\x89PNG") for p in written)
-    assert all(p.name.startswith("p01_") and p.name in done.stdout for p in written)
+    assert written and all(p.name.startswith("p01_") and p.name in done.stdout for p in written)
+
+
+FORMULAS = {
+    "p01_derivatives": "pairs_jacobian",
+    "p02_generalized_jacobian": "square_jacobian features_jacobian",
+    "p03_toy_graphs": "product_of_sum neuron branch",
+    "p04_squared_norm": "gradients",
+    "p05_minibatch_product": "entry_by_entry",
+    "p06_linear_rows": "backward",
+    "p07_elementwise": "backprop",
+    "p08_hidden_layer": "solution",
+    "p09_equal_weights": "descend",
+    "p10_other_ways": "ways.reverse_mode ways.forward_mode ways.closed_form ways.jacobian_products",
+    "p11_toy_chain": "backward",
+    "p12_matrix_backprop": "backward",
+    "p13_least_squares": "gradient",
+    "p14_neuron_by_neuron": "loops matrices",
+    "p15_softmax": "two_cases with_delta",
+    "p16_multiply": "gradient",
+    "p17_kinks": "max_gradient",
+    "p18_vector_passes": "backward_columns backward_rows",
+    "p19_digits": "loss_and_gradients",
+    "p20_cost": "by_blocks",
+}
+"""The by-hand formulas of every problem, as its file names them."""
+
+
+def test_no_problem_is_without_a_formula():
+    assert [*FORMULAS] == homework.PROBLEMS
 
 
 @pytest.mark.parametrize(
     ("stem", "formula"),
-    [
-        ("p01_derivatives", "pairs_jacobian"),
-        ("p02_generalized_jacobian", "square_jacobian"),
-        ("p02_generalized_jacobian", "features_jacobian"),
-        ("p04_squared_norm", "gradients"),
-        ("p05_minibatch_product", "entry_by_entry"),
-        ("p06_linear_rows", "backward"),
-        ("p07_elementwise", "backprop"),
-        ("p08_hidden_layer", "solution"),
-    ],
+    [(stem, formula) for stem, formulas in FORMULAS.items() for formula in formulas.split()],
 )
-def test_a_wrong_sign_in_a_formula_is_status_1(stem, formula, monkeypatch, capsys):
-    problem = homework.load(stem)
-    right = getattr(problem, formula)
+def test_a_wrong_sign_in_a_formula_fails_a_check(stem, formula, monkeypatch):
+    reverse_sign(stem, formula, monkeypatch)
+    monkeypatch.setattr(Report, "check", stop_if_it_fails)
+    with pytest.raises(CheckFailed):
+        homework.run(stem, None)
 
-    def wrong(*arguments):
-        result = right(*arguments)
-        return -result if isinstance(result, np.ndarray) else [-part for part in result]
 
-    monkeypatch.setattr(problem, formula, wrong)
-    assert homework.main([stem]) == 1
+def test_a_failed_check_is_status_1(monkeypatch, capsys):
+    reverse_sign("p04_squared_norm", "gradients", monkeypatch)
+    assert homework.main(["4"]) == 1
     assert "FAIL" in capsys.readouterr().out
+
+
+class CheckFailed(Exception):
+    pass
+
+
+def stop_if_it_fails(report, label, error, tolerance, check=Report.check):
+    check(report, label, error, tolerance)
+    if not report.passed:
+        raise CheckFailed(label)
+
+
+def reverse_sign(stem, formula, monkeypatch):
+    """Negate what the formula returns, wherever the problem calls it."""
+    *module, name = formula.split(".")
+    holder = homework.load(stem)
+    for part in module:
+        holder = getattr(holder, part)
+    right = getattr(holder, name)
+    wrong = wraps(right)(lambda *arguments: negated(right(*arguments)))
+    monkeypatch.setattr(holder, name, wrong)
+
+
+def negated(result):
+    """The result, gradients in nested lists and dicts included, with every sign reversed."""
+    if isinstance(result, dict):
+        return {key: negated(value) for key, value in result.items()}
+    if isinstance(result, list | tuple):
+        return [negated(part) for part in result]
+    return -result
 
 
 @pytest.mark.parametrize(

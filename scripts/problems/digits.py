@@ -18,6 +18,19 @@ def load(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return x[order] / 16, labels[order]
 
 
+def tasks(rng: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """x and rows d for each of the three networks."""
+    x, labels = load(rng)
+    shuffled = rng.permuted(x[::10], axis=1)
+    order = rng.permutation(len(x) + len(shuffled))
+    eleven = np.eye(11)[np.append(labels, [10] * len(shuffled))]
+    return {
+        "2 or not 2": (x, 1.0 * (labels == 2)[:, None]),
+        "ten classes": (x, np.eye(10)[labels]),
+        "eleven": (np.vstack([x, shuffled])[order], eleven[order]),
+    }
+
+
 def loss_and_gradients(
     parameters: Parameters, x: np.ndarray, d: np.ndarray
 ) -> tuple[float, Parameters]:
@@ -53,6 +66,11 @@ def descend(
         velocity = [momentum * v + g for v, g in zip(velocity, gradients, strict=True)]
         parameters = [p - rate * v for p, v in zip(parameters, velocity, strict=True)]
     return parameters
+
+
+def flat(arrays: Parameters) -> np.ndarray:
+    """All entries as one vector."""
+    return np.hstack([np.ravel(a) for a in arrays])
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

@@ -60,9 +60,10 @@ def solve(report: Report) -> None:
     dY = np.einsum("ijkl,kl->ij", G, dX)
     report.show("G dX", dY)
     report.equal("G dX = dX X + X dX, in whole numbers", dY, dX @ X + X @ dX, 0)
-    report.slip("""001 first puts the axes of y first, then those of x, and sums over the first
-        index all the same. Either order will do if the sum runs over the axes of x. Its summary
-        multiplies Delta x by dz/dy; it must be dy/dx.""")
+    report.slip("""001 puts y's axes first, then x's; its product sums over i in (dy/dx)_ij, x
+        first, and on the same line writes row (j,:), y first, as its chain rule does. Either order
+        will do if the sum runs over the axes of x. Its indices i in Z^(D_y), j in Z^(D_x) have K_y
+        and K_x entries. Its summary multiplies Delta x by dz/dy; it must be dy/dx.""")
     other = G.transpose(2, 3, 0, 1)
     report.equal("other order, sum over its first pair", np.einsum("klij,kl->ij", other, dX), dY, 0)
     mixed = np.einsum("ijkl,ij->kl", G, dX)

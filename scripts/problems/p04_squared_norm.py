@@ -54,7 +54,7 @@ def solve(report: Report) -> None:
         df/dW_ij = sum_k 2 y_k dy_k/dW_ij = 2 y_i x_j     only y_i holds W_ij
         df/dx_j  = sum_k 2 y_k dy_k/dx_j  = sum_k 2 y_k W_kj
         """)
-    W, x = np.array([[0.1, 0.5], [-0.3, 0.8]]), np.array([0.2, 0.4])
+    W, x = np.array([[0.7, -0.2], [0.4, 1.5]]), np.array([-0.6, 0.9])
     dW, dx = gradients(W, x)
     report.show("W", W)
     report.show("x", x)

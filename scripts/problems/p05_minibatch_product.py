@@ -68,7 +68,8 @@ def solve(report: Report) -> None:
     right = [W[0, 0] * X[0, 2] + W[0, 1] * X[1, 2], W[1, 0] * X[0, 2] + W[1, 1] * X[1, 2]]
     report.equal("y13 and y23 with x23", right, (W @ X)[:, 2], 0)
     report.slip("""001 has dL/dy_2j w12 + dL/dy_2j w22 in the second row of dL/dX; it must be
-        dL/dy_1j w12 + dL/dy_2j w22. Its final W^T dL/dY is right.""")
+        dL/dy_1j w12 + dL/dy_2j w22. Its final W^T dL/dY is right, but as printed out its dL/dY has
+        dL/dy_23 for dL/dy_13 and the second row (dL/dy_23, dL/dy_23).""")
     printed = U[1] * W[0, 1] + U[1] * W[1, 1]
     report.show("second row as printed, then as it is", np.array([printed, dX[1]]))
     report.equal("the difference is (U_2j - U_1j) w12", printed - dX[1], (U[1] - U[0]) * W[0, 1], 0)

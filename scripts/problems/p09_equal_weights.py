@@ -44,6 +44,7 @@ def solve(report: Report) -> None:
 def zeros(report, x):
     report.claim("From zeros, for every x: z_i = 1/2 and y = 0, and the gradients of y are:")
     report.derive("dy/dW1 = (1/2, ..., 1/2)   dy/db1 = 1   dy/dW0 = 0   dy/db0 = 0, as W1 = 0")
+    report.slip("003 writes b^(0)i for the bias of unit i; it must be b_i^(0).")
     net = network(2, 0)
     report.check("engine: largest |y| over 1000 x", np.abs(net.forward(x)).max(), 0)
     report.check("engine: largest |z - 1/2|", np.abs(net[:2].forward(x) - 0.5).max(), 0)
@@ -57,7 +58,7 @@ def zeros(report, x):
 
 def hundred_steps(report, c):
     report.claim(f"""From all {c}: equal W_i, b_i give equal z_i, equal gradients, and so equal W_i,
-        b_i after the step: by induction, for ever. The h units act as one.""")
+        b_i after the step: by induction, forever. The h units act as one.""")
     rng = np.random.default_rng(9)
     x, d, loss = rng.normal(size=(30, 2)), rng.normal(size=(30, 1)), SquaredError()
     net, apart = network(2, c), []
@@ -82,15 +83,15 @@ def expressiveness(report):
     report.claim("""One unit is monotone along a line. So on a bump no equal start gets below the
         best monotone fit (isotonic regression); random weights do.""")
     x = np.linspace(-3, 3, 61)[:, None]
-    d, nets, losses = np.exp(-(x**2)), {}, {}
+    d, nets, losses = np.exp(-((x - 0.5) ** 2)), {}, {}
     fits = [isotonic_regression(d[:, 0], increasing=up).x for up in (True, False)]
     bound = min(np.mean((y - d[:, 0]) ** 2) for y in fits)
-    for name, init in (("all 0", 0), ("all 0.5", 0.5), ("random", "glorot")):
+    for name, init in (("all 0", 0), ("all 1", 1), ("random", "glorot")):
         nets[name], optimizer = network(1, init), SGD(0.3, momentum=0.9)
         history = fit(nets[name], SquaredError(), optimizer, x, d, epochs=3000, batch_size=None)
         losses[name] = history[-1]["loss"]
     report.table(("best monotone fit", *losses), [(bound, *losses.values())])
-    for name in ("all 0", "all 0.5"):
+    for name in ("all 0", "all 1"):
         report.check(f"{name}: bound beaten by", max(0, bound - losses[name]), 0)
     report.check("random: final loss", losses["random"], bound / 100)
     outputs = {f"from {name}": net.predict(x) for name, net in nets.items()}

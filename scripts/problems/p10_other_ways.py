@@ -1,11 +1,9 @@
 """Other ways to a gradient: differences, a closed form, forward mode; why reverse mode wins.
 
 Deck 003, 3.3, for the output y of problem 8's network as a function of its n = 4 h + 1
-parameters. ways.py holds the solution by hand, and says how the deck's columns map to our rows.
+parameters. One sample; Jacobians have a row per output. ways.py holds the solution by hand, and
+says how the deck's columns map to our rows.
 """
-
-import timeit
-import tracemalloc
 
 import numpy as np
 
@@ -29,18 +27,22 @@ def solve(report: Report) -> None:
     report.equal("one-sided differences", exact, one_sided(ways.output, t), 1e-6)
     report.equal("central differences", exact, central(ways.output, t), 1e-9)
     steps(report, t, exact)
-    passes(report, t)
+    passes(report, t, exact[:8])
     memory(report, np.linspace(-1, 1, 10_000))
     seconds(report)
 
 
 def steps(report, t, exact):
     report.claim("A long step cuts off terms of order h, or h^2; a short one rounds: 1e-16/h.")
+    report.derive("""
+        f(x + h) = f + h f' + h^2/2 f'' + h^3/6 f''' + ...
+        one-sided leaves h f''/2, central h^2 f'''/6; rounding adds eps |f| / h
+        """)
     h, errors = 10.0 ** -np.arange(1, 13), {}
     for name, way, order in (("one-sided", one_sided, 1), ("central", central, 2)):
         errors[name] = error = [np.abs(way(ways.output, t, step) - exact).max() for step in h]
         slope = np.polyfit(np.log(h[1:4]), np.log(error[1:4]), 1)[0]
-        report.check(f"{name}: slope {slope:.3f}, from {order}", abs(slope - order), 0.05)
+        report.check(f"{name}: slope {slope:.3f}, from {order}", abs(slope - order), 0.002)
         report.show("best step, and its error", f"{h[np.argmin(error)]:.0e}, {min(error):.1e}")
     guides = {"slope 1": np.where(h > 2e-7, h, np.nan), "slope 2": np.where(h > 2e-6, h**2, np.nan)}
     guides["1e-16 / h"] = 1e-16 / h
@@ -49,23 +51,23 @@ def steps(report, t, exact):
     report.curves("steps", h, errors, guides, log="xy", **labels)
 
 
-def counting(f, sizes):
-    """f, which notes the size of each argument in `sizes`."""
-    return lambda v: sizes.append(np.size(v)) or f(v)
-
-
-def passes(report, t):
+def passes(report, t, dW0):
     report.claim("One-sided differences take n + 1 passes, central ones 2 n, forward mode n.")
     report.slip("003 says at least n passes for one-sided ones; with f(x) itself it is n + 1.")
     for way, expected in ((one_sided, len(t) + 1), (central, 2 * len(t))):
-        calls = []
-        way(counting(ways.output, calls), t)
+        calls = ways.sizes_of_calls(ways.output, lambda f, way=way: way(f, t))
         report.check(f"{way.__name__}: {len(calls)} passes", abs(len(calls) - expected), 0)
-    anew, shared = [], []
-    ways.closed_form(t, counting(ways.sigmoid, anew))
-    ways.reverse_mode(t, counting(ways.sigmoid, shared))
-    label = f"sigmoids: {sum(anew)} without shared terms, {sum(shared)} with"
-    report.check(f"{label}: 7 h and h", abs(sum(anew) - 7 * sum(shared)), 0)
+    for way, expected in ((ways.forward_mode, 17), (ways.closed_form, 7), (ways.reverse_mode, 1)):
+        sizes = ways.sizes_of_calls(ways.sigmoid, lambda f, way=way: way(t, f))
+        label = f"{way.__name__}: {sum(sizes)} sigmoids are {expected} h"
+        report.check(label, abs(sum(sizes) - 4 * expected), 0)
+    report.claim("Both orders of 3.3c's product give dy/dvec(W0), at different cost:")
+    report.derive("""
+        (dy/dz dz/dv) dv/dvec(W0)   reverse: row times matrix, h^2 + 2 h^2 products
+        dy/dz (dz/dv dv/dvec(W0))   forward: matrix times matrix,    2 h^3 + 2 h^2
+        """)
+    for order, product in zip(("reverse", "forward"), ways.jacobian_products(t), strict=True):
+        report.equal(f"{order} order", product, dW0, 1e-14)
 
 
 def memory(report, x):
@@ -75,25 +77,17 @@ def memory(report, x):
     reverse, forward = ways.deep_slopes(x, 3, True), ways.deep_slopes(x, 3, False)
     report.equal("chain of three sigmoids: both modes", reverse, forward, 1e-14)
     for depth in (10, 40):
-        peaks = []
-        for keep in (False, True):
-            tracemalloc.start()
-            ways.deep_slopes(x, depth, keep)
-            peaks.append(tracemalloc.get_traced_memory()[1] / x.nbytes)
-            tracemalloc.stop()
+        peaks = [ways.peak(x, depth, keep) for keep in (False, True)]
         report.show(f"{depth} layers: arrays at the peak, forward and reverse", np.array(peaks))
         report.check(f"{depth} arrays more in reverse mode", abs(np.diff(peaks)[0] - depth), 0.2)
 
 
 def seconds(report):
     report.claim("Time for a gradient of n entries (this machine, now; best of three):")
-    rows = []
+    rows, exact = [], (ways.closed_form, ways.forward_mode, ways.reverse_mode)
     for n in (17, 161, 1601):
         t = np.random.default_rng(n).normal(size=n)
-        row = [n, milliseconds(one_sided, ways.output, t), milliseconds(central, ways.output, t)]
-        rows.append([*row, milliseconds(ways.forward_mode, t), milliseconds(ways.reverse_mode, t)])
-    report.table(("n", "one-sided, ms", "central", "forward mode", "reverse mode"), rows)
-
-
-def milliseconds(way, *arguments):
-    return 1e3 * min(timeit.repeat(lambda: way(*arguments), number=1, repeat=3))
+        differences = [ways.milliseconds(way, ways.output, t) for way in (one_sided, central)]
+        rows.append([n, *differences, *(ways.milliseconds(way, t) for way in exact)])
+    names = ("one-sided, ms", "central", "closed form", "forward mode", "reverse mode")
+    report.table(("n", *names), rows)

@@ -1,10 +1,9 @@
 """The toy chain: four weights, four biases, one path, and every derivative along it.
 
-f[x, phi] = b3 + w3 a[b2 + w2 a[b1 + w1 a[b0 + w0 x]]] with the loss l = (f - y)^2. Wanted: the
-derivatives of l in all intermediate quantities, in reverse order, and in the eight parameters; in
-which sense a doubled activation doubles the effect of the weight that it meets. Deck 002 writes
-omega_k and beta_k for w_k and b_k, f_k for what enters an activation, h_k for what leaves it
-(h_0 = x). All are scalars, so its reversed order of factors does not matter.
+f[x, phi] = b3 + w3 a[b2 + w2 a[b1 + w1 a[b0 + w0 x]]] with the loss l = (f - y)^2. Wanted: all
+derivatives of l, in reverse order; in which sense a doubled activation doubles the effect of the
+weight that it meets. Deck 002 writes omega_k, beta_k for w_k, b_k, f_k for what enters an
+activation, h_k for what leaves it (h_0 = x). All are scalars: the order of factors is free.
 """
 
 import numpy as np
@@ -53,7 +52,7 @@ def effect(v, x, a, k, scale):
 
 
 def solve(report: Report) -> None:
-    report.claim("One pass from the loss back to x gives them all; each parameter costs a product.")
+    report.claim("One pass from the loss back to x gives all; each parameter costs a product.")
     report.derive("""
         dl/df_3   = 2 (f_3 - y)
         dl/dh_k   = w_k dl/df_k           as f_k = b_k + w_k h_k      k = 3, 2, 1
@@ -61,15 +60,14 @@ def solve(report: Report) -> None:
         dl/dw_k   = h_k dl/df_k           dl/db_k = dl/df_k           h_0 = x
         """)
     v = np.array([[0.4, 0.2, -0.1, 0.3], [1.3, 0.8, 0.7, -1.9], [0] * 4, [0] * 4])
-    x, y, columns = 0.6, 1.5, ["k = 0", "1", "2", "3"]
+    x, y, columns = 0.6, 1.5, ["k = 3", "2", "1", "0"]
     for name, a, layer in (("sigmoid", SIGMOID, Sigmoid), ("ReLU", RELU, ReLU)):
         value, dv = gradient(v, x, y, a)
-        rows = [("dl/df_k = dl/db_k", *dv[2]), ("dl/dw_k", *dv[1]), ("dl/dh_k", *dv[3])]
-        report.table([name, *columns], rows)
+        rows = zip(("dl/df_k = dl/db_k", "dl/dw_k", "dl/dh_k"), dv[[2, 1, 3]], strict=True)
+        report.table([name, *columns], [(label, *row[::-1]) for label, row in rows])
         numeric = complex_step(lambda v, a=a: gradient(v, x, y, a)[0], v)
         report.equal(f"{name}: all by complex step", dv, numeric, 1e-14)
-        hidden = [part for _ in range(3) for part in (Affine(1, 1), layer())]
-        net = Sequential(*hidden, Affine(1, 1))
+        net = Sequential(*(p for _ in range(3) for p in (Affine(1, 1), layer())), Affine(1, 1))
         net.load_vector(np.ravel(v[1::-1], "F"))  # w_0, b_0, w_1, b_1, ...
         loss, dx, eight = backpropagate(net, SquaredError(), [[x]], [[y]])
         ours = [value, dv[3, 0], *np.ravel(dv[1::-1], "F")]
@@ -79,9 +77,11 @@ def solve(report: Report) -> None:
         the way stay: with ReLU, until a unit switches, not with sigmoid.""")
     effects = [[effect(v, x, a, k, t) for k in range(4)] for a in (RELU, SIGMOID) for t in (1, 2)]
     relu, sigmoid = np.divide(effects[1::2], effects[::2])
-    report.table(["effect on f_3, times", *columns], [("ReLU", *relu), ("sigmoid", *sigmoid)])
+    report.table(
+        ["effect on f_3, times", *columns], [("ReLU", *relu[::-1]), ("sigmoid", *sigmoid[::-1])]
+    )
     report.equal("doubled: ReLU all, sigmoid the last", [*relu, sigmoid[3]], [2] * 5, 1e-14)
-    report.slip("for h(x) = g(f(x)) dh/df = dh/dg dg/df is written; dh/dx = dg/df df/dx is meant.")
+    report.slip("002's dh/df = dh/dg dg/df, h = g(f(x)), is dh/dx = dg/df df/dx.")
     report.figure("doubled_activation", lambda figure: draw(figure, v, x))
 
 
@@ -94,5 +94,6 @@ def draw(figure, v, x) -> None:
         axis.plot(2, 2, "ko")
         axis.set(title=name, xlabel="activation $h_k$, times", xlim=(0, 4), ylim=(0, 4))
     axes[0].annotate("twice the activation,\ntwice the effect", (2, 2), (1.9, 1.2))
+    axes[0].annotate("a unit switches off", (0.1, 0), (1, 0.1), arrowprops={"arrowstyle": "->"})
     axes[0].set(ylabel="effect of $w_k$ on $f_3$, times")
     axes[1].legend()

@@ -2,7 +2,8 @@
 
 z_j^(k) = sum_i w_ij^(k) y_i^(k-1) and y_j^(k) = f(z_j^(k)), y^(0) = x; w_0j is the bias, as
 y_0 = 1 joins each layer's input. Wanted: the derivatives of Div by loops and by matrices, and their
-time. Deck 004's w_ij have our indices. Div is the squared error here, f the sigmoid.
+time. One sample, a flat vector (matrices: a row); Jacobians have a row per output. Deck 004's w_ij
+have our indices. Div is the squared error here, f the sigmoid.
 """
 
 from timeit import repeat
@@ -72,28 +73,22 @@ def solve(report: Report) -> None:
     report.equal("loops and engine", by_loops, np.hstack([div, dw, dx[0]]), 1e-14)
     numeric = complex_step_gradient(net, SquaredError(), x, d)
     report.equal("dDiv/dw, complex step", by_loops[1:-3], numeric, 1e-14)
-    report.slip(
-        "y_0^(k) = 1 for k = 0 ... N - 1, not 1 ... N; dDiv/dy_1^(1) has w_ij, w_1j is meant."
-    )
+    report.slip("y_0^(k) = 1 for k = 0 ... N - 1, not 1 ... N; dDiv/dy_1^(1) has w_ij for w_1j.")
     rows = np.array([times(2**n) for n in range(1, 7)])
-    report.table(["units per layer", "loops, us", "matrices, us", "times slower"], rows)
-    report.figure("time", lambda figure: draw(figure, *rows.T))
+    columns = ("units", "loops, us", "matrices, 1 sample", "times slower", "16 at once, per sample")
+    report.table(columns, rows)
+    width, slow, one, ratio, sixteen = rows.T
+    curves = {"loops over neurons": slow, "matrices, one sample": one}
+    curves["matrices, 16 samples at once"] = sixteen
+    labels = {"xlabel": "units per layer", "ylabel": "forward and backward, \u00b5s per sample"}
+    labels |= {"xticks": np.log2(width), "xticklabels": [f"{w:.0f}" for w in width]}
+    labels["title"] = f"Sample by sample, loops are up to {ratio[-1]:.0f} times slower"
+    report.curves("time", np.log2(width), curves, log="y", **labels)
 
 
-def times(width):  # and microseconds per sample, loops and matrices, two layers
-    weights, (x, d) = np.ones((2, width + 1, width)) / width, np.ones((2, 16, width))
-    w, rows = weights.tolist(), list(zip(x.tolist(), d.tolist(), strict=True))
-    slow = min(repeat(lambda: [loops(w, *row) for row in rows], number=1, repeat=3)) / 16e-6
-    fast = min(repeat(lambda: matrices(weights, x, d), number=10, repeat=3)) / 160e-6
-    return width, slow, fast, slow / fast
-
-
-def draw(figure, width, slow, fast, ratio) -> None:
-    axis = figure.subplots()
-    axis.loglog(width, slow, "o-", label="loops over neurons")
-    axis.loglog(width, fast, "s-", label="matrices, 16 samples at once")
-    axis.text(60, (slow * fast)[-1] ** 0.5, f"{ratio[-1]:.0f} times slower", ha="right")
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(width, [f"{w:.0f}" for w in width])
-    axis.set(xlabel="units per layer", ylabel="forward and backward, \u00b5s per sample")
-    axis.legend()
+def times(width):  # and microseconds per sample, of a network of two layers
+    p, (x, d) = np.ones((2, width + 1, width)) / width, np.ones((2, 16, width))
+    w, row = p.tolist(), (x[0].tolist(), d[0].tolist())
+    calls = [lambda: loops(w, *row), lambda: matrices(p, x[:1], d[:1]), lambda: matrices(p, x, d)]
+    slow, one, sixteen = (min(repeat(call, number=2, repeat=9)) / 2e-6 for call in calls)
+    return width, slow, one, slow / one, sixteen / 16

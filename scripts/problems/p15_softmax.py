@@ -11,25 +11,14 @@ from mlp import Affine, KLDivergence, Sequential, Softmax, SoftmaxCrossEntropy
 from problems.engine import backpropagate, complex_step_gradient
 from problems.numeric import complex_step
 from problems.report import Report
+from problems.softmax import kl, softmax, two_cases, with_delta
 
 TITLE = "Softmax, and its KL divergence"
 DECKS = "004"
-
-
-def softmax(z):
-    e = np.exp(z - z.real.max())  # the same y, without overflow
-    return e / e.sum()
-
-
-def two_cases(y):
-    """dy_j/dz_i entry by entry: y_i (1 - y_i) for j = i, else -y_i y_j."""
-    n = range(len(y))
-    return np.array([[y[i] * (1 - y[i]) if i == j else -y[i] * y[j] for i in n] for j in n])
-
-
-def kl(y, d):
-    """sum_j d_j log(d_j / y_j), with 0 log 0 = 0."""
-    return (d[d > 0] * np.log(d[d > 0] / y[d > 0])).sum()
+PULLS = {  # on z of the right one of two classes
+    "KL divergence: $1 - y$": lambda y: 1 - y,
+    "squared error: $4 y (1 - y)^2$": lambda y: 4 * y * (1 - y) ** 2,
+}
 
 
 def solve(report: Report) -> None:
@@ -43,7 +32,7 @@ def solve(report: Report) -> None:
         """)
     z, d = np.array([1.2, -0.4, 0.3, 2.0]), np.array([0.1, 0.0, 0.6, 0.3])
     y = softmax(z)
-    jacobian = np.diag(y) - np.outer(y, y)
+    jacobian = with_delta(y)
     report.show("y", y)
     report.show("Jacobian", jacobian)
     report.equal("the two cases and diag y - y y^T", jacobian, two_cases(y), 1e-14)
@@ -56,6 +45,12 @@ def solve(report: Report) -> None:
     report.equal("dDiv/dz by complex step", y - d, numeric, 1e-14)
     numeric = complex_step(lambda z: kl(softmax(z), 2 * d), z)
     report.equal("rows d of sum s: s y - d, here s = 2", 2 * y - 2 * d, numeric, 1e-14)
+
+    report.claim("The pull -dDiv/dz on the right one of two classes, which has the output y:")
+    report.derive("KL: 1 - y     |y - d|^2: (-2 (y - 1) + 2 (1 - y)) y (1 - y) = 4 y (1 - y)^2")
+    y, d = softmax(np.array([-1.2, 0.4])), np.array([1.0, 0.0])
+    pulls = -np.array([-d / y, 2 * (y - d)]) @ with_delta(y)
+    report.equal("by the Jacobian", pulls[:, 0], [pull(y[0]) for pull in PULLS.values()], 1e-14)
 
     rng = np.random.default_rng(15)
     affine, x, rows = Affine(3, 4, rng=rng), rng.normal(size=(5, 3)), rng.dirichlet(np.ones(4), 5)
@@ -81,14 +76,13 @@ def draw(figure, jacobian) -> None:
         left.text(i + 1, j + 1, f"{value:.3f}", ha="center", va="center")
     figure.colorbar(image, ax=left)
     left.grid(False)
-    left.set(
-        title="$\\partial y_j / \\partial z_i$ is full", xlabel="input $i$", ylabel="output $j$"
-    )
-    left.set(xticks=range(1, 5), yticks=range(1, 5))
+    left.set(xlabel="input $i$", ylabel="output $j$", xticks=range(1, 5), yticks=range(1, 5))
+    left.set_title("$\\partial y_j / \\partial z_i$ is full")
     margin = np.linspace(-8, 8, 161)
     y = 1 / (1 + np.exp(-margin))  # of the right class, out of two
-    right.plot(margin, 1 - y, label="KL divergence: $1 - y$")
-    right.plot(margin, 4 * y * (1 - y) ** 2, "--", label="squared error: $4 y (1 - y)^2$")
-    right.set(title="surely wrong: only KL still pulls", ylabel="pull on $z$ of the right class")
-    right.set(xlabel="$z$ of the right class less $z$ of the wrong one", ylim=(-0.05, 1.3))
+    for (label, pull), line in zip(PULLS.items(), ("-", "--"), strict=True):
+        right.plot(margin, pull(y), line, label=label)
+    right.set(title="confidently wrong: only KL still pulls", ylim=(-0.05, 1.3))
+    right.set(xlabel="$z$ of the right class minus $z$ of the wrong one")
+    right.set(ylabel="pull $-\\partial Div / \\partial z$ on the right class")
     right.legend()

@@ -11,75 +11,55 @@ import numpy as np
 from mlp import Affine, Multiply, Sequential, Sigmoid, Softmax, SquaredError
 from problems.engine import backpropagate, complex_step_gradient
 from problems.numeric import complex_step
+from problems.passes import (
+    ACTIVATIONS,
+    backward_columns,
+    backward_rows,
+    forward_columns,
+    forward_rows,
+)
 from problems.report import Report
 
 TITLE = "Vector passes in columns and in rows"
 DECKS = "004"
 
 
-def sigmoid(z):  # y and its Jacobian: a scalar activation, so diagonal
-    y = 1 / (1 + np.exp(-z))
-    return y, np.diag(y * (1 - y))
-
-
-def products(z):  # a vector activation, M x 2M: each row has two entries
-    swapped = z.reshape(-1, 2)[:, ::-1].ravel()
-    return z[::2] * z[1::2], np.repeat(np.eye(len(z) // 2), 2, axis=1) * swapped
-
-
-def softmax(z):  # a vector activation: full
-    y = np.exp(z) / np.exp(z).sum()
-    return y, np.diag(y) - np.outer(y, y)
-
-
-def forward(layers, x):
-    """y_0 = x ... y_N, z_1 ... z_N, and the Jacobians J_y1(z_1) ... J_yN(z_N)."""
-    y, z, J = [x], [], []
-    for (W, b), f in zip(layers, (sigmoid, products, softmax), strict=True):
-        z.append(W @ y[-1] + b)
-        y_k, J_k = f(z[-1])
-        y, J = [*y, y_k], [*J, J_k]
-    return y, z, J
-
-
-def backward(layers, y, J, grad):
-    """grad_W1, grad_b1, grad_W2, ... and grad_x from grad = grad_Y Div."""
-    gradients = []
-    for k in reversed(range(len(layers))):
-        grad = grad @ J[k]  # grad_z = grad_y J_y(z)
-        gradients = [np.outer(y[k], grad), grad, *gradients]  # grad_W = y grad_z, grad_b = grad_z
-        grad = grad @ layers[k][0]  # grad_y = grad_z W
-    return gradients, grad
-
-
 def solve(report: Report) -> None:
-    report.claim("Row times matrix, from the loss to x, is all; rows of samples do it for a batch.")
+    report.claim("Row times matrix, from the loss to x, is all; so too for a batch of rows.")
     report.derive("""
         grad_zk = grad_yk J_yk(z_k)     J is diagonal for scalar activations
         grad_bk = grad_zk               grad_yk-1 = grad_zk W_k
         grad_Wk = y_k-1 grad_zk         the step is W_k <- W_k - eta (grad_Wk)^T
+        rows: Z = Y W + b, dZ_n = dY_n J_n for each row n, dY = dZ W^T,
+              dW = Y^T dZ, db = column sums of dZ
         """)
-    report.slip("""the derivative of z^T in W^T is a three-way array, and y^T only short for it; N
-        counts samples on one slide, layers on the others.""")
+    report.slip("""the derivative of z^T in W^T is a three-way array, and y^T is short for it; N
+        counts samples on one slide, layers on all others.""")
     rng, shapes = np.random.default_rng(18), [(6, 4), (8, 6), (5, 4)]
     layers = [(rng.normal(size=shape), rng.normal(size=shape[0])) for shape in shapes]
     x, d, results = rng.normal(size=(3, 4)), rng.random((3, 5)), []
     for x_n, d_n in zip(x, d, strict=True):
-        y, z, J = forward(layers, x_n)
-        gradients, dx = backward(layers, y, J, 2 * (y[-1] - d_n))
+        y, z, J = forward_columns(layers, x_n)
+        gradients, dx = backward_columns(layers, y, J, 2 * (y[-1] - d_n))
         results.append(np.hstack([*(g.ravel() for g in gradients), dx]))
-    for f, z_k, J_k in zip((sigmoid, products, softmax), z, J, strict=True):
+    for f, z_k, J_k in zip(ACTIVATIONS, z, J, strict=True):
         numeric = complex_step(lambda v, f=f: f(v)[0], z_k)
         report.equal(f"Jacobian of {f.__name__}: complex step", J_k, numeric, 1e-14)
     chain = [matrix for (W, _), J_k in zip(layers, J, strict=True) for matrix in (W, J_k)][::-1]
     product = np.linalg.multi_dot(chain)
-    numeric = complex_step(lambda v: forward(layers, v)[0][-1], x[-1])
+    numeric = complex_step(lambda v: forward_columns(layers, v)[0][-1], x[-1])
     report.equal("product of Jacobians: complex step", product, numeric, 1e-14)
+    transposed = [(W.T, b) for W, b in layers]
+    Y, J_rows = forward_rows(transposed, x)
+    in_rows, dx_rows = backward_rows(transposed, Y, J_rows, 2 * (Y[-1] - d))
+    ours, ours_dx = np.split(np.array(results), [-4], axis=1)
+    in_rows = np.hstack([part.ravel() for part in in_rows])
+    report.equal("rows, by hand: dW, db", in_rows, ours.sum(axis=0), 1e-14)
+    report.equal("rows, by hand: dx", dx_rows, ours_dx, 1e-14)
     parts = (Affine(4, 6), Sigmoid(), Affine(6, 8), Multiply(), Affine(4, 5), Softmax())
     net, loss = Sequential(*parts), SquaredError(reduction="sum")
-    net.load_vector(np.hstack([part.ravel() for W, b in layers for part in (W.T, b)]))
+    net.load_vector(np.hstack([part.ravel() for pair in transposed for part in pair]))
     _, dx, gradient = backpropagate(net, loss, x, d)
-    ours, ours_dx = np.split(np.array(results), [-4], axis=1)
     report.equal("dW = grad_W, db: engine, 3 rows", gradient, ours.sum(axis=0), 1e-14)
     report.equal("dx: engine, 3 rows", dx, ours_dx, 1e-14)
     numeric = complex_step_gradient(net, loss, x, d)
@@ -94,4 +74,4 @@ def draw(figure, chain) -> None:
     for axis, matrix, title in zip(axes, chain, titles, strict=True):
         axis.imshow(matrix, cmap="RdBu", vmin=-abs(matrix).max(), vmax=abs(matrix).max())
         axis.set(title=f"{title}\n{matrix.shape[0]} x {matrix.shape[1]}", xticks=[], yticks=[])
-    figure.suptitle("dy/dx is the product of six Jacobians (blue: positive, red: negative)")
+    figure.suptitle("dy/dx, a product of six Jacobians (blue +, red -, each on its own scale)")

@@ -5,6 +5,9 @@ parameters in one vector t. x is a row (the deck: a column), so that t has the o
 engine's parameter_vector: W0 (2, h), b0 (h,), W1 (h,), b1.
 """
 
+import timeit
+import tracemalloc
+
 import numpy as np
 
 from mlp import Affine, Sequential, Sigmoid
@@ -44,13 +47,21 @@ def reverse_mode(t, sigmoid=sigmoid):
     return np.concatenate([np.outer(X, delta).ravel(), delta, z, [1]])
 
 
-def forward_mode(t):
+def forward_mode(t, sigmoid=sigmoid):
     """A pass per parameter: with each value goes its change, and nothing is kept for later."""
     (W0, b0, W1, _), slopes = unpack(t), []
     for dW0, db0, dW1, db1 in map(unpack, np.eye(len(t))):
         z, dv = sigmoid(X @ W0 + b0), X @ dW0 + db0
         slopes.append((z * (1 - z) * dv) @ W1 + z @ dW1 + db1)
     return np.array(slopes)
+
+
+def jacobian_products(t):
+    """dy/dz dz/dv dv/dvec(W0) with v = x W0 + b0, multiplied from the left and from the right."""
+    W0, b0, dy_dz, _ = unpack(t)
+    z = sigmoid(X @ W0 + b0)
+    dz_dv, dv_dW0 = np.diag(z * (1 - z)), np.kron(X, np.eye(len(z)))
+    return dy_dz @ dz_dv @ dv_dW0, dy_dz @ (dz_dv @ dv_dW0)
 
 
 def engine(t):
@@ -77,3 +88,24 @@ def deep_slopes(x, depth, keep):
     for y in reversed(kept):
         slope = slope * y * (1 - y)
     return slope
+
+
+def peak(x, depth, keep):
+    """The most memory that deep_slopes holds at once, in arrays of the size of x."""
+    tracemalloc.start()
+    deep_slopes(x, depth, keep)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / x.nbytes
+
+
+def sizes_of_calls(f, use):
+    """The sizes of the arguments with which use(f) calls f."""
+    sizes = []
+    use(lambda v: sizes.append(np.size(v)) or f(v))
+    return sizes
+
+
+def milliseconds(way, *arguments):
+    """The best of three runs."""
+    return 1e3 * min(timeit.repeat(lambda: way(*arguments), number=1, repeat=3))
