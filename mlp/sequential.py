@@ -54,7 +54,7 @@ class Sequential(Container):
 
     def update(self, learning_rate: float) -> None:
         """One step of gradient descent, W <- W - learning_rate dW, for every parameter."""
-        rate = checked_rate(learning_rate)
+        rate = checked_rate(learning_rate, who="Sequential.update")
         self.check_gradients()
         gradients = self.gradients()
         for name, parameter in self.parameters().items():
