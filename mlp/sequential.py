@@ -77,7 +77,7 @@ class Sequential(Container):
         """Set all parameters from one vector, the inverse of `parameter_vector`."""
         parameters = self.parameters().values()
         size = sum(p.size for p in parameters)
-        vector = self._like("vector", vector, (size,), self.dtype)
+        vector = self.like("vector", vector, (size,), self.dtype)
         ends = np.cumsum([p.size for p in parameters])[:-1]
         for parameter, part in zip(parameters, np.split(vector, ends), strict=bool(size)):
             np.copyto(parameter, part.reshape(parameter.shape), casting="same_kind")

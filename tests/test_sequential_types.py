@@ -112,7 +112,7 @@ def test_a_network_without_parameters_has_the_empty_vector():
         (np.zeros(10), ValueError, r"expected vector of shape \(9,\), got \(10,\)"),
         (np.zeros((9, 1)), ValueError, r"expected vector of shape \(9,\), got \(9, 1\)"),
         (np.float64(1), ValueError, r"expected vector of shape \(9,\), got \(\)"),
-        (["a"] * 9, TypeError, "expected an array of numbers"),
+        (["a"] * 9, TypeError, "expected vector to be an array of numbers"),
         (np.zeros(9, complex), TypeError, "complex128"),
     ],
 )

@@ -67,8 +67,8 @@ class Affine(Layer):
         return z
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        x = self._recall()
-        U = self._like("upstream", upstream, (len(x), self.out_features), x.dtype)
+        x = self.recall()
+        U = self.like("upstream", upstream, (len(x), self.out_features), x.dtype)
         self.dW = x.T @ U
         if self.b is not None:
             self.db = U.sum(axis=0)
@@ -77,9 +77,9 @@ class Affine(Layer):
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        x = self._recall()
-        changes = self._changes(dparameters)
-        dz = self._like("dx", dx, x.shape, x.dtype) @ self.W
+        x = self.recall()
+        changes = self.changes(dparameters)
+        dz = self.like("dx", dx, x.shape, x.dtype) @ self.W
         if "W" in changes:
             dz = dz + x @ changes["W"]
         if "b" in changes:
@@ -87,10 +87,7 @@ class Affine(Layer):
         return dz
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if tuple(input_shape) != self.input_shape:
-            raise ValueError(
-                f"{self!r}: expected samples of shape {self.input_shape}, got {tuple(input_shape)}"
-            )
+        super().output_shape(input_shape)
         return (self.out_features,)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -95,7 +95,7 @@ class Container(Layer):
     def _split(self, dparameters: Mapping[str, np.ndarray] | None) -> list[dict[str, np.ndarray]]:
         """The changes of each layer's own parameters, under its own names."""
         parts: list[dict[str, np.ndarray]] = [{} for _ in self.layers]
-        for name, change in self._changes(dparameters).items():
+        for name, change in self.changes(dparameters).items():
             i, rest = name.split(".", 1)
             parts[int(i)][rest] = change
         return parts

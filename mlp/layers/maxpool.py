@@ -61,19 +61,19 @@ class MaxPool(Layer):
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        winners, x_shape, dtype = self._recall()
+        winners, x_shape, dtype = self.recall()
         lead, pooled, out = self._shapes(x_shape)
-        U = self._like("upstream", upstream, lead + out, dtype).reshape(winners.shape)
+        U = self.like("upstream", upstream, lead + out, dtype).reshape(winners.shape)
         dx = np.zeros((len(winners), prod(pooled)), U.dtype)
         rows = np.arange(len(winners))[:, None]
         np.add.at(dx, (rows, winners), U)  # unlike +=, adds where a winner repeats
         return dx.reshape(x_shape)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        winners, x_shape, dtype = self._recall()
-        self._changes(dparameters)
+        winners, x_shape, dtype = self.recall()
+        self.changes(dparameters)
         lead, pooled, out = self._shapes(x_shape)
-        rows = self._like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
+        rows = self.like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def kinks(self, x: np.ndarray) -> np.ndarray:

@@ -56,13 +56,13 @@ class ReLU(Layer):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        s = self._recall()
-        return s * self._like("upstream", upstream, s.shape, s.dtype)
+        s = self.recall()
+        return s * self.like("upstream", upstream, s.shape, s.dtype)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        s = self._recall()
-        self._changes(dparameters)
-        return s * self._like("dx", dz, s.shape, s.dtype)
+        s = self.recall()
+        self.changes(dparameters)
+        return s * self.like("dx", dz, s.shape, s.dtype)
 
     def kinks(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
