@@ -157,5 +157,11 @@ def test_predict_nothing():
 
 
 def test_predict_errors():
-    with pytest.raises(ValueError, match="expected a batch_size above 0, got 0"):
-        tiny().predict(np.ones((2, 2)), 0)
+    for size in (0, -1, 2.0, "8", None):
+        with pytest.raises(
+            ValueError, match=f"batch_size to be a whole number above 0, got {size!r}"
+        ):
+            tiny().predict(np.ones((2, 2)), size)
+    with pytest.raises(ValueError, match=r"^predict: expected x of shape \(N, \.\.\.\), got 3\.0$"):
+        tiny().predict(3.0)
+    assert tiny().predict(np.ones((2, 2)), np.int64(1)).shape == (2, 1)

@@ -2,6 +2,7 @@ from __future__ import annotations  # naming np.random.Generator would load nump
 
 import operator
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -115,8 +116,10 @@ def _positive(name: str, value: int) -> int:
 def _remedy(shape: tuple[int, ...], in_features: int) -> str:
     if shape == (in_features,):
         return "; for one sample use x[None, :]"
-    if len(shape) > 2:
+    if len(shape) > 2 and prod(shape[1:]) == in_features:
         return "; add Flatten() before it"
+    if len(shape) > 1 and prod(shape) == in_features:
+        return "; for one sample use x[None]"
     if len(shape) == 2 and shape[0] == in_features:
         return "; rows are samples: transpose x"
     return ""

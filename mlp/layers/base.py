@@ -192,6 +192,13 @@ def _no_numbers(who: "str | Layer", name: str, got: str) -> TypeError:
     return TypeError(f"{who}: expected {expected} of numbers, got {got}")
 
 
+def remedy_for_rows(shape: tuple[int, ...]) -> str:
+    """What to do with x of this shape where (N, D) is expected."""
+    if len(shape) == 1:
+        return "; for one sample use x[None, :]"
+    return "; add Flatten() before it" if len(shape) > 2 else ""
+
+
 def floating_dtype(dtype: Any, who: str) -> np.dtype:
     """dtype as a NumPy float or complex dtype of at least 32 bits; TypeError for others."""
     dtype = np.dtype(dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.base import Layer, as_numbers, remedy_for_rows
 
 
 class MaxPool(Layer):
@@ -46,7 +46,10 @@ class MaxPool(Layer):
         if self.window and len(self.stride) == 1:
             self.stride = self.stride * len(self.window)
         if self.window and len(self.stride) != len(self.window):
-            raise ValueError(f"MaxPool: expected {len(self.window)} strides, got {stride!r}")
+            raise ValueError(
+                f"MaxPool: expected as many strides as pooled axes, {len(self.window)}, "
+                f"got {stride!r}"
+            )
         self.subsets = None if subsets is None else _index_sets(subsets)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -105,8 +108,9 @@ class MaxPool(Layer):
 
     def _check_axes(self, ndim: int, shape: tuple) -> None:
         if self.vector and ndim != 2:
-            k = "k" if self.window is None else self.window[0]
-            hint = f"; for images use ({k}, {k})" if self.window and ndim > 2 else ""
+            hint = remedy_for_rows(shape)
+            if self.window and ndim > 2:
+                hint = f"; for images use ({self.window[0]}, {self.window[0]})"
             raise ValueError(f"{self!r}: expected x of shape (N, D), got {shape}{hint}")
         if not self.vector and ndim <= len(self.window):
             axes = ", ".join("DHW"[-len(self.window) :])

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.base import Layer, as_numbers, remedy_for_rows
 
 
 class Multiply(Layer):
@@ -29,7 +29,9 @@ class Multiply(Layer):
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
         if z.ndim != 2:
-            raise ValueError(f"{self!r}: expected x of shape (N, D), got {z.shape}")
+            raise ValueError(
+                f"{self!r}: expected x of shape (N, D), got {z.shape}{remedy_for_rows(z.shape)}"
+            )
         j, k = self._wiring(z.shape[1])
         self._cache = z
         return z[:, j] * z[:, k]

@@ -51,8 +51,8 @@ class ReLU(Layer):
             s[z.real == 0] = self.at_zero
         self._cache = s
         y = np.maximum(z, 0)
-        if np.any(a):
-            y += a * np.minimum(z, 0)
+        if np.any(a):  # where a is 0, 0 * -inf must not be NaN
+            y += a * np.where(np.equal(a, 0), 0, np.minimum(z, 0))
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
