@@ -109,7 +109,7 @@ def test_patience_without_validation_keeps_the_weights_whose_loss_was_best():
     assert net.W == 1 / 2
 
 
-@pytest.mark.parametrize("batch_size, rate", [(5, 2.0), (None, 8.0)])
+@pytest.mark.parametrize("batch_size, rate", [(5, 3.0), (None, 3.0)])
 def test_what_patience_keeps_is_the_best_that_evaluate_saw(batch_size, rate):
     net, seen = classifier(), []
     options = {"epochs": 12, "patience": 3, "batch_size": batch_size, "rng": 0}
