@@ -70,10 +70,12 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "data":
+        return import_module("mlp.data")
     if name not in _LATER:
         raise AttributeError(f"module 'mlp' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "data"})

@@ -47,17 +47,24 @@ def first_weights(
 ) -> np.ndarray:
     """Weights (D, M) by name, from a number (all equal to it) or from a callable.
 
-    Raises ValueError for an unknown name or a callable's result of another shape.
+    Raises ValueError for an unknown name, another shape and what is not finite; TypeError for
+    complex weights where dtype is real.
     """
-    if isinstance(init, numbers.Real) and not isinstance(init, bool):
-        return np.full(shape, init, dtype)
-    rule = INITIALIZERS.get(init) if isinstance(init, str) else init
-    if not callable(rule):
+    if isinstance(init, numbers.Complex) and not isinstance(init, bool):
+        W = np.full(shape, init)
+    else:
+        rule = INITIALIZERS.get(init) if isinstance(init, str) else init
+        if not callable(rule):
+            raise ValueError(
+                f"Affine: expected init to be one of {[*INITIALIZERS]}, a number or a callable "
+                f"(rng, shape, dtype) -> array, got {init!r}"
+            )
+        W = np.asarray(rule(np.random.default_rng(rng), shape, dtype))
+    if W.dtype.kind == "c" and dtype.kind != "c":
+        raise TypeError(f"Affine: expected real weights from init, got {W.dtype}; choose the dtype")
+    W = np.array(W, dtype)
+    if W.shape != shape or not np.isfinite(W).all():
         raise ValueError(
-            f"init: expected one of {[*INITIALIZERS]}, a number or a callable "
-            f"(rng, shape, dtype) -> array, got {init!r}"
+            f"Affine: expected finite weights of shape {shape}, got {W.shape} from {init!r}"
         )
-    W = np.array(rule(np.random.default_rng(rng), shape, dtype), dtype)
-    if W.shape != shape:
-        raise ValueError(f"init: expected weights of shape {shape}, got {W.shape} from {init!r}")
     return W

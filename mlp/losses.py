@@ -11,6 +11,8 @@ Targets are rows d (N, C), or integer labels (N,), which mean one-hot rows: d_nj
 label of n, else 0. With one column (C = 1) labels are the targets 0 and 1 themselves.
 """
 
+import math
+
 import numpy as np
 
 from mlp.layers.base import as_numbers
@@ -79,27 +81,37 @@ class Loss:
         self._target_rows(target, self._outputs(np.zeros((len(target), *output_shape))))
 
     def __repr__(self) -> str:
-        options = "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
-        return f"{type(self).__name__}({options})"
+        return f"{type(self).__name__}({', '.join(self._options())})"
+
+    def _options(self) -> list[str]:
+        """What repr shows: the arguments that are not the default."""
+        return [] if self.reduction == "mean" else [f"reduction={self.reduction!r}"]
 
     def _outputs(self, y: np.ndarray) -> np.ndarray:
         y = as_numbers(y, repr(self))
         if y.ndim != 2 or 0 in y.shape:
+            remedy = "; for one column use y[:, None]" if y.ndim == 1 else ""
             raise ValueError(
-                f"{self!r}: expected outputs of shape (N, C), N > 0, C > 0, got {y.shape}"
+                f"{self!r}: expected outputs of shape (N, C), N > 0, C > 0, got {y.shape}{remedy}"
             )
         return y
 
     def _target_rows(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
         target = np.asarray(target)
+        if target.dtype.kind in "UST":
+            raise TypeError(
+                f"{self!r}: expected an array of numbers as target, got strings; "
+                "classes, labels = np.unique(target, return_inverse=True) numbers them"
+            )
         if target.shape == y.shape:
             rows = as_numbers(target, f"{self!r} target", y.real.dtype)
         elif target.shape == y.shape[:1]:
             rows = self._one_hot(target, y.shape[1]).astype(y.real.dtype)
         else:
+            remedy = "; for labels use target[:, 0]" if target.shape == (len(y), 1) else ""
             raise ValueError(
                 f"{self!r}: expected targets of shape {y.shape}, or labels of shape "
-                f"{y.shape[:1]}, got {target.shape}"
+                f"{y.shape[:1]}, got {target.shape}{remedy}"
             )
         self._check(y, rows)
         return rows
@@ -112,7 +124,9 @@ class Loss:
         wrong = ~((whole == np.floor(whole)) & (whole >= 0) & (whole <= last))
         if wrong.any():
             row = int(wrong.argmax())
-            remedy = "; for real-valued targets use target[:, None]" if columns == 1 else ""
+            remedy = "; labels count from 0" if float(whole[row]).is_integer() else ""
+            if columns == 1 and isinstance(self, SquaredError):
+                remedy = "; for real-valued targets use target[:, None]"
             raise ValueError(
                 f"{self!r}: expected labels from 0 to {last}, got {labels[row]} at row {row}"
                 f"{remedy}"
@@ -131,6 +145,7 @@ class SquaredError(Loss):
 
     Shapes   y and dL/dy (N, C)   target (N, C) or labels (N,)
     Gradient ddiv/dy_j = 2 factor (y_j - d_j)
+    Raises   ValueError for a factor that is negative or not finite
     Source   deck 001, squared norm; deck 002, least squares (f for y, y for d; a sum over the
              batch, so reduction="sum")
     """
@@ -138,12 +153,18 @@ class SquaredError(Loss):
     def __init__(self, *, factor: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
         self.factor = float(factor)
+        if not 0 <= self.factor < math.inf:
+            raise ValueError(f"SquaredError: expected a finite factor from 0 up, got {factor!r}")
 
     def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         return self.factor * ((y - d) ** 2).sum(axis=1)
 
     def gradient(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         return 2 * self.factor * (y - d)
+
+    def _options(self) -> list[str]:
+        factor = [] if self.factor == 1 else [f"factor={self.factor:g}"]
+        return factor + super()._options()
 
 
 class KLDivergence(Loss):
@@ -154,7 +175,8 @@ class KLDivergence(Loss):
              div(y, d) = d log(d / y) + (1 - d) log((1 - d) / (1 - y))
     Gradient ddiv/dy_j = -d_j / y_j, the plain partial derivative (the y_j are varied one by one,
              off the plane where they sum to 1); with one column -d / y + (1 - d) / (1 - y)
-    Raises   ValueError for negative y, and d that are no probabilities of sum 1 (within 1e-6)
+    Raises   ValueError for y that are no probabilities, and for d that are none of sum 1 (within
+             1e-6). Of several columns, y may reach 1.5: finite differences step past 1
     Source   deck 004, digits: KL divergence behind a sigmoid or softmax output
 
     Exact while no needed probability is rounded to 0; after that the loss is infinite. Training
@@ -179,7 +201,7 @@ class KLDivergence(Loss):
 
     def _check(self, y: np.ndarray, d: np.ndarray) -> None:
         _check_distribution(d, repr(self))
-        if (y.real < 0).any() or (y.shape[1] == 1 and (y.real > 1).any()):
+        if (y.real < 0).any() or (y.real > (1 if y.shape[1] == 1 else 1.5)).any():
             raise ValueError(
                 f"{self!r}: expected probabilities, got y from {y.real.min():.4g} to "
                 f"{y.real.max():.4g}; end the network in Softmax() or Sigmoid()"
@@ -195,6 +217,7 @@ class SoftmaxCrossEntropy(Loss):
     Gradient dlog p_j / dz_i = delta_ij - p_i, so
              ddiv/dz_i = -sum_j d_j (delta_ij - p_i) = p_i sum_j d_j - d_i
              which is p - d for rows of sum 1
+    Raises   ValueError for negative targets
     Source   deck 004, digits with ten outputs: softmax with KL divergence, y - d
     """
 
@@ -217,6 +240,8 @@ class SoftmaxCrossEntropy(Loss):
             raise ValueError(
                 f"{self!r}: expected at least two columns, got one; use SigmoidCrossEntropy()"
             )
+        if (d < 0).any():
+            raise ValueError(f"{self!r}: expected target rows of probabilities, got {d.min():.6g}")
 
 
 class SigmoidCrossEntropy(Loss):
@@ -226,6 +251,7 @@ class SigmoidCrossEntropy(Loss):
     Value    log p = z - log(1 + exp z) and log(1 - p) = -log(1 + exp z), so each term is
              log(1 + exp z) - d z = max(z, 0) + log(1 + exp(-|z|)) - d z, without overflow
     Gradient ddiv/dz_j = p_j - d_j, as d log(1 + exp z) / dz = p
+    Raises   ValueError for targets below 0 or above 1
     Source   deck 004, "2 or not 2": sigmoid with the binary KL divergence
     """
 
@@ -242,6 +268,13 @@ class SigmoidCrossEntropy(Loss):
     def probabilities(self, z: np.ndarray) -> np.ndarray:
         """The probabilities of class 1, or of each column, sigmoid(z)."""
         return Sigmoid().forward(self._outputs(z))
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        if (wrong := (d < 0) | (d > 1)).any():
+            raise ValueError(
+                f"{self!r}: expected targets from 0 to 1, got {d[wrong][0]:.6g}; "
+                "for classes -1 and 1 use (target + 1) / 2"
+            )
 
 
 class KLOfSoftmax(SoftmaxCrossEntropy):
@@ -289,9 +322,10 @@ def _check_distribution(d: np.ndarray, who: str) -> None:
         wrong = ~((d >= 0).all(axis=1) & (abs(total - 1) <= 1e-6))
     if wrong.any():
         row = int(wrong.argmax())
+        outside = d[row][(d[row] < 0) | (d[row] > 1)]
+        got = f"{outside[0]:.6g}" if len(outside) else f"sum {total[row]:.6g}"
         raise ValueError(
-            f"{who}: expected target rows of probabilities with sum 1, "
-            f"got sum {total[row]:.6g} in row {row}"
+            f"{who}: expected target rows of probabilities with sum 1, got {got} in row {row}"
         )
 
 

@@ -26,7 +26,7 @@ class SGD:
     belong to the network that is stepped, so one SGD may serve several.
 
     Raises ValueError for rates that are negative or not finite and a momentum outside [0, 1).
-    Source: deck 000, SGD update; deck 002 (alpha for the rate, phi for w); deck 004 (eta).
+    Source: deck 000, SGD update, and deck 004 (eta for the rate); deck 002 (alpha, phi for w).
     """
 
     def __init__(
@@ -46,6 +46,13 @@ class SGD:
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum above 0; try momentum=0.9")
         self._states: weakref.WeakKeyDictionary[Layer, State] = weakref.WeakKeyDictionary()
+
+    def __repr__(self) -> str:
+        rate = getattr(self.learning_rate, "__name__", self.learning_rate)
+        options = {"momentum": self.momentum, "nesterov": self.nesterov}
+        options["weight_decay"] = self.weight_decay
+        shown = [str(rate), *(f"{name}={value}" for name, value in options.items() if value)]
+        return f"SGD({', '.join(shown)})"
 
     @property
     def learning_rate(self) -> float | Callable[[int], float]:
@@ -74,14 +81,14 @@ class SGD:
         rate = self.rate(state.step)
         gradients = net.gradients()
         for name, w in net.parameters().items():
-            self.move(name, w, gradients[name], rate, state.velocity)
+            self.update_parameter(name, w, gradients[name], rate, state.velocity)
         state.step += 1
 
     def forget(self, net: Layer) -> None:
         """Start anew with net: velocities 0, the schedule at step 0."""
         self._states.pop(net, None)
 
-    def move(
+    def update_parameter(
         self, name: str, w: np.ndarray, g: np.ndarray, rate: float, velocity: dict[str, np.ndarray]
     ) -> None:
         """The step of one parameter, by the formula above; `velocity` holds v by name."""
@@ -121,17 +128,17 @@ def is_bias(name: str) -> bool:
     return name.rsplit(".", 1)[-1] == "b"
 
 
-def checked_rate(value: float, name: str = "learning_rate") -> float:
+def checked_rate(value: float, name: str = "learning_rate", who: str = "SGD") -> float:
     """value as a Python float (a NumPy float64 would turn float32 arrays into float64).
 
     Raises TypeError for what is no number, ValueError if it is negative or not finite.
     """
     if isinstance(value, bool | str):
-        raise TypeError(f"{name}: expected a number, got {value!r}")
+        raise TypeError(f"{who}: expected {name} to be a number, got {value!r}")
     try:
         rate = float(value)
     except TypeError:
-        raise TypeError(f"{name}: expected a number, got {value!r}") from None
+        raise TypeError(f"{who}: expected {name} to be a number, got {value!r}") from None
     if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"{name}: expected a finite number from 0 up, got {value!r}")
+        raise ValueError(f"{who}: expected {name} to be a finite number from 0 up, got {value!r}")
     return rate

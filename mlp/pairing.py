@@ -17,13 +17,13 @@ from mlp.sequential import Sequential
 
 
 def refuse_double(net: Layer, loss: Loss) -> None:
-    """Raise ValueError where the loss would apply the last layer's function a second time."""
+    """Raise ValueError where a loss that takes logits would get probabilities."""
     last = _last(net)
-    if (isinstance(last, Softmax) and isinstance(loss, SoftmaxCrossEntropy)) or (
-        isinstance(last, Sigmoid) and isinstance(loss, SigmoidCrossEntropy)
-    ):
+    if not isinstance(last, Softmax | Sigmoid):
+        return
+    if isinstance(loss, SoftmaxCrossEntropy | SigmoidCrossEntropy):
         raise ValueError(
-            f"{loss!r} applies {last!r} itself, and the network already ends in it; "
+            f"{loss!r} takes logits, and the network already ends in {last!r}; "
             "drop that layer, or use KLDivergence()"
         )
 

@@ -1,6 +1,7 @@
 """The chain rule, once: layers in a row, forward in order and backward in reverse."""
 
 from collections.abc import Iterator, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Sequential(Container):
 
     def update(self, learning_rate: float) -> None:
         """One step of gradient descent, W <- W - learning_rate dW, for every parameter."""
-        rate = checked_rate(learning_rate)
+        rate = checked_rate(learning_rate, who="Sequential.update")
         self.check_gradients()
         gradients = self.gradients()
         for name, parameter in self.parameters().items():
@@ -62,8 +63,12 @@ class Sequential(Container):
 
     def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
         """The outputs for x, computed in batches; clears the caches."""
-        if batch_size < 1:
-            raise ValueError(f"predict: expected a batch_size above 0, got {batch_size}")
+        if not isinstance(batch_size, Integral) or batch_size < 1:
+            raise ValueError(
+                f"predict: expected batch_size to be a whole number above 0, got {batch_size!r}"
+            )
+        if np.ndim(x) == 0:
+            raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")
         starts = range(0, max(len(x), 1), batch_size)
         y = np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
         self.forget()
@@ -77,7 +82,7 @@ class Sequential(Container):
         """Set all parameters from one vector, the inverse of `parameter_vector`."""
         parameters = self.parameters().values()
         size = sum(p.size for p in parameters)
-        vector = self._like("vector", vector, (size,), self.dtype)
+        vector = self.like("vector", vector, (size,), self.dtype)
         ends = np.cumsum([p.size for p in parameters])[:-1]
         for parameter, part in zip(parameters, np.split(vector, ends), strict=bool(size)):
             np.copyto(parameter, part.reshape(parameter.shape), casting="same_kind")
@@ -104,7 +109,7 @@ class Sequential(Container):
                         f"Sequential: {giver} gives samples of shape {shape}, "
                         f"which layer {i} does not take: {error}"
                     ) from error
-                if out != shape or layer.input_shape is not None:
+                if out != shape or layer.input_shape is not None:  # others pass a shape on
                     giver = f"layer {i} {layer._who()}"
                 shape = out
             shapes.append(shape)

@@ -47,20 +47,29 @@ def fit(
     does not apply is None. `on_epoch(record)` is called after each epoch.
 
     Training ends before `epochs` when
-      - `patience` epochs in a row brought no lower validation loss (loss, without `validation`);
+      - `patience` epochs in a row brought no lower validation loss;
       - the loss changed by less than `tolerance` from one epoch to the next.
     With `patience`, net ends with the weights of its best epoch, also when it is interrupted.
+    Without `validation`, patience watches what `evaluate` says of x and y after the epoch, as the
+    loss of the record belongs to the weights on the way: one more pass forward.
 
     The steps are fused where that is possible (see mlp.steps.FusedStep), the same to rounding.
     The last one of each epoch is the textbook's, so its gradients are there to be looked at.
 
-    Raises ValueError before the first step for x, y or options that do not fit, and
+    Raises TypeError or ValueError before the first step for arguments that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
     epoch that ended well (of the best one, with `patience`), and optimizer no velocities.
     """
-    body, loss = from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
+    body, loss = _body_and_loss("fit", net, loss)
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"fit: expected an optimizer such as SGD(0.1), got {optimizer!r}")
     x, y = _checked_samples("fit", body, loss, x, y)
     if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise TypeError(
+                f"fit: expected validation=(x, y), two arrays, got {type(validation).__name__}; "
+                "set a part of the samples aside, for example by mlp.data.stratified_split"
+            )
         validation = _checked_samples("fit: validation", body, loss, *validation)
     epochs = _whole("epochs", epochs, 0)
     batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
@@ -89,11 +98,13 @@ def fit(
         scores = {} if validation is None else _scores(body, loss, *validation)
         record["validation_loss"] = scores.get("loss")
         record["validation_accuracy"] = scores.get("accuracy")
+        if patience is not None and validation is None:
+            scores = _scores(body, loss, x, y)
         record["seconds"] = time.perf_counter() - start
         history.append(record)
         if on_epoch is not None:
             on_epoch(record)
-        if watch.says_stop(record):
+        if watch.says_stop(record["loss"], scores.get("loss")):
             break
     if patience is not None:
         watch.restore()
@@ -103,9 +114,9 @@ def fit(
 def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
 
-    Raises ValueError for x and y that do not fit; clears the caches of net.
+    Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """
-    body, loss = from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
+    body, loss = _body_and_loss("evaluate", net, loss)
     return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
 
 
@@ -156,21 +167,21 @@ class _Watch:
     def __init__(self, net: Layer, patience: int | None, tolerance: float | None) -> None:
         self.net = net
         self.patience = None if patience is None else _whole("patience", patience, 1)
-        self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance")
+        self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance", "fit")
         self.best = self.previous = math.inf
         self.waited = 0
         self.kept = {name: p.copy() for name, p in net.parameters().items()}
 
-    def says_stop(self, record: Record) -> bool:
-        watched = record["validation_loss"]
-        watched = record["loss"] if watched is None else watched
-        better = watched < self.best
-        self.best = min(watched, self.best)
-        self.waited = 0 if better else self.waited + 1
-        if better or self.patience is None:
+    def says_stop(self, loss: float, watched: float | None) -> bool:
+        """Whether to stop after an epoch of that loss; `watched` is what patience goes by."""
+        if self.patience is None:
             self._keep()
-        change = abs(self.previous - record["loss"])
-        self.previous = record["loss"]
+        elif watched < self.best:
+            self.best, self.waited = watched, 0
+            self._keep()
+        else:
+            self.waited += 1
+        change, self.previous = abs(self.previous - loss), loss
         return (self.patience is not None and self.waited >= self.patience) or (
             self.tolerance is not None and change < self.tolerance
         )
@@ -182,6 +193,15 @@ class _Watch:
     def _keep(self) -> None:
         for name, parameter in self.net.parameters().items():
             self.kept[name][...] = parameter
+
+
+def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
+    """What is trained for net and loss, see from_logits."""
+    if not isinstance(net, Layer):
+        raise TypeError(f"{who}: expected a network such as Sequential(...), got {net!r}")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"{who}: expected a loss such as SoftmaxCrossEntropy(), got {loss!r}")
+    return from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
 
 
 def _checked_samples(

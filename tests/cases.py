@@ -1,7 +1,9 @@
 """The table of layers. A new layer joins the whole battery of test_layers_*.py by one row."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,14 @@ def network(rng: np.random.Generator) -> Sequential:
     wide = Sequential(Affine(12, 3, rng=rng), Sigmoid())
     deep = Sequential(Affine(12, 4, rng=rng), ReLU(negative_slope=0.1), Affine(4, 2, rng=rng))
     return Sequential(Flatten(), Concat(wide, deep, MaxPool(4)), Affine(8, 3, rng=rng), Softmax())
+
+
+def from_the_readme(name: str) -> Any:
+    """What the README's last example defines under that name."""
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    names: dict = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1], names)
+    return names[name]
 
 
 CASES = [
@@ -249,6 +259,18 @@ CASES = [
         },
     ),
     Case("network", network, (3, 3, 4)),
+    Case(
+        "Gain of the README",
+        lambda rng: from_the_readme("Gain")(3),
+        (4, 3),
+        {
+            "x": [[1, 2, 3], [4, 5, 6]],
+            "y": [[1, 2, 3], [4, 5, 6]],
+            "upstream": [[1, 10, 100], [2, 0, 1]],
+            "dx": [[1, 10, 100], [2, 0, 1]],
+            "dg": [9, 20, 306],
+        },
+    ),
 ]
 
 every_layer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

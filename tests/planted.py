@@ -82,13 +82,13 @@ class ForgetsBiasInJvp(Affine):
 
 class DiagonalSoftmax(Softmax):
     def backward(self, upstream):
-        y = self._recall()
+        y = self.recall()
         return upstream * y * (1 - y)
 
 
 class SoftmaxJvpWithoutSum(Softmax):
     def jvp(self, dz, dparameters=None):
-        return self._recall() * dz
+        return self.recall() * dz
 
 
 class ZeroSoftmax(Softmax):
@@ -166,7 +166,7 @@ class TieToLast(MaxPool):
 
 class OverwritesSharedInputs(Multiply):
     def backward(self, upstream):
-        z = self._recall()
+        z = self.recall()
         j, k = self._wiring(z.shape[1])
         dz = np.zeros_like(z)
         dz[:, j] += upstream * z[:, k]
@@ -189,8 +189,8 @@ class SkipsALayer(Sequential):
 
 class FirstBranchOnly(Concat):
     def backward(self, upstream):
-        shape, dtype, cuts = self._recall()
-        parts = np.split(self._like("upstream", upstream, shape, dtype), cuts, axis=-1)
+        shape, dtype, cuts = self.recall()
+        parts = np.split(self.like("upstream", upstream, shape, dtype), cuts, axis=-1)
         return self._call(0, "backward", parts[0])
 
 

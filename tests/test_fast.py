@@ -309,6 +309,37 @@ def test_what_cannot_be_fused_is_left_to_the_textbook():
     assert kind(MySequential(affine)) is TextbookStep
 
 
+def counted(thing, name, calls):
+    """Count the calls of one instance's method, as a debugging reader would."""
+    method = getattr(thing, name)
+
+    def spy(*args, **kwargs):
+        calls.append(name)
+        return method(*args, **kwargs)
+
+    object.__setattr__(thing, name, spy)
+
+
+@pytest.mark.parametrize("nest", [lambda net: net, lambda net: Sequential(Sequential(net))])
+@pytest.mark.parametrize(
+    "what, name",
+    [
+        (lambda net, loss, sgd: net[2], "backward"),
+        (lambda net, loss, sgd: net[1], "forward"),
+        (lambda net, loss, sgd: net, "backward"),
+        (lambda net, loss, sgd: loss, "backward"),
+        (lambda net, loss, sgd: sgd, "step"),
+        (lambda net, loss, sgd: sgd, "update_parameter"),
+    ],
+)
+def test_a_method_given_to_an_instance_is_called_in_every_step(nest, what, name):
+    net, x, y = small()
+    loss, sgd, calls = SoftmaxCrossEntropy(), SGD(0.1), []
+    counted(what(net, loss, sgd), name, calls)
+    fit(nest(net), loss, sgd, x, y, epochs=3, batch_size=len(x) // 2, rng=0)
+    assert len(calls) >= 3 * 2
+
+
 def test_fused_and_textbook_steps_may_take_turns():
     options = {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}
 
@@ -441,5 +472,8 @@ def test_importing_loads_no_more_than_numpy():
 def test_what_loads_later_is_found_under_its_name():
     assert {*mlp.__all__} <= {*dir(mlp)}
     assert all(callable(getattr(mlp, name)) for name in mlp.__all__)
+    code = "import mlp; print(mlp.data.load.__name__, 'data' in dir(mlp))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout == "load True\n"
     with pytest.raises(AttributeError, match="no attribute 'gradchek'"):
         mlp.gradchek  # noqa: B018

@@ -107,10 +107,10 @@ def test_assignment_copies_into_place():
         ("W", np.ones((3, 2)), ValueError, "W of shape (2, 3), got (3, 2); transpose it"),
         ("W", np.ones((1, 3)), ValueError, "W of shape (2, 3), got (1, 3)"),
         ("W", 1.0, ValueError, "W of shape (2, 3), got ()"),
-        ("W", None, TypeError, "an array of numbers, got NoneType of dtype object"),
+        ("W", None, TypeError, "W to be an array of numbers, got NoneType of dtype object"),
         ("b", np.ones((1, 3)), ValueError, "b of shape (3,), got (1, 3)"),
         ("b", 0.0, ValueError, "b of shape (3,), got ()"),
-        ("b", [[1], [2, 3]], TypeError, "an array of numbers, got a ragged list"),
+        ("b", [[1], [2, 3]], TypeError, "b to be an array of numbers, got a ragged list"),
         (
             "b",
             np.ones(3) * 1j,

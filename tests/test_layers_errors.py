@@ -18,12 +18,15 @@ from mlp import (
     Softmax,
 )
 
-RULE = "init: expected one of ['he', 'glorot', 'zeros'], a number or a callable "
+RULE = "Affine: expected init to be one of ['he', 'glorot', 'zeros'], a number or a callable "
 RULE += "(rng, shape, dtype) -> array, got "
 WINDOW = "to be a whole number above 0 or a tuple of them, got"
 SUBSETS = "MaxPool: expected subsets to be non-empty lists of whole numbers from 0 up, got"
 PAIRS = "Multiply: expected pairs of whole numbers from 0 up, got"
+STRIDES = "MaxPool: expected as many strides as pooled axes"
 EITHER = "MaxPool: expected a window (with an optional stride) or subsets"
+WEIGHTS = "Affine: expected finite weights of shape (2, 3), got (2, 3) from"
+REAL = "Affine: expected real weights from init, got"
 IN, OUT = "Affine: expected in_features to be", "Affine: expected out_features to be"
 JOIN = "Concat: expected branches whose outputs differ in the last axis only, got"
 
@@ -37,6 +40,8 @@ CONSTRUCTION = [
     (lambda: Affine(2, 3, init="xavier"), RULE + "'xavier'"),
     (lambda: Affine(2, 3, init=None), RULE + "None"),
     (lambda: Affine(2, 3, init=True), RULE + "True"),
+    (lambda: Affine(2, 3, init=np.nan), f"{WEIGHTS} nan"),
+    (lambda: Affine(2, 3, init=-np.inf), f"{WEIGHTS} -inf"),
     (lambda: ReLU(negative_slope=np.nan), "ReLU: expected a finite real negative_slope, got nan"),
     (lambda: ReLU(negative_slope=1j), "ReLU: expected a finite real negative_slope, got 1j"),
     (
@@ -85,9 +90,9 @@ CONSTRUCTION = [
     (lambda: MaxPool((2, 1.5)), f"MaxPool: expected window {WINDOW} (2, 1.5)"),
     (lambda: MaxPool(2, 0), f"MaxPool: expected stride {WINDOW} 0"),
     (lambda: MaxPool((2, 2), (1, -1)), f"MaxPool: expected stride {WINDOW} (1, -1)"),
-    (lambda: MaxPool((2, 2), (1, 1, 1)), "MaxPool: expected 2 strides, got (1, 1, 1)"),
-    (lambda: MaxPool((2, 2, 2), (1, 1)), "MaxPool: expected 3 strides, got (1, 1)"),
-    (lambda: MaxPool(2, (1, 1)), "MaxPool: expected 1 strides, got (1, 1)"),
+    (lambda: MaxPool((2, 2), (1, 1, 1)), f"{STRIDES}, 2, got (1, 1, 1)"),
+    (lambda: MaxPool(2, (1, 1)), f"{STRIDES}, 1, got (1, 1)"),
+    (lambda: MaxPool((2, 2, 2), (1, 1)), f"{STRIDES}, 3, got (1, 1)"),
     (lambda: MaxPool(subsets=[]), f"{SUBSETS} []"),
     (lambda: MaxPool(subsets=[[0], []]), f"{SUBSETS} [[0], []]"),
     (lambda: MaxPool(subsets=[[0, -1]]), f"{SUBSETS} [[0, -1]]"),
@@ -123,6 +128,23 @@ TYPES = [
     ),
     (lambda: Concat(ReLU(), 3), "Concat: expected layers, got 3 as branch 1"),
     (
+        lambda: Concat([ReLU(), Sigmoid()]),
+        "Concat: expected layers, got [ReLU(), Sigmoid()] as branch 0; write Concat(*layers)",
+    ),
+    (
+        lambda: Sequential((ReLU(),)),
+        "Sequential: expected layers, got (ReLU(),) as layer 0; write Sequential(*layers)",
+    ),
+    (
+        lambda: Sequential(Flatten(), ReLU),
+        f"Sequential: expected layers, got {ReLU} as layer 1; write ReLU()",
+    ),
+    (lambda: Affine(2, 3, init=1j), f"{REAL} complex128; choose the dtype"),
+    (
+        lambda: Affine(2, 3, init=lambda rng, shape, dtype: np.full(shape, 1j, np.complex64)),
+        f"{REAL} complex64; choose the dtype",
+    ),
+    (
         lambda: Affine(2, 3, dtype=np.int64),
         "Affine: expected dtype float32 or float64 (or complex), got int64",
     ),
@@ -135,18 +157,21 @@ TYPES = [
 SHAPES = [
     (Affine(784, 128), (784,), "(N, 784), got (784,); for one sample use x[None, :]"),
     (Affine(784, 128), (32, 28, 28), "(N, 784), got (32, 28, 28); add Flatten() before it"),
+    (Affine(784, 128), (28, 28), "(N, 784), got (28, 28); for one sample use x[None]"),
+    (Affine(784, 128), (1, 1, 28, 28), "(N, 784), got (1, 1, 28, 28); add Flatten() before it"),
+    (Affine(784, 128), (3, 28, 14), "(N, 784), got (3, 28, 14)"),
     (Affine(784, 128), (784, 5), "(N, 784), got (784, 5); rows are samples: transpose x"),
-    (Affine(784, 128), (3, 784, 2), "(N, 784), got (3, 784, 2); add Flatten() before it"),
+    (Affine(784, 128), (3, 784, 2), "(N, 784), got (3, 784, 2)"),
     (Affine(784, 128), (5, 10), "(N, 784), got (5, 10)"),
     (Affine(784, 128), (1000, 10), "(N, 784), got (1000, 10)"),
     (Affine(784, 128), (5, 1000), "(N, 784), got (5, 1000)"),
     (Affine(784, 128), (), "(N, 784), got ()"),
-    (Multiply(), (2, 2, 2), "(N, D), got (2, 2, 2)"),
-    (Multiply([[0, 1]]), (2,), "(N, D), got (2,)"),
+    (Multiply(), (2, 2, 2), "(N, D), got (2, 2, 2); add Flatten() before it"),
+    (Multiply([[0, 1]]), (2,), "(N, D), got (2,); for one sample use x[None, :]"),
     (MaxPool(2), (5, 28, 28), "(N, D), got (5, 28, 28); for images use (2, 2)"),
     (MaxPool(3), (5, 3, 28, 28), "(N, D), got (5, 3, 28, 28); for images use (3, 3)"),
-    (MaxPool(2), (6,), "(N, D), got (6,)"),
-    (MaxPool(subsets=[[0]]), (5, 2, 2), "(N, D), got (5, 2, 2)"),
+    (MaxPool(2), (6,), "(N, D), got (6,); for one sample use x[None, :]"),
+    (MaxPool(subsets=[[0]]), (5, 2, 2), "(N, D), got (5, 2, 2); add Flatten() before it"),
     (MaxPool((2,)), (6,), "(N, ..., W), got (6,)"),
     (MaxPool((2, 2)), (6, 4), "(N, ..., H, W), got (6, 4)"),
     (MaxPool((2, 2)), (6,), "(N, ..., H, W), got (6,)"),
@@ -195,7 +220,7 @@ def test_bad_arguments_of_constructors(make, message: str):
 
 
 def test_an_init_that_gives_another_shape():
-    message = r"^init: expected weights of shape \(2, 3\), got \(3, 2\) from <function"
+    message = r"^Affine: expected finite weights of shape \(2, 3\), got \(3, 2\) from <function"
     with pytest.raises(ValueError, match=message):
         Affine(2, 3, init=lambda rng, shape, dtype: np.zeros(shape[::-1]))
 

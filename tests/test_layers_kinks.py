@@ -72,6 +72,14 @@ def test_the_real_part_decides_the_slope_of_relu(at_zero: float | None, slope: f
     assert layer.backward(np.ones((1, 4))).tolist() == [[slope, slope, 1, 0]]
 
 
+@pytest.mark.parametrize("slope", [0, [0, 0.5], [[0, 0.5]]])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_relu_takes_minus_infinity_to_0_where_the_slope_is_0(slope, dtype):
+    y = ReLU(negative_slope=slope).forward(np.array([[-np.inf, np.inf], [np.nan, -4]], dtype))
+    last = -4 * np.ravel(slope)[-1]
+    np.testing.assert_array_equal(y, np.array([[0, np.inf], [np.nan, last]], dtype), strict=True)
+
+
 def test_relu_of_minus_itself_has_no_gradient_at_0():
     """relu(x) - relu(-x) = x has slope 1, but backpropagation with slope 0 at 0 says 0."""
     difference = Affine(2, 1, bias=False, init=lambda *_: [[1], [-1]])

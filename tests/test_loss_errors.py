@@ -6,6 +6,7 @@ import pytest
 from loss_cases import ALL, FUSED, ONE_COLUMN, ROWS, outputs
 from mlp import (
     KLDivergence,
+    SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     SquaredError,
 )
@@ -15,7 +16,7 @@ from mlp.losses import KLOfSigmoid, KLOfSoftmax, Loss
 @pytest.mark.parametrize(
     "labels, message",
     [
-        ([0, 1, 3, 0], "labels from 0 to 2, got 3 at row 2$"),
+        ([0, 1, 3, 0], "labels from 0 to 2, got 3 at row 2;"),
         ([0, -1, 2, 0], "labels from 0 to 2, got -1 at row 1"),
         ([0.0, 1, np.nan, 0], "got nan at row 2"),
         ([0.0, 1, np.inf, 0], "got inf at row 2"),
@@ -40,7 +41,7 @@ def test_wrong_targets_of_rows(loss, labels, message):
 def test_labels_end_below_the_number_of_columns(loss, columns):
     y = outputs(loss, (1, columns), np.random.default_rng(0))
     loss().forward(y, np.array([columns - 1]))
-    with pytest.raises(ValueError, match=f"from 0 to {columns - 1}, got {columns} at row 0$"):
+    with pytest.raises(ValueError, match=f"from 0 to {columns - 1}, got {columns} at row 0;"):
         loss().forward(y, np.array([columns]))
 
 
@@ -65,8 +66,9 @@ def test_complex_labels(loss):
 @pytest.mark.parametrize(
     "labels, message",
     [
-        ([0.5, 2.5], r"labels from 0 to 1, got 0.5 at row 0; .* use target\[:, None\]"),
+        ([0.5, 2.5], "labels from 0 to 1, got 0.5 at row 0"),
         ([0, 2], "labels from 0 to 1, got 2 at row 1"),
+        ([-1, 1], "labels from 0 to 1, got -1 at row 0"),
         ([[0, 1], [1, 0]], r"targets of shape \(2, 1\), or labels"),
     ],
 )
@@ -76,11 +78,52 @@ def test_wrong_targets_of_one_column(loss, labels, message):
         loss().forward(y, labels)
 
 
+def test_remedies_for_labels():
+    y, column = np.zeros((3, 3)), np.zeros((3, 1))
+    for loss, rows, labels, remedy in [
+        (SoftmaxCrossEntropy(), y, [1, 2, 3], "got 3 at row 2; labels count from 0"),
+        (SoftmaxCrossEntropy(), y, [0, 0.5, 3], "got 0.5 at row 1"),
+        (SigmoidCrossEntropy(), column, [1, -1, 1], "got -1 at row 1; labels count from 0"),
+        (SquaredError(), column, [1, 2, 1], "row 1; for real-valued targets use target[:, None]"),
+        (SquaredError(), y, [[0], [1], [2]], "got (3, 1); for labels use target[:, 0]"),
+        (SquaredError(), y, [0, 1], "or labels of shape (3,), got (2,)"),
+    ]:
+        with pytest.raises(ValueError) as caught:
+            loss.forward(rows, labels)
+        assert str(caught.value).endswith(remedy)
+
+
+@pytest.mark.parametrize("bad", [[-1, 1, 1], [1, 2, -0.5], [0, 1, 1 + 1e-6]])
+def test_sigmoid_cross_entropy_refuses_rows_that_are_no_probabilities(bad):
+    """Of classes -1 and 1 the loss would have no lower bound."""
+    message = r"^SigmoidCrossEntropy\(\): expected targets from 0 to 1, .* use \(target \+ 1\) / 2$"
+    with pytest.raises(ValueError, match=message):
+        SigmoidCrossEntropy().forward(np.zeros((3, 1)), np.array(bad)[:, None])
+    assert SigmoidCrossEntropy().forward(np.zeros((1, 2)), [[0, 1]]) == 2 * np.log(2)
+
+
+def test_softmax_cross_entropy_refuses_negative_rows():
+    message = r"^SoftmaxCrossEntropy\(\): expected target rows of probabilities, got -0.5$"
+    with pytest.raises(ValueError, match=message):
+        SoftmaxCrossEntropy().forward(np.zeros((1, 2)), [[1.5, -0.5]])
+    assert SoftmaxCrossEntropy().forward(np.zeros((1, 2)), [[1, 2]]) == 3 * np.log(2)
+
+
+@pytest.mark.parametrize("factor", [-1, -1e-9, np.nan, np.inf])
+def test_factors_of_squared_error(factor):
+    with pytest.raises(ValueError, match="SquaredError: expected a finite factor from 0 up, got"):
+        SquaredError(factor=factor)
+
+
 @pytest.mark.parametrize("loss", [*ALL, *FUSED])
 def test_targets_that_are_no_numbers(loss):
     y = outputs(loss, (2, 1), np.random.default_rng(0))
-    with pytest.raises(TypeError, match="expected an array of numbers"):
+    with pytest.raises(
+        TypeError, match=r"expected an array of .*, labels = np.unique\(target, ret"
+    ):
         loss().forward(y, np.array(["a", "b"]))
+    with pytest.raises(TypeError, match="expected an array of numbers, got ndarray of dtype obj"):
+        loss().forward(y, np.array([None, 1]))
 
 
 @pytest.mark.parametrize("loss", [*ALL, *FUSED])
@@ -88,21 +131,23 @@ def test_targets_that_are_no_numbers(loss):
 def test_outputs_of_another_shape(loss, shape):
     with pytest.raises(ValueError, match=r"expected outputs of shape \(N, C\), N > 0, C > 0"):
         loss().forward(np.zeros(shape), np.zeros(shape[:1] or 1))
+    with pytest.raises(ValueError, match=r"got \(3,\); for one column use y\[:, None\]$"):
+        loss().forward(np.zeros(3), np.zeros(3))
 
 
 @pytest.mark.parametrize(
     "d, total",
     [
-        ([[0.5, 0.2], [0.5, 0.5]], "0.7 in row 0"),
-        ([[0.5, 0.5], [1.5, -0.5]], "1 in row 1"),
-        ([[0.5, 0.5], [0.5, 0.5 + 2e-6]], "1 in row 1"),
-        ([[np.nan, 0.5], [0.5, 0.5]], "nan in row 0"),
-        ([[0, 0], [1, 0]], "0 in row 0"),
+        ([[0.5, 0.2], [0.5, 0.5]], "sum 0.7 in row 0"),
+        ([[0.5, 0.5], [1.5, -0.5]], "1.5 in row 1"),
+        ([[0.5, 0.5], [0.5, 0.5 + 2e-6]], "sum 1 in row 1"),
+        ([[np.nan, 0.5], [0.5, 0.5]], "sum nan in row 0"),
+        ([[0, 0], [1, 0]], "sum 0 in row 0"),
     ],
 )
 @pytest.mark.parametrize("loss", [KLDivergence, KLOfSoftmax])
 def test_kl_targets_must_be_probabilities(loss, d, total):
-    with pytest.raises(ValueError, match=rf"^KLDivergence\(\): .*with sum 1, got sum {total}"):
+    with pytest.raises(ValueError, match=rf"^KLDivergence\(\): .*with sum 1, got {total}"):
         loss().forward(np.full((2, 2), 0.5), np.array(d))
 
 
@@ -129,11 +174,14 @@ def test_kl_outputs_must_be_probabilities():
         KLDivergence().forward(np.array([[1.5]]), np.array([0]))
     with pytest.raises(ValueError, match=r"got y from 0\.5 to 1\.5"):
         KLDivergence().forward(np.array([[0.5], [1.5]]), np.array([0, 0]))
+    with pytest.raises(ValueError, match=r"got y from 0\.25 to 7; end the network in Softmax"):
+        KLDivergence().forward(np.array([[7, 0.25]]), np.array([0]))
+    assert KLDivergence().forward(np.array([[1.001, 0.2]]), np.array([0])) < 0  # a checker's step
 
 
 def test_kl_outputs_of_rows_need_no_sum_of_1():
     """The gradient is the partial derivative: the y are varied one by one."""
-    assert KLDivergence().forward(np.array([[2.0, 0.5]]), np.array([0])) == -np.log(2)
+    assert KLDivergence().forward(np.array([[1.4, 0.5]]), np.array([0])) == -np.log(1.4)
 
 
 def test_the_base_alone_is_no_loss():
@@ -191,5 +239,9 @@ def test_reductions_and_repr():
     assert repr(SquaredError(reduction=read)) == "SquaredError()"
     assert repr(KLDivergence()) == "KLDivergence()"
     assert repr(SquaredError(reduction="sum")) == "SquaredError(reduction='sum')"
+    assert repr(SquaredError(factor=0.5)) == "SquaredError(factor=0.5)"
+    assert repr(SquaredError(factor=2, reduction="sum")) == (
+        "SquaredError(factor=2, reduction='sum')"
+    )
     assert repr(KLOfSoftmax(reduction="sum")) == "KLDivergence(reduction='sum')"
     assert repr(KLOfSigmoid(reduction="sum")) == "KLDivergence(reduction='sum')"

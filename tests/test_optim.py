@@ -217,26 +217,26 @@ def test_forget_starts_anew():
 
 @pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf, -math.inf])
 def test_rates_out_of_range(rate):
-    message = "expected a finite number from 0 up, got"
-    with pytest.raises(ValueError, match=f"learning_rate: {message}"):
+    message = "to be a finite number from 0 up, got"
+    with pytest.raises(ValueError, match=f"SGD: expected learning_rate {message}"):
         SGD(rate)
-    with pytest.raises(ValueError, match=f"weight_decay: {message}"):
+    with pytest.raises(ValueError, match=f"SGD: expected weight_decay {message}"):
         SGD(0.1, weight_decay=rate)
-    with pytest.raises(ValueError, match=f"momentum: {message}"):
+    with pytest.raises(ValueError, match=f"SGD: expected momentum {message}"):
         SGD(0.1, momentum=rate)
     sgd = SGD(0.1, weight_decay=0.2)
-    with pytest.raises(ValueError, match=f"learning_rate: {message}"):
+    with pytest.raises(ValueError, match=f"SGD: expected learning_rate {message}"):
         sgd.learning_rate = rate
-    with pytest.raises(ValueError, match=f"weight_decay: {message}"):
+    with pytest.raises(ValueError, match=f"SGD: expected weight_decay {message}"):
         sgd.weight_decay = rate
     assert (sgd.learning_rate, sgd.weight_decay) == (0.1, 0.2)
 
 
 @pytest.mark.parametrize("rate", ["0.1", True, None, [0.1, 0.2], 1j])
 def test_rates_that_are_no_numbers(rate):
-    with pytest.raises(TypeError, match="learning_rate: expected a number, got"):
+    with pytest.raises(TypeError, match="SGD: expected learning_rate to be a number, got"):
         SGD(rate)
-    with pytest.raises(TypeError, match="weight_decay: expected a number, got"):
+    with pytest.raises(TypeError, match="SGD: expected weight_decay to be a number, got"):
         SGD(0.1, weight_decay=rate)
 
 
@@ -246,6 +246,13 @@ def test_momentum_and_nesterov():
             SGD(0.1, momentum=momentum)
     with pytest.raises(ValueError, match="nesterov needs a momentum above 0"):
         SGD(0.1, nesterov=True)
+
+
+def test_repr_says_how_it_was_made():
+    assert repr(SGD(0.1)) == "SGD(0.1)"
+    full = SGD(0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
+    assert repr(full) == "SGD(0.1, momentum=0.9, nesterov=True, weight_decay=0.0001)"
+    assert repr(SGD(math.exp)) == "SGD(exp)"
 
 
 def test_a_rate_of_0_changes_nothing():

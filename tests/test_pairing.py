@@ -104,15 +104,22 @@ def test_a_subclass_of_softmax_keeps_its_own_formula():
 
 @pytest.mark.parametrize(
     "last, loss",
-    [(Softmax(), SoftmaxCrossEntropy()), (Sigmoid(), SigmoidCrossEntropy())],
+    [
+        (Softmax(), SoftmaxCrossEntropy()),
+        (Sigmoid(), SigmoidCrossEntropy()),
+        (Softmax(), SigmoidCrossEntropy()),
+        (Sigmoid(), SoftmaxCrossEntropy()),
+    ],
 )
 def test_the_last_layer_is_not_applied_twice(last, loss):
     for net in (far_network(last), Sequential(Sequential(far_network(last)))):
-        before = net.parameter_vector()
+        before, name = net.parameter_vector(), type(last).__name__
         for call in (
             lambda net=net: fit(net, loss, SGD(0.1), X, np.array([0]), epochs=1),
             lambda net=net: evaluate(net, loss, X, np.array([0])),
         ):
-            with pytest.raises(ValueError, match=r"already ends in it; drop that layer, or use KL"):
+            with pytest.raises(
+                ValueError, match=rf"logits, and the network already ends in {name}\(\); drop"
+            ):
                 call()
         np.testing.assert_array_equal(net.parameter_vector(), before)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from mlp import Sequential
+from mlp import Affine, Sequential
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,6 +38,8 @@ def test_the_added_layer_keeps_the_contract():
     stepped = (x + 1j * h * dx) * (layer.g + 1j * h * dg)
     np.testing.assert_allclose(change, stepped.imag / h, rtol=1e-14)
     assert list(Sequential(names["Gain"](3)).parameters()) == ["0.g"]
+    with pytest.raises(ValueError, match=r"layer 0 Affine\(3, 4\) gives .* Gain\(\): expected"):
+        Sequential(Affine(3, 4), names["Gain"](3))
 
 
 def test_every_file_that_the_readme_names_exists():
@@ -59,6 +62,7 @@ def test_the_two_commands_are_there_for_ci():
     commands = re.findall(r"^python3 -m venv \.venv && .*$", README, re.MULTILINE)
     assert len(commands) == 2
     assert "scripts/train.py" in commands[0]
+    assert all("pip install -e " in command for command in commands), "edits must take effect"
     assert "pytest" in commands[1]
 
 

@@ -112,7 +112,7 @@ def test_a_network_without_parameters_has_the_empty_vector():
         (np.zeros(10), ValueError, r"expected vector of shape \(9,\), got \(10,\)"),
         (np.zeros((9, 1)), ValueError, r"expected vector of shape \(9,\), got \(9, 1\)"),
         (np.float64(1), ValueError, r"expected vector of shape \(9,\), got \(\)"),
-        (["a"] * 9, TypeError, "expected an array of numbers"),
+        (["a"] * 9, TypeError, "expected vector to be an array of numbers"),
         (np.zeros(9, complex), TypeError, "complex128"),
     ],
 )
@@ -157,5 +157,11 @@ def test_predict_nothing():
 
 
 def test_predict_errors():
-    with pytest.raises(ValueError, match="expected a batch_size above 0, got 0"):
-        tiny().predict(np.ones((2, 2)), 0)
+    for size in (0, -1, 2.0, "8", None):
+        with pytest.raises(
+            ValueError, match=f"batch_size to be a whole number above 0, got {size!r}"
+        ):
+            tiny().predict(np.ones((2, 2)), size)
+    with pytest.raises(ValueError, match=r"^predict: expected x of shape \(N, \.\.\.\), got 3\.0$"):
+        tiny().predict(3.0)
+    assert tiny().predict(np.ones((2, 2)), np.int64(1)).shape == (2, 1)

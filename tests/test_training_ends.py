@@ -98,6 +98,30 @@ def test_patience_without_validation_watches_the_loss():
     assert net.W == -2
 
 
+def test_patience_without_validation_keeps_the_weights_whose_loss_was_best():
+    """w goes 1, 1/2, -1, 2: the record's losses 1, 1/4, 1 are those before each step."""
+    net, rates = line(), [0.25, 1.5, 1.5]
+    options = {"epochs": 50, "patience": 2, "batch_size": None}
+    x, d = np.ones((1, 1)), np.zeros((1, 1))
+    history = fit(net, SquaredError(), SGD(lambda step: rates[step]), x, d, **options)
+    assert [record["loss"] for record in history] == [1, 1 / 4, 1]
+    assert [record["validation_loss"] for record in history] == [None] * 3
+    assert net.W == 1 / 2
+
+
+@pytest.mark.parametrize("batch_size, rate", [(5, 3.0), (None, 3.0)])
+def test_what_patience_keeps_is_the_best_that_evaluate_saw(batch_size, rate):
+    net, seen = classifier(), []
+    options = {"epochs": 12, "patience": 3, "batch_size": batch_size, "rng": 0}
+
+    def look(record):
+        seen.append(evaluate(net, SoftmaxCrossEntropy(), X, Y)["loss"])
+
+    fit(net, SoftmaxCrossEntropy(), SGD(rate, momentum=0.5), X, Y, on_epoch=look, **options)
+    assert evaluate(net, SoftmaxCrossEntropy(), X, Y)["loss"] == min(seen)
+    assert min(seen) < seen[-1]
+
+
 def test_equal_losses_are_no_progress():
     x, d = np.ones((1, 1)), np.zeros((1, 1))
     history = fit(line(), SquaredError(), SGD(0), x, d, epochs=50, patience=4)
@@ -192,6 +216,15 @@ X, Y = blobs()
         ({"validation": (X, Y + 1)}, ValueError, "got 3 at row 2"),
         ({"validation": (X[:5], Y)}, ValueError, "fit: validation: expected as many targets"),
         ({"validation": (X[:0], Y[:0])}, ValueError, "fit: validation: .* at least one"),
+        ({"validation": X}, TypeError, r"fit: expected validation=\(x, y\), .* got ndarray; set"),
+        ({"validation": X[:2]}, TypeError, r"expected validation=\(x, y\)"),
+        ({"validation": 0.2}, TypeError, r"got float; set a part of the samples aside"),
+        ({"loss": "mse"}, TypeError, r"fit: expected a loss such as Soft.*\(\), got 'mse'$"),
+        ({"loss": KLDivergence}, TypeError, "fit: expected a loss such as .*, got <class 'mlp.los"),
+        ({"loss": SGD(0.1)}, TypeError, r"fit: expected a loss such as .*, got SGD\(0\.1\)$"),
+        ({"optimizer": 0.1}, TypeError, r"fit: expected an optimizer such as SGD\(0.1\), got 0.1"),
+        ({"optimizer": SGD}, TypeError, r"expected an optimizer such as SGD\(0.1\), got <class"),
+        ({"net": X}, TypeError, r"fit: expected a network such as Sequential\(\.\.\.\), got "),
         ({"epochs": -1}, ValueError, "epochs to be a whole number from 0 up, got -1"),
         ({"epochs": 1.5}, ValueError, "epochs to be a whole number"),
         ({"epochs": True}, ValueError, "epochs to be a whole number"),
@@ -200,9 +233,9 @@ X, Y = blobs()
         ({"batch_size": "8"}, ValueError, "batch_size to be a whole number"),
         ({"patience": 0}, ValueError, "patience to be a whole number from 1 up, got 0"),
         ({"patience": 2.5}, ValueError, "patience to be a whole number"),
-        ({"tolerance": -1e-3}, ValueError, "tolerance: expected a finite number from 0 up"),
+        ({"tolerance": -1e-3}, ValueError, "fit: expected tolerance to be a finite number from 0"),
         ({"tolerance": math.nan}, ValueError, "tolerance"),
-        ({"tolerance": "small"}, TypeError, "tolerance: expected a number, got 'small'"),
+        ({"tolerance": "small"}, TypeError, "fit: expected tolerance to be a number, got 'small'"),
         ({"rng": -1}, ValueError, "non-negative"),
         ({"loss": KLDivergence(), "y": np.full((60, 3), 0.5)}, ValueError, "with sum 1"),
     ],
@@ -210,9 +243,10 @@ X, Y = blobs()
 def test_errors_come_before_the_first_step(change, kind, message):
     net, sgd = classifier(), SGD(lambda step: pytest.fail("a step was made"), momentum=0.9)
     before = net.parameter_vector()
-    arguments = {"loss": SoftmaxCrossEntropy(), "x": X, "y": Y, "epochs": 2} | change
+    arguments = {"net": net, "loss": SoftmaxCrossEntropy(), "optimizer": sgd, "x": X, "y": Y}
+    arguments |= {"epochs": 2, "on_epoch": lambda record: pytest.fail("an epoch ran")} | change
     with pytest.raises(kind, match=message):
-        fit(net, optimizer=sgd, on_epoch=lambda record: pytest.fail("an epoch ran"), **arguments)
+        fit(**arguments)
     np.testing.assert_array_equal(net.parameter_vector(), before)
 
 
@@ -229,6 +263,13 @@ def test_errors_come_before_the_first_step(change, kind, message):
 def test_evaluate_errors(x, y, message):
     with pytest.raises(ValueError, match=message):
         evaluate(classifier(), SoftmaxCrossEntropy(), x, y)
+
+
+def test_evaluate_says_what_is_no_loss_and_no_network():
+    with pytest.raises(TypeError, match=r"^evaluate: expected a loss such as .*, got 'mse'$"):
+        evaluate(classifier(), "mse", X, Y)
+    with pytest.raises(TypeError, match=r"^evaluate: expected a network such as Sequential"):
+        evaluate(SoftmaxCrossEntropy(), classifier(), X, Y)
 
 
 def test_softmax_is_not_applied_twice():

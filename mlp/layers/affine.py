@@ -2,6 +2,7 @@ from __future__ import annotations  # naming np.random.Generator would load nump
 
 import operator
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,8 @@ class Affine(Layer):
         return z
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        x = self._recall()
-        U = self._like("upstream", upstream, (len(x), self.out_features), x.dtype)
+        x = self.recall()
+        U = self.like("upstream", upstream, (len(x), self.out_features), x.dtype)
         self.dW = x.T @ U
         if self.b is not None:
             self.db = U.sum(axis=0)
@@ -77,9 +78,9 @@ class Affine(Layer):
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        x = self._recall()
-        changes = self._changes(dparameters)
-        dz = self._like("dx", dx, x.shape, x.dtype) @ self.W
+        x = self.recall()
+        changes = self.changes(dparameters)
+        dz = self.like("dx", dx, x.shape, x.dtype) @ self.W
         if "W" in changes:
             dz = dz + x @ changes["W"]
         if "b" in changes:
@@ -87,10 +88,7 @@ class Affine(Layer):
         return dz
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if tuple(input_shape) != self.input_shape:
-            raise ValueError(
-                f"{self!r}: expected samples of shape {self.input_shape}, got {tuple(input_shape)}"
-            )
+        super().output_shape(input_shape)
         return (self.out_features,)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -118,8 +116,10 @@ def _positive(name: str, value: int) -> int:
 def _remedy(shape: tuple[int, ...], in_features: int) -> str:
     if shape == (in_features,):
         return "; for one sample use x[None, :]"
-    if len(shape) > 2:
+    if len(shape) > 2 and prod(shape[1:]) == in_features:
         return "; add Flatten() before it"
+    if len(shape) > 1 and prod(shape) == in_features:
+        return "; for one sample use x[None]"
     if len(shape) == 2 and shape[0] == in_features:
         return "; rows are samples: transpose x"
     return ""

@@ -25,7 +25,8 @@ class Layer:
 
     A subclass sets `parameter_names`, one attribute per parameter (`W`) and one per gradient
     (`dW`, None until the first backward), keeps what backward needs in `_cache`, and writes
-    forward, backward and jvp. Assigning to an existing parameter copies into its array.
+    forward, backward and jvp, with the help of `as_numbers`, `recall`, `like` and `changes`.
+    Assigning to an existing parameter copies into its array.
     """
 
     parameter_names: tuple[str, ...] = ()
@@ -41,12 +42,22 @@ class Layer:
         """dL/dx from upstream = dL/dy; sets the gradients of the parameters."""
         raise NotImplementedError
 
-    def jvp(self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None):
+    def jvp(
+        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
+    ) -> np.ndarray:
         """The change of the output, to first order, for changes of x and of the parameters."""
         raise NotImplementedError
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of one output sample for one input sample (both without the batch axis)."""
+        """Shape of one output sample for one input sample (both without the batch axis).
+
+        Raises ValueError for a shape that the layer does not take.
+        """
+        if self.input_shape is not None and tuple(input_shape) != self.input_shape:
+            raise ValueError(
+                f"{self._who()}: expected samples of shape {self.input_shape}, "
+                f"got {tuple(input_shape)}"
+            )
         return tuple(input_shape)
 
     def kinks(self, x: np.ndarray) -> np.ndarray | None:
@@ -106,7 +117,7 @@ class Layer:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.parameter_names and isinstance(vars(self).get(name), np.ndarray):
             parameter = vars(self)[name]
-            value = self._like(name, value, parameter.shape, parameter.dtype)
+            value = self.like(name, value, parameter.shape, parameter.dtype)
             if value.dtype != parameter.dtype:
                 raise TypeError(
                     f"{self._who()}: expected real numbers for {name}, got {value.dtype}; "
@@ -119,18 +130,20 @@ class Layer:
     def _who(self) -> str:
         return repr(self)
 
-    def _recall(self) -> Any:
+    def recall(self) -> Any:
+        """What forward kept; RuntimeError where there was no forward."""
         if self._cache is None:
             raise RuntimeError(f"{self._who()}: nothing to go back through; call forward(x) first")
         return self._cache
 
-    def _like(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def like(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """value as numbers of this very shape: what would have to broadcast is refused."""
-        value = as_numbers(value, self, dtype)
+        value = as_numbers(value, self, dtype, name)
         self._expect(name, value, shape)
         return value
 
-    def _changes(self, dparameters: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    def changes(self, dparameters: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+        """The changes that jvp was given, checked; a parameter without one is not in it."""
         parameters = self.parameters()
         changes = dict(dparameters or {})
         if unknown := changes.keys() - parameters.keys():
@@ -139,7 +152,7 @@ class Layer:
                 f"got {sorted(unknown)}"
             )
         return {
-            name: self._like(f"d{name}", change, parameters[name].shape, parameters[name].dtype)
+            name: self.like(f"d{name}", change, parameters[name].shape, parameters[name].dtype)
             for name, change in changes.items()
         }
 
@@ -151,21 +164,21 @@ class Layer:
             )
 
 
-def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
+def as_numbers(value: Any, who: "str | Layer", dtype: Any = None, name: str = "") -> np.ndarray:
     """value as an array of `dtype` (complex of that precision, if value is complex).
 
     Without a dtype, floats and complex numbers keep theirs, and integers become float64. The
     rows are made contiguous: the order of NumPy's sums, and so their rounding, depends on it.
-    Raises TypeError, naming `who`, for what is no array of numbers.
+    Raises TypeError, naming `who` and the value's `name`, for what is no array of numbers.
     """
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise _no_numbers(who, "a ragged list") from error
+        raise _no_numbers(who, name, "a ragged list") from error
     if array.dtype.kind not in "biufc":
-        raise _no_numbers(who, f"{type(value).__name__} of dtype {array.dtype}")
+        raise _no_numbers(who, name, f"{type(value).__name__} of dtype {array.dtype}")
     if isinstance(value, np.ma.MaskedArray):
-        raise _no_numbers(who, "a masked array; use .filled(value)")
+        raise _no_numbers(who, name, "a masked array; use .filled(value)")
     if dtype is None:
         dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64
     elif array.dtype.kind == "c":
@@ -173,9 +186,17 @@ def as_numbers(value: Any, who: "str | Layer", dtype: Any = None) -> np.ndarray:
     return array.astype(dtype, order="C", copy=False)
 
 
-def _no_numbers(who: "str | Layer", got: str) -> TypeError:
+def _no_numbers(who: "str | Layer", name: str, got: str) -> TypeError:
     who = who._who() if isinstance(who, Layer) else who
-    return TypeError(f"{who}: expected an array of numbers, got {got}")
+    expected = f"{name} to be an array" if name else "an array"
+    return TypeError(f"{who}: expected {expected} of numbers, got {got}")
+
+
+def remedy_for_rows(shape: tuple[int, ...]) -> str:
+    """What to do with x of this shape where (N, D) is expected."""
+    if len(shape) == 1:
+        return "; for one sample use x[None, :]"
+    return "; add Flatten() before it" if len(shape) > 2 else ""
 
 
 def floating_dtype(dtype: Any, who: str) -> np.dtype:

@@ -38,14 +38,14 @@ class Concat(Container):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype, cuts = self._recall()
-        parts = np.split(self._like("upstream", upstream, shape, dtype), cuts, axis=-1)
+        shape, dtype, cuts = self.recall()
+        parts = np.split(self.like("upstream", upstream, shape, dtype), cuts, axis=-1)
         return sum(self._call(k, "backward", U) for k, U in enumerate(parts))
 
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        self._recall()
+        self.recall()
         changes = enumerate(self._split(dparameters))
         return np.concatenate([self._call(k, "jvp", dx, dp) for k, dp in changes], axis=-1)
 

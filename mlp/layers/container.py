@@ -19,10 +19,13 @@ class Container(Layer):
             raise ValueError(f"{name}: expected at least one layer, got none")
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"{name}: expected layers, got {layer!r} as {self.part} {i}")
+                raise TypeError(
+                    f"{name}: expected layers, got {layer!r} as {self.part} {i}"
+                    f"{_remedy(layer, name)}"
+                )
         self.layers = tuple(layers)
         seen: set[int] = set()
-        for layer in self._all():
+        for layer in self.nested():
             if id(layer) in seen:
                 raise ValueError(
                     f"{name}: {layer!r} is in it twice, and has one cache for both places; "
@@ -63,11 +66,12 @@ class Container(Layer):
     def _who(self) -> str:
         return type(self).__name__
 
-    def _all(self) -> Iterator[Layer]:
+    def nested(self) -> Iterator[Layer]:
+        """Every layer in it, and those within them."""
         for layer in self.layers:
             yield layer
             if isinstance(layer, Container):
-                yield from layer._all()
+                yield from layer.nested()
 
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         """The shape that each part gets when the whole gets `shape` (None: not known)."""
@@ -95,7 +99,7 @@ class Container(Layer):
     def _split(self, dparameters: Mapping[str, np.ndarray] | None) -> list[dict[str, np.ndarray]]:
         """The changes of each layer's own parameters, under its own names."""
         parts: list[dict[str, np.ndarray]] = [{} for _ in self.layers]
-        for name, change in self._changes(dparameters).items():
+        for name, change in self.changes(dparameters).items():
             i, rest = name.split(".", 1)
             parts[int(i)][rest] = change
         return parts
@@ -106,6 +110,14 @@ class Container(Layer):
         except Exception as error:
             error.add_note(f"in {self.part} {i} of {type(self).__name__}")
             raise
+
+
+def _remedy(value: Any, name: str) -> str:
+    if isinstance(value, list | tuple):
+        return f"; write {name}(*layers)"
+    if isinstance(value, type) and issubclass(value, Layer):
+        return f"; write {value.__name__}()"
+    return ""
 
 
 def _batch_of(shape: tuple[int, ...]) -> str:

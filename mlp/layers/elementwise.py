@@ -35,18 +35,18 @@ class Elementwise(Layer):
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
-        y = self._like("function(z)", self.function(z), z.shape, z.dtype)
+        y = self.like("function(z)", self.function(z), z.shape, z.dtype)
         self._cache = z, y
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        z, y = self._recall()
-        return self._slope(z, y) * self._like("upstream", upstream, z.shape, z.dtype)
+        z, y = self.recall()
+        return self._slope(z, y) * self.like("upstream", upstream, z.shape, z.dtype)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        z, y = self._recall()
-        self._changes(dparameters)
-        return self._slope(z, y) * self._like("dx", dz, z.shape, z.dtype)
+        z, y = self.recall()
+        self.changes(dparameters)
+        return self._slope(z, y) * self.like("dx", dz, z.shape, z.dtype)
 
     def arguments(self) -> tuple[tuple, dict[str, Any]]:
         return (self.function, self.derivative), {}

@@ -26,14 +26,14 @@ class Flatten(Layer):
         return x.reshape(len(x), prod(x.shape[1:]))
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype = self._recall()
+        shape, dtype = self.recall()
         flat = (shape[0], prod(shape[1:]))
-        return self._like("upstream", upstream, flat, dtype).reshape(shape)
+        return self.like("upstream", upstream, flat, dtype).reshape(shape)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        shape, dtype = self._recall()
-        self._changes(dparameters)
-        return self._like("dx", dx, shape, dtype).reshape(shape[0], prod(shape[1:]))
+        shape, dtype = self.recall()
+        self.changes(dparameters)
+        return self.like("dx", dx, shape, dtype).reshape(shape[0], prod(shape[1:]))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (prod(input_shape),)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.base import Layer, as_numbers, remedy_for_rows
 
 
 class MaxPool(Layer):
@@ -46,7 +46,10 @@ class MaxPool(Layer):
         if self.window and len(self.stride) == 1:
             self.stride = self.stride * len(self.window)
         if self.window and len(self.stride) != len(self.window):
-            raise ValueError(f"MaxPool: expected {len(self.window)} strides, got {stride!r}")
+            raise ValueError(
+                f"MaxPool: expected as many strides as pooled axes, {len(self.window)}, "
+                f"got {stride!r}"
+            )
         self.subsets = None if subsets is None else _index_sets(subsets)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -61,19 +64,19 @@ class MaxPool(Layer):
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        winners, x_shape, dtype = self._recall()
+        winners, x_shape, dtype = self.recall()
         lead, pooled, out = self._shapes(x_shape)
-        U = self._like("upstream", upstream, lead + out, dtype).reshape(winners.shape)
+        U = self.like("upstream", upstream, lead + out, dtype).reshape(winners.shape)
         dx = np.zeros((len(winners), prod(pooled)), U.dtype)
         rows = np.arange(len(winners))[:, None]
         np.add.at(dx, (rows, winners), U)  # unlike +=, adds where a winner repeats
         return dx.reshape(x_shape)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        winners, x_shape, dtype = self._recall()
-        self._changes(dparameters)
+        winners, x_shape, dtype = self.recall()
+        self.changes(dparameters)
         lead, pooled, out = self._shapes(x_shape)
-        rows = self._like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
+        rows = self.like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def kinks(self, x: np.ndarray) -> np.ndarray:
@@ -105,8 +108,9 @@ class MaxPool(Layer):
 
     def _check_axes(self, ndim: int, shape: tuple) -> None:
         if self.vector and ndim != 2:
-            k = "k" if self.window is None else self.window[0]
-            hint = f"; for images use ({k}, {k})" if self.window and ndim > 2 else ""
+            hint = remedy_for_rows(shape)
+            if self.window and ndim > 2:
+                hint = f"; for images use ({self.window[0]}, {self.window[0]})"
             raise ValueError(f"{self!r}: expected x of shape (N, D), got {shape}{hint}")
         if not self.vector and ndim <= len(self.window):
             axes = ", ".join("DHW"[-len(self.window) :])

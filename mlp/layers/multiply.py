@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.base import Layer, as_numbers, remedy_for_rows
 
 
 class Multiply(Layer):
@@ -29,25 +29,27 @@ class Multiply(Layer):
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
         if z.ndim != 2:
-            raise ValueError(f"{self!r}: expected x of shape (N, D), got {z.shape}")
+            raise ValueError(
+                f"{self!r}: expected x of shape (N, D), got {z.shape}{remedy_for_rows(z.shape)}"
+            )
         j, k = self._wiring(z.shape[1])
         self._cache = z
         return z[:, j] * z[:, k]
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        z = self._recall()
+        z = self.recall()
         j, k = self._wiring(z.shape[1])
-        U = self._like("upstream", upstream, (len(z), len(j)), z.dtype)
+        U = self.like("upstream", upstream, (len(z), len(j)), z.dtype)
         dz = np.zeros(z.shape, U.dtype)
         np.add.at(dz, (slice(None), j), U * z[:, k])  # unlike +=, adds where an index repeats
         np.add.at(dz, (slice(None), k), U * z[:, j])
         return dz
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        z = self._recall()
-        self._changes(dparameters)
+        z = self.recall()
+        self.changes(dparameters)
         j, k = self._wiring(z.shape[1])
-        dz = self._like("dx", dz, z.shape, z.dtype)
+        dz = self.like("dx", dz, z.shape, z.dtype)
         return dz[:, j] * z[:, k] + z[:, j] * dz[:, k]
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -51,18 +51,18 @@ class ReLU(Layer):
             s[z.real == 0] = self.at_zero
         self._cache = s
         y = np.maximum(z, 0)
-        if np.any(a):
-            y += a * np.minimum(z, 0)
+        if np.any(a):  # where a is 0, 0 * -inf must not be NaN
+            y += a * np.where(np.equal(a, 0), 0, np.minimum(z, 0))
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        s = self._recall()
-        return s * self._like("upstream", upstream, s.shape, s.dtype)
+        s = self.recall()
+        return s * self.like("upstream", upstream, s.shape, s.dtype)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        s = self._recall()
-        self._changes(dparameters)
-        return s * self._like("dx", dz, s.shape, s.dtype)
+        s = self.recall()
+        self.changes(dparameters)
+        return s * self.like("dx", dz, s.shape, s.dtype)
 
     def kinks(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)

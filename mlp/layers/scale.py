@@ -39,13 +39,13 @@ class Scale(Layer):
         return (x - self.shift.astype(x.dtype)) * self.factor.astype(x.dtype)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype = self._recall()
-        return self._like("upstream", upstream, shape, dtype) * self.factor.astype(dtype)
+        shape, dtype = self.recall()
+        return self.like("upstream", upstream, shape, dtype) * self.factor.astype(dtype)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        shape, dtype = self._recall()
-        self._changes(dparameters)
-        return self._like("dx", dx, shape, dtype) * self.factor.astype(dtype)
+        shape, dtype = self.recall()
+        self.changes(dparameters)
+        return self.like("dx", dx, shape, dtype) * self.factor.astype(dtype)
 
     def arguments(self) -> tuple[tuple, dict[str, Any]]:
         return tuple(a if a.ndim else a.item() for a in (self.shift, self.factor)), {}

@@ -31,10 +31,10 @@ class Sigmoid(Layer):
         return np.where(positive, 1, e) / (1 + e)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        e = self._recall()
-        return self._like("upstream", upstream, e.shape, e.dtype) * (e / (1 + e) ** 2)
+        e = self.recall()
+        return self.like("upstream", upstream, e.shape, e.dtype) * (e / (1 + e) ** 2)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        e = self._recall()
-        self._changes(dparameters)
-        return self._like("dx", dz, e.shape, e.dtype) * (e / (1 + e) ** 2)
+        e = self.recall()
+        self.changes(dparameters)
+        return self.like("dx", dz, e.shape, e.dtype) * (e / (1 + e) ** 2)

@@ -34,12 +34,12 @@ class Softmax(Layer):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        y = self._recall()
-        U = self._like("upstream", upstream, y.shape, y.dtype)
+        y = self.recall()
+        U = self.like("upstream", upstream, y.shape, y.dtype)
         return y * (U - (U * y).sum(axis=-1, keepdims=True))
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        y = self._recall()
-        self._changes(dparameters)
-        dz = self._like("dx", dz, y.shape, y.dtype)
+        y = self.recall()
+        self.changes(dparameters)
+        dz = self.like("dx", dz, y.shape, y.dtype)
         return y * (dz - (y * dz).sum(axis=-1, keepdims=True))

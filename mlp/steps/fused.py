@@ -19,7 +19,9 @@ def training_step(
     net: Layer, body: Sequential, loss: Loss, optimizer: SGD, x: np.ndarray, y: np.ndarray
 ) -> TextbookStep:
     """The fastest step there is for this network, loss and optimizer; for x, y see FusedStep."""
-    kind = FusedStep if FusedStep.takes(net, body, optimizer, x) else TextbookStep
+    own = any(map(_has_own_method, (net, body, *body.nested(), loss, optimizer)))
+    fused = FusedStep.takes(net, body, optimizer, x) and not own
+    kind = FusedStep if fused else TextbookStep
     return kind(net, body, loss, optimizer, x, y)
 
 
@@ -33,7 +35,8 @@ class FusedStep(TextbookStep):
 
     Fused are Affine, ReLU (with one negative slope in [0, 1]), Sigmoid, Scale, Flatten, and
     softmax cross-entropy with labels. Everything else takes part by its own forward and backward;
-    for complex numbers, other optimizers or several dtypes there is the textbook's step.
+    for complex numbers, other optimizers or several dtypes there is the textbook's step; also where
+    an instance has got a method of its own, as in `net[2].backward = spy`.
 
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
     up are caches and gradients: `dW` and `db` of a fused Affine stay what they were.
@@ -105,6 +108,12 @@ class FusedStep(TextbookStep):
             batches = Gathered(self.x, self.y, n, self.dtype)
         plan = self.plans[n, kind] = Plan(self.places, self.loss, batches, self.scene)
         return plan
+
+
+def _has_own_method(thing: Layer | Loss | SGD) -> bool:
+    """Whether a method was assigned to this very instance, over that of its class."""
+    own = getattr(thing, "__dict__", ())
+    return any(callable(getattr(type(thing), name, None)) for name in own)
 
 
 def _places(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[Place]:

@@ -240,7 +240,7 @@ class LayerKernel(Kernel):
         optimizer, velocity, names = self.scene[1:]
         gradients = self.layer.gradients()
         for name, w in self.layer.parameters().items():
-            optimizer.move(names[id(w)], w, gradients[name], rate, velocity)
+            optimizer.update_parameter(names[id(w)], w, gradients[name], rate, velocity)
 
     def _filled(
         self, array: np.ndarray | None, method: Callable[[np.ndarray], np.ndarray], x: np.ndarray
