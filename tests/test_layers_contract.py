@@ -8,6 +8,7 @@ import pytest
 from cases import Case, apart, assert_same, every_layer, everything, prepared
 from mlp import Affine, Concat, Layer, Sigmoid
 from mlp.layers.base import as_numbers
+from mlp.layers.container import Container
 
 
 def changes_of(layer: Layer, seed: int = 5) -> dict[str, np.ndarray]:
@@ -375,6 +376,8 @@ def test_the_base_alone_is_no_layer():
     for call in (Layer().forward, Layer().backward, Layer().jvp):
         with pytest.raises(NotImplementedError):
             call(np.ones((1, 1)))
+    with pytest.raises(NotImplementedError):
+        Container(Layer())._inputs((1,))
 
 
 def _parameters(layer: Layer):

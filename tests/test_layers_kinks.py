@@ -121,6 +121,7 @@ def test_maxpool_kinks_are_the_largest_where_they_are_several():
     layer = MaxPool(subsets=[[1, 0, 2], [1, 1], [3]])  # one input listed twice is no tie
     assert layer.kinks([[7, 8, 7, 9]]).tolist() == [[False, False, False, False]]
     assert layer.kinks([[8, 7, 8, 9]]).tolist() == [[True, False, True, False]]
+    assert layer.kinks([[8, 8, 7, 9]]).tolist() == [[True, True, False, False]]
 
 
 @pytest.mark.parametrize("stride", [(1, 1), (1, 3), (2, 2)])
