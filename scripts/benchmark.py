@@ -31,7 +31,8 @@ CONTENDERS = [
 
 def main() -> int:
     options = parse()
-    cpu.use_widest_kernels()  # before anything loads NumPy
+    # before anything loads NumPy; the peers' own kernels use what the processor has, too
+    cpu.use_widest_kernels(replace=not options.keep_kernels)
     os.environ.update(dict.fromkeys(cpu.THREADS, str(options.threads)))
     from bench import modes
 
@@ -49,6 +50,9 @@ def parse() -> argparse.Namespace:
     mode.add_argument("--end-to-end", action="store_true", help="whole programs on MNIST")
     parser.add_argument("--data", type=pathlib.Path, help="folder of the MNIST files")
     parser.add_argument("--threads", type=_count, default=1, help="threads of each contender")
+    parser.add_argument(
+        "--keep-kernels", action="store_true", help="obey an OPENBLAS_CORETYPE that is set"
+    )
     parser.add_argument("--quick", action="store_true", help="few short rounds")
     parser.add_argument("--only", metavar="TEXT", default="", help="networks whose name has TEXT")
     parser.add_argument(

@@ -12,7 +12,8 @@ from mlp import Affine, Sequential
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+ADDING = (ROOT / "mlp" / "layers" / "README.md").read_text(encoding="utf-8")
+PYTHON = [re.search(r"```python\n(.*?)```", t, re.DOTALL).group(1) for t in (README, ADDING)]
 
 
 def test_the_ten_line_example_prints_what_the_readme_shows():
