@@ -245,3 +245,38 @@ def test_reductions_and_repr():
     )
     assert repr(KLOfSoftmax(reduction="sum")) == "KLDivergence(reduction='sum')"
     assert repr(KLOfSigmoid(reduction="sum")) == "KLDivergence(reduction='sum')"
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "target", "end"),
+    [
+        (SquaredError(), np.zeros(3), [0, 0, 0], "got (3,); for one column use y[:, None]"),
+        (SquaredError(), np.zeros(()), 0, "got ()"),
+        (SquaredError(), np.zeros((2, 2, 2)), [0, 0], "got (2, 2, 2)"),
+        (SquaredError(), np.zeros((3, 2)), np.zeros((2, 1)), "got (2, 1)"),
+        (SquaredError(), np.zeros((3, 2)), np.zeros((3, 3)), "got (3, 3)"),
+        (SquaredError(), np.zeros((2, 2)), [0, 2], "got 2 at row 1; labels count from 0"),
+        (SquaredError(), np.zeros((2, 1)), [0, 2], "use target[:, None]"),
+        (SigmoidCrossEntropy(), np.zeros((3, 1)), [[0.5], [-3], [7]], "(target + 1) / 2"),
+        (KLDivergence(), np.full((1, 2), 0.5), [[1.5, -0.5]], "got 1.5 in row 0"),
+        (KLDivergence(), np.full((1, 2), 0.5), [[-0.5, 1.5]], "got -0.5 in row 0"),
+        (KLDivergence(), np.full((1, 3), 0.5), [[0, 1, 1]], "got sum 2 in row 0"),
+    ],
+)
+def test_errors_end_in_what_came_and_the_remedy_that_fits(loss, y, target, end):
+    with pytest.raises(ValueError) as caught:
+        loss.forward(y, target)
+    assert str(caught.value).endswith(end)
+
+
+def test_the_first_wrong_target_is_shown():
+    with pytest.raises(ValueError, match="got -3;"):
+        SigmoidCrossEntropy().forward(np.zeros((3, 1)), [[0.5], [-3], [7]])
+
+
+def test_bounds_that_are_still_allowed():
+    assert SquaredError(factor=0).forward(np.ones((2, 1)), np.zeros((2, 1))) == 0
+    assert KLDivergence().forward(np.array([[1.5, 0.5]]), np.array([0])) == -np.log(1.5)
+    assert KLDivergence().forward(np.array([[1.0]]), np.array([1])) == 0
+    with pytest.raises(ValueError, match=r"got y from 0\.5 to 1\.6"):
+        KLDivergence().forward(np.array([[1.6, 0.5]]), np.array([0]))
