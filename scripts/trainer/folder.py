@@ -15,7 +15,6 @@ import numpy as np
 
 from mlp import Affine, Sequential, plots, save_checkpoint
 from mlp.checkpoint import PARTIAL, write_whole
-from mlp.losses import Loss
 from trainer.building import loss_name
 from trainer.preparing import Parts
 
@@ -83,12 +82,15 @@ def write(
     parts: Parts,
     seed: int,
     net: Sequential,
-    loss: Loss,
     history: list[dict[str, Any]],
     scores: dict[str, float],
+    said: np.ndarray | None,
     counts: np.ndarray | None,
 ) -> None:
-    """Write every file of the run; equal runs give equal model.npz and history.csv."""
+    """Write every file of the run; equal runs give equal model.npz and history.csv.
+
+    `said` holds the class that the network says of each test sample, None without classes.
+    """
     out.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
         out / "model.npz",
@@ -112,15 +114,14 @@ def write(
     if counts is not None:
         plots.confusion(out / "confusion.png", counts, parts.classes)
     if parts.shape is not None:
-        if parts.classes:
-            _mistakes(out / "mistakes.png", parts, net, loss)
+        if said is not None:
+            _mistakes(out / "mistakes.png", parts, said)
         first = next(layer for layer in net if isinstance(layer, Affine))
         plots.weights(out / "weights.png", first.W, parts.shape)
 
 
-def _mistakes(path: Path, parts: Parts, net: Sequential, loss: Loss) -> None:
+def _mistakes(path: Path, parts: Parts, said: np.ndarray) -> None:
     x, right = parts.test
-    said = loss.labels(net.predict(x))
     wrong = np.flatnonzero(said != right)
     wrong = wrong[np.argsort(_rank_among_equals(said[wrong], right[wrong]), kind="stable")]
     names = np.array(parts.classes)

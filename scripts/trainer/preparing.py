@@ -44,23 +44,19 @@ def prepared(options: argparse.Namespace) -> Parts:
 
 def _divided(options: argparse.Namespace, data: tuple) -> Parts:
     shape = tasks.image_shape(data.x)
-    if (largest := np.abs(data.x).max(axis=0)).max() > LARGEST:
-        raise ValueError(
-            f"feature {np.argmax(largest)} holds {largest.max():.3g}; numbers beyond {LARGEST:.0e} "
-            "cannot be scaled in float32, divide them first"
-        )
+    if data.x.dtype != np.uint8:  # pixels are small, and a copy of them is large
+        _check_size(data.x)
     train, test = _part(data.x, data.y), _part(data.x_test, data.y_test)
-    if data.y.dtype.kind != "f":
-        _check_classes(data.y)
+    real = data.y.dtype.kind == "f"
+    names = [] if real else _checked_names(data.y)
     if test is None:
         train, test = _split(train, 0.2)
     validation = None
     if options.validation:
         train, validation = _split(train, options.validation)
-    if data.y.dtype.kind == "f":
+    if real:
         return _real_valued(options, train, validation, test, shape)
 
-    names = tasks.class_names(data.y)
     parts = [
         None if part is None else (part[0], tasks.class_numbers(part[1], names))
         for part in (train, validation, test)
@@ -82,7 +78,16 @@ def _divided(options: argparse.Namespace, data: tuple) -> Parts:
     return Parts(*parts, names, outputs, shape, scale, None)
 
 
-def _check_classes(y: np.ndarray) -> None:
+def _check_size(x: np.ndarray) -> None:
+    largest = np.abs(x).max(axis=0)
+    if largest.max() > LARGEST:
+        raise ValueError(
+            f"feature {np.argmax(largest)} holds {largest.max():.3g}; numbers beyond {LARGEST:.0e} "
+            "cannot be scaled in float32, divide them first"
+        )
+
+
+def _checked_names(y: np.ndarray) -> list[str]:
     names = tasks.class_names(y)
     if len(names) < 2:
         raise ValueError(f"every label is {names[0]}; --label-column says where labels are")
@@ -91,6 +96,7 @@ def _check_classes(y: np.ndarray) -> None:
             f"{len(y)} samples have {len(names)} different labels; expected classes of two or more "
             "samples (--label-column says where labels are; a decimal point makes a label a number)"
         )
+    return names
 
 
 def _real_valued(

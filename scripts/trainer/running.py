@@ -54,14 +54,14 @@ def _kept(
 ) -> dict[str, float]:
     if parts.unscale is not None:
         net = Sequential(*net, parts.unscale)
-    counts = None
+    said = counts = None
     if parts.classes:
         said = loss.labels(net.predict(parts.test[0]))
         counts = tasks.confusion_counts(parts.test[1], said, len(parts.classes))
         scores = tasks.scores(options.task, counts)
     else:
         scores = {"loss": evaluate(net, loss, *parts.test)["loss"]}
-    folder.write(out, options, parts, seed, net, loss, history, scores, counts)
+    folder.write(out, options, parts, seed, net, history, scores, said, counts)
     if counts is not None:
         voice.say(f"\n{_table(counts, parts.classes)}\n")
     for name, value in scores.items():
