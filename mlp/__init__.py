@@ -2,34 +2,53 @@
 
 A multilayer perceptron engine in NumPy whose every layer carries its hand-derived gradient
 beside its forward pass. Read `layers/affine.py` first, then `sequential.py` and `losses.py`.
+
+Each name is loaded when it is first used: so a program can set how many threads NumPy takes
+(`mlp.commands.threads`) before NumPy is there.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mlp.errors import CheckpointError, DataError, NonFiniteError
-from mlp.layers import (
-    Affine,
-    Concat,
-    Elementwise,
-    Flatten,
-    Layer,
-    MaxPool,
-    Multiply,
-    ReLU,
-    Scale,
-    Sigmoid,
-    Softmax,
-)
-from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from mlp.optim import SGD
-from mlp.sequential import Sequential
-from mlp.training import evaluate, fit
-
 if TYPE_CHECKING:
-    from mlp.checking import gradcheck
-    from mlp.checkpoint import load_checkpoint, save_checkpoint
-    from mlp.jacobians import jacobian
+    from mlp import data as data
+    from mlp.checking.checker import gradcheck
+    from mlp.checking.jacobians import jacobian
+    from mlp.errors import CheckpointError, DataError, NonFiniteError
+    from mlp.files.checkpoint import load_checkpoint, save_checkpoint
+    from mlp.layers import (
+        Affine,
+        Concat,
+        Elementwise,
+        Flatten,
+        Layer,
+        MaxPool,
+        Multiply,
+        ReLU,
+        Scale,
+        Sigmoid,
+        Softmax,
+    )
+    from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+    from mlp.optim import SGD
+    from mlp.sequential import Sequential
+    from mlp.training import evaluate, fit
+
+__version__ = "0.2.0"
+
+_HOMES = {
+    "mlp.layers": "Affine Concat Elementwise Flatten Layer MaxPool Multiply ReLU Scale Sigmoid "
+    "Softmax",
+    "mlp.sequential": "Sequential",
+    "mlp.losses": "KLDivergence SigmoidCrossEntropy SoftmaxCrossEntropy SquaredError",
+    "mlp.optim": "SGD",
+    "mlp.training": "evaluate fit",
+    "mlp.errors": "CheckpointError DataError NonFiniteError",
+    "mlp.checking.checker": "gradcheck",
+    "mlp.checking.jacobians": "jacobian",
+    "mlp.files.checkpoint": "load_checkpoint save_checkpoint",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "SGD",
@@ -60,21 +79,15 @@ __all__ = [
     "save_checkpoint",
 ]
 
-_LATER = {
-    "gradcheck": "mlp.checking",
-    "jacobian": "mlp.jacobians",
-    "load_checkpoint": "mlp.checkpoint",
-    "save_checkpoint": "mlp.checkpoint",
-}
-"""Where to find what loads when it is first used: training starts without it."""
-
 
 def __getattr__(name: str) -> Any:
     if name == "data":
         return import_module("mlp.data")
-    if name not in _LATER:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'mlp' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from mlp.layers.base import as_numbers
+from mlp.layers.arrays import as_numbers
 from mlp.layers.sigmoid import Sigmoid
 from mlp.layers.softmax import Softmax
 
@@ -184,9 +184,9 @@ class KLDivergence(Loss):
     """
 
     def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
-        div = d * (_log_where(d > 0, d) - _log_where(d > 0, y))
+        div = d * (log_where(d > 0, d) - log_where(d > 0, y))
         if y.shape[1] == 1:
-            div = div + (1 - d) * (_log1m_where(d < 1, d) - _log1m_where(d < 1, y))
+            div = div + (1 - d) * (log1m_where(d < 1, d) - log1m_where(d < 1, y))
         return div.sum(axis=1)
 
     def gradient(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -200,7 +200,7 @@ class KLDivergence(Loss):
         return self._outputs(y)
 
     def _check(self, y: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, repr(self))
+        check_distribution(d, repr(self))
         if (y.real < 0).any() or (y.real > (1 if y.shape[1] == 1 else 1.5)).any():
             raise ValueError(
                 f"{self!r}: expected probabilities, got y from {y.real.min():.4g} to "
@@ -277,44 +277,13 @@ class SigmoidCrossEntropy(Loss):
             )
 
 
-class KLOfSoftmax(SoftmaxCrossEntropy):
-    """KLDivergence of softmax(z), from z: cross-entropy minus the entropy of d; gradient p - d."""
-
-    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
-        return super().divergence(z, d) + (d * _log_where(d > 0, d)).sum(axis=1)
-
-    def __repr__(self) -> str:
-        return repr(KLDivergence(reduction=self.reduction))  # the one that the caller chose
-
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        if z.shape[1] == 1:
-            raise ValueError(
-                f"{self!r}: Softmax of one column is always 1; end the network in Sigmoid()"
-            )
-        _check_distribution(d, repr(self))
-
-
-class KLOfSigmoid(SigmoidCrossEntropy):
-    """KLDivergence of one column sigmoid(z), from z; gradient p - d."""
-
-    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
-        entropy = d * _log_where(d > 0, d) + (1 - d) * _log1m_where(d < 1, d)
-        return super().divergence(z, d) + entropy.sum(axis=1)
-
-    def __repr__(self) -> str:
-        return repr(KLDivergence(reduction=self.reduction))
-
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        _check_distribution(d, repr(self))
-
-
 def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:
     if rows.shape[1] == 1:
         return (rows[:, 0] > threshold).astype(np.intp)
     return rows.argmax(axis=1)
 
 
-def _check_distribution(d: np.ndarray, who: str) -> None:
+def check_distribution(d: np.ndarray, who: str) -> None:
     total = d.sum(axis=1, dtype=np.float64)
     if d.shape[1] == 1:
         wrong = ~((d[:, 0] >= 0) & (d[:, 0] <= 1))
@@ -329,12 +298,12 @@ def _check_distribution(d: np.ndarray, who: str) -> None:
         )
 
 
-def _log_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
+def log_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):  # log 0 = -inf is the value
         return np.log(p, out=np.zeros_like(p), where=needed)
 
 
-def _log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
+def log1m_where(needed: np.ndarray, p: np.ndarray) -> np.ndarray:
     """log(1 - p), exact also for tiny p."""
     with np.errstate(divide="ignore"):
         return np.log1p(-p, out=np.zeros_like(p), where=needed)

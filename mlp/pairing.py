@@ -4,14 +4,17 @@ Softmax followed by the KL divergence has the gradient y - d in z (deck 004), an
 with the binary form. Evaluated from z together they stay finite where y rounds to 0.
 """
 
+import numpy as np
+
 from mlp.layers import Layer, Sigmoid, Softmax
 from mlp.losses import (
     KLDivergence,
-    KLOfSigmoid,
-    KLOfSoftmax,
     Loss,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
+    check_distribution,
+    log1m_where,
+    log_where,
 )
 from mlp.sequential import Sequential
 
@@ -42,6 +45,37 @@ def from_logits(net: Layer, loss: Loss) -> tuple[Layer, Loss]:
     if type(last) is Sigmoid and Sequential(*body).shapes()[-1] == (1,):
         return Sequential(*body), KLOfSigmoid(reduction=loss.reduction)
     return net, loss
+
+
+class KLOfSoftmax(SoftmaxCrossEntropy):
+    """KLDivergence of softmax(z), from z: cross-entropy minus the entropy of d; gradient p - d."""
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        return super().divergence(z, d) + (d * log_where(d > 0, d)).sum(axis=1)
+
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))  # the one that the caller chose
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        if z.shape[1] == 1:
+            raise ValueError(
+                f"{self!r}: Softmax of one column is always 1; end the network in Sigmoid()"
+            )
+        check_distribution(d, repr(self))
+
+
+class KLOfSigmoid(SigmoidCrossEntropy):
+    """KLDivergence of one column sigmoid(z), from z; gradient p - d."""
+
+    def divergence(self, z: np.ndarray, d: np.ndarray) -> np.ndarray:
+        entropy = d * log_where(d > 0, d) + (1 - d) * log1m_where(d < 1, d)
+        return super().divergence(z, d) + entropy.sum(axis=1)
+
+    def __repr__(self) -> str:
+        return repr(KLDivergence(reduction=self.reduction))
+
+    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+        check_distribution(d, repr(self))
 
 
 def _in_a_row(net: Layer) -> list[Layer]:

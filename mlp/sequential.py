@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 from mlp.layers.container import Container
 from mlp.optim import checked_rate
 
@@ -35,22 +36,26 @@ class Sequential(Container):
         self.shapes()
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.forget()
+        self.clear_cache()
         y = as_numbers(x, self, self.dtype)
-        for i in range(len(self)):
-            y = self._call(i, "forward", y)
+        for i, layer in enumerate(self.layers):
+            with self._place(i):
+                y = layer.forward(y)
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        for i in reversed(range(len(self))):
-            upstream = self._call(i, "backward", upstream)
+        for i, layer in reversed([*enumerate(self.layers)]):
+            with self._place(i):
+                upstream = layer.backward(upstream)
         return upstream
 
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        for i, changes in enumerate(self._split(dparameters)):
-            dx = self._call(i, "jvp", dx, changes)
+        changes = self._split(dparameters)
+        for i, layer in enumerate(self.layers):
+            with self._place(i):
+                dx = layer.jvp(dx, changes[i])
         return dx
 
     def update(self, learning_rate: float) -> None:
@@ -71,7 +76,7 @@ class Sequential(Container):
             raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")
         starts = range(0, max(len(x), 1), batch_size)
         y = np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
-        self.forget()
+        self.clear_cache()
         return y
 
     def parameter_vector(self) -> np.ndarray:
@@ -82,7 +87,7 @@ class Sequential(Container):
         """Set all parameters from one vector, the inverse of `parameter_vector`."""
         parameters = self.parameters().values()
         size = sum(p.size for p in parameters)
-        vector = self.like("vector", vector, (size,), self.dtype)
+        vector = self.checked("vector", vector, (size,), self.dtype)
         ends = np.cumsum([p.size for p in parameters])[:-1]
         for parameter, part in zip(parameters, np.split(vector, ends), strict=bool(size)):
             np.copyto(parameter, part.reshape(parameter.shape), casting="same_kind")

@@ -18,7 +18,7 @@ from mlp.pairing import from_logits
 from mlp.sequential import Sequential
 
 if TYPE_CHECKING:
-    from mlp.steps import TextbookStep
+    from mlp.fused import TextbookStep
 
 Record = dict[str, Any]
 
@@ -53,7 +53,7 @@ def fit(
     Without `validation`, patience watches what `evaluate` says of x and y after the epoch, as the
     loss of the record belongs to the weights on the way: one more pass forward.
 
-    The steps are fused where that is possible (see mlp.steps.FusedStep), the same to rounding.
+    The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding.
     The last one of each epoch is the textbook's, so its gradients are there to be looked at.
 
     Raises TypeError or ValueError before the first step for arguments that do not fit, and
@@ -75,7 +75,7 @@ def fit(
     batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
     rng = np.random.default_rng(rng)
     watch = _Watch(net, patience, tolerance)
-    from mlp.steps import TextbookStep, training_step  # with SciPy, when first used
+    from mlp.fused import TextbookStep, training_step  # with SciPy, when first used
 
     step = training_step(net, body, loss, optimizer, x, y)
     last = TextbookStep(net, body, loss, optimizer, x, y)
@@ -137,7 +137,7 @@ def _train_epoch(
         total += value * taken.samples if mean else value
     if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
         raise _not_finite("a step left the finite numbers", step.net)
-    step.body.forget()
+    step.body.clear_cache()
     return {
         "loss": total / samples if mean else total,
         "accuracy": None if math.isnan(hits) else hits / samples,

@@ -17,7 +17,7 @@ import os
 import pathlib
 import sys
 
-import cpu
+from mlp.commands import processor
 
 CONTENDERS = [
     "floor",
@@ -32,8 +32,8 @@ CONTENDERS = [
 def main() -> int:
     options = parse()
     # before anything loads NumPy; the peers' own kernels use what the processor has, too
-    cpu.use_widest_kernels(replace=not options.keep_kernels)
-    os.environ.update(dict.fromkeys(cpu.THREADS, str(options.threads)))
+    processor.use_widest_kernels(replace=not options.keep_kernels)
+    os.environ.update(dict.fromkeys(processor.THREADS, str(options.threads)))
     from bench import modes
 
     return modes.run(options)

@@ -18,13 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mlp.builtin_checks import DTYPES, check_builtin, check_layer, check_many, parse_layer
-from mlp.reports import Report, summary
-from mlp.students.names import LAYERS, LOSSES, kind_of
-from mlp.students.report import as_json, as_text, draw, exit_status
-from mlp.students.sandbox import Limits, check_file
-from trainer.checking import check_run
-from trainer.voice import silence
+from mlp.checking.builtin import DTYPES, check_builtin, check_layer, check_many, parse_layer
+from mlp.checking.report import Report, summary
+from mlp.checking.students.names import LAYERS, LOSSES, kind_of
+from mlp.checking.students.report import as_json, as_text, draw, exit_status
+from mlp.checking.students.sandbox import Limits, check_file
+from mlp.commands.check_run import check_run
+from mlp.commands.voice import silence
 
 KINDS = [*LAYERS, *LOSSES]
 
@@ -111,9 +111,9 @@ def _student(options: argparse.Namespace) -> int:
 
 def _self_test() -> int:
     try:
-        from tests.zoo.score import table
+        from mlp.checking.zoo.score import table
     except ImportError:
-        print("gradcheck: --self-test needs a checkout with tests/zoo", file=sys.stderr)
+        print("gradcheck: --self-test needs a checkout with mlp/checking/zoo", file=sys.stderr)
         return 2
     text, flawless = table()
     print(text)

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from trainer import threads
+from mlp.commands import threads
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `listen`: there is nothing to keep yet
 threads.set_from(sys.argv)  # before NumPy starts its threads
@@ -21,9 +21,9 @@ threads.set_from(sys.argv)  # before NumPy starts its threads
 import numpy as np  # noqa: E402
 
 from mlp import CheckpointError, DataError, NonFiniteError  # noqa: E402
-from trainer import folder, predicting, preparing, running, signals  # noqa: E402
-from trainer.options import predict_options, train_options  # noqa: E402
-from trainer.voice import Voice, silence  # noqa: E402
+from mlp.commands.train import folder, predicting, preparing, running, signals  # noqa: E402
+from mlp.commands.train.options import predict_options, train_options  # noqa: E402
+from mlp.commands.voice import Voice, silence  # noqa: E402
 
 
 def main(argv: list[str]) -> int:

@@ -1,7 +1,7 @@
 """Losses in groups, and outputs and targets that fit them."""
 
 from mlp import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from mlp.losses import KLOfSigmoid, KLOfSoftmax
+from mlp.pairing import KLOfSigmoid, KLOfSoftmax
 
 ALL = [SquaredError, KLDivergence, SoftmaxCrossEntropy, SigmoidCrossEntropy]
 FUSED = [KLOfSoftmax, KLOfSigmoid]

@@ -82,13 +82,13 @@ class ForgetsBiasInJvp(Affine):
 
 class DiagonalSoftmax(Softmax):
     def backward(self, upstream):
-        y = self.recall()
+        y = self.cached()
         return upstream * y * (1 - y)
 
 
 class SoftmaxJvpWithoutSum(Softmax):
     def jvp(self, dz, dparameters=None):
-        return self.recall() * dz
+        return self.cached() * dz
 
 
 class ZeroSoftmax(Softmax):
@@ -166,7 +166,7 @@ class TieToLast(MaxPool):
 
 class OverwritesSharedInputs(Multiply):
     def backward(self, upstream):
-        z = self.recall()
+        z = self.cached()
         j, k = self._wiring(z.shape[1])
         dz = np.zeros_like(z)
         dz[:, j] += upstream * z[:, k]
@@ -183,15 +183,15 @@ class SwapsFactors(Multiply):
 class SkipsALayer(Sequential):
     def backward(self, upstream):
         for i in (2, 0):
-            upstream = self._call(i, "backward", upstream)
+            upstream = self.layers[i].backward(upstream)
         return upstream
 
 
 class FirstBranchOnly(Concat):
     def backward(self, upstream):
-        shape, dtype, cuts = self.recall()
-        parts = np.split(self.like("upstream", upstream, shape, dtype), cuts, axis=-1)
-        return self._call(0, "backward", parts[0])
+        shape, dtype, cuts = self.cached()
+        parts = np.split(self.checked("upstream", upstream, shape, dtype), cuts, axis=-1)
+        return self.layers[0].backward(parts[0])
 
 
 class LossWithoutMean(SoftmaxCrossEntropy):

@@ -32,8 +32,8 @@ from mlp import (
     SquaredError,
     fit,
 )
+from mlp.fused import FusedStep, TextbookStep, training_step
 from mlp.pairing import from_logits
-from mlp.steps import FusedStep, TextbookStep, training_step
 
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 

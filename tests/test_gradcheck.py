@@ -27,10 +27,10 @@ from mlp import (
     SoftmaxCrossEntropy,
     SquaredError,
     gradcheck,
-    oracles,
 )
-from mlp.builtin_checks import builtin_cases, check_layer, parse_layer
-from mlp.references import ANALYTIC
+from mlp.checking import oracles
+from mlp.checking.builtin import builtin_cases, check_layer, parse_layer
+from mlp.checking.referee import ANALYTIC
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "gradcheck.py"
 

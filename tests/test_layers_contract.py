@@ -7,7 +7,7 @@ import pytest
 
 from cases import Case, apart, assert_same, every_layer, everything, prepared
 from mlp import Affine, Concat, Layer, Sigmoid
-from mlp.layers.base import as_numbers
+from mlp.layers.arrays import as_numbers
 from mlp.layers.container import Container
 
 
@@ -242,7 +242,7 @@ def test_output_shape_is_that_of_forward(case: Case):
 def test_backward_and_jvp_need_a_forward(case: Case):
     layer, x, u = prepared(case)
     twin = layer.astype(np.float64)
-    layer.forget()
+    layer.clear_cache()
     for fresh in (layer, twin, case.make(np.random.default_rng(0))):
         with pytest.raises(RuntimeError, match=r"call forward\(x\) first"):
             fresh.backward(u)

@@ -53,5 +53,5 @@ def test_options_are_given_by_name():
 )
 def test_repr_is_the_call_that_makes_the_layer(layer: Layer, text: str):
     assert repr(layer) == text
-    args, options = layer.arguments()
+    args, options = layer.constructor_arguments()
     assert repr(type(layer)(*args, **options)) == text

@@ -10,7 +10,8 @@ from mlp import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
-from mlp.losses import KLOfSigmoid, KLOfSoftmax, Loss
+from mlp.losses import Loss
+from mlp.pairing import KLOfSigmoid, KLOfSoftmax
 
 
 @pytest.mark.parametrize(

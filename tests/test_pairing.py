@@ -21,7 +21,7 @@ from mlp import (
     evaluate,
     fit,
 )
-from mlp.losses import KLOfSigmoid, KLOfSoftmax
+from mlp.pairing import KLOfSigmoid, KLOfSoftmax
 
 
 @given(st.integers(0, 2**32), st.integers(2, 6), st.floats(0.1, 10))

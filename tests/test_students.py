@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlp.diagnosis import IDS, explain
-from mlp.students.loading import find, load
-from mlp.students.names import kind_of, meaning
-from mlp.students.report import as_json, as_text, draw, exit_status
-from mlp.students.sandbox import Limits, check_file
-from tests.zoo.mistakes import planted
-from tests.zoo.score import ACCEPTED, check_mistakes, check_variants, named
+from mlp.checking.diagnosis import IDS, explain
+from mlp.checking.students.loading import find, load
+from mlp.checking.students.names import kind_of, meaning
+from mlp.checking.students.report import as_json, as_text, draw, exit_status
+from mlp.checking.students.sandbox import Limits, check_file
+from mlp.checking.zoo.mistakes import planted
+from mlp.checking.zoo.score import ACCEPTED, check_mistakes, check_variants, named
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = planted()
@@ -93,7 +93,7 @@ def test_another_subgradient_than_ours_is_a_kink(name, variants):
 
 def test_averaging_is_a_mistake_where_the_loss_divides(tmp_path):
     text = (
-        (ROOT / "tests/zoo/averaging.py")
+        (ROOT / "mlp/checking/zoo/averaging.py")
         .read_text()
         .replace("(self.e**2).sum()", "(self.e**2).sum() / len(y)")
     )

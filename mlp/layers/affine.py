@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from mlp.init import Initializer, first_weights
-from mlp.layers.base import Layer, as_numbers, floating_dtype
+from mlp.layers.arrays import as_numbers, floating_dtype
+from mlp.layers.base import Layer
 
 
 class Affine(Layer):
@@ -68,8 +69,8 @@ class Affine(Layer):
         return z
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        x = self.recall()
-        U = self.like("upstream", upstream, (len(x), self.out_features), x.dtype)
+        x = self.cached()
+        U = self.checked("upstream", upstream, (len(x), self.out_features), x.dtype)
         self.dW = x.T @ U
         if self.b is not None:
             self.db = U.sum(axis=0)
@@ -78,9 +79,9 @@ class Affine(Layer):
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        x = self.recall()
-        changes = self.changes(dparameters)
-        dz = self.like("dx", dx, x.shape, x.dtype) @ self.W
+        x = self.cached()
+        changes = self.checked_changes(dparameters)
+        dz = self.checked("dx", dx, x.shape, x.dtype) @ self.W
         if "W" in changes:
             dz = dz + x @ changes["W"]
         if "b" in changes:
@@ -96,7 +97,7 @@ class Affine(Layer):
             raise ValueError(f"{self!r}: has no b; make it with bias=True")
         super().__setattr__(name, value)
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         options = {} if self.b is not None else {"bias": False}
         if self.W.dtype != np.float64:
             options["dtype"] = self.W.dtype.name

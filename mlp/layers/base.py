@@ -19,13 +19,16 @@ from typing import Any, Self
 
 import numpy as np
 
+from mlp.layers.arrays import as_numbers, floating_dtype
+
 
 class Layer:
     """Base of all layers: bookkeeping of parameters, checks of shapes and dtypes.
 
     A subclass sets `parameter_names`, one attribute per parameter (`W`) and one per gradient
     (`dW`, None until the first backward), keeps what backward needs in `_cache`, and writes
-    forward, backward and jvp, with the help of `as_numbers`, `recall`, `like` and `changes`.
+    forward, backward and jvp, with the help of `as_numbers`, `cached`, `checked` and
+    `checked_changes`.
     Assigning to an existing parameter copies into its array.
     """
 
@@ -95,29 +98,29 @@ class Layer:
         """A copy with its parameters converted; it has no gradients and no cache."""
         dtype = floating_dtype(dtype, type(self).__name__)
         twin = copy.copy(self)
-        twin.forget()
+        twin.clear_cache()
         for name, value in self.parameters().items():
             vars(twin)[name] = value.astype(dtype)
             setattr(twin, f"d{name}", None)
         return twin
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Drop the cache: backward and jvp need a new forward."""
         self._cache = None
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         """Positional and keyword arguments that make a fresh layer of the same kind."""
         return (), {}
 
     def __repr__(self) -> str:
-        args, kwargs = self.arguments()
+        args, kwargs = self.constructor_arguments()
         shown = [_short(a) for a in args] + [f"{k}={_short(v)}" for k, v in kwargs.items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.parameter_names and isinstance(vars(self).get(name), np.ndarray):
             parameter = vars(self)[name]
-            value = self.like(name, value, parameter.shape, parameter.dtype)
+            value = self.checked(name, value, parameter.shape, parameter.dtype)
             if value.dtype != parameter.dtype:
                 raise TypeError(
                     f"{self._who()}: expected real numbers for {name}, got {value.dtype}; "
@@ -130,19 +133,21 @@ class Layer:
     def _who(self) -> str:
         return repr(self)
 
-    def recall(self) -> Any:
+    def cached(self) -> Any:
         """What forward kept; RuntimeError where there was no forward."""
         if self._cache is None:
             raise RuntimeError(f"{self._who()}: nothing to go back through; call forward(x) first")
         return self._cache
 
-    def like(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    def checked(self, name: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """value as numbers of this very shape: what would have to broadcast is refused."""
         value = as_numbers(value, self, dtype, name)
         self._expect(name, value, shape)
         return value
 
-    def changes(self, dparameters: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    def checked_changes(
+        self, dparameters: Mapping[str, np.ndarray] | None
+    ) -> dict[str, np.ndarray]:
         """The changes that jvp was given, checked; a parameter without one is not in it."""
         parameters = self.parameters()
         changes = dict(dparameters or {})
@@ -152,7 +157,7 @@ class Layer:
                 f"got {sorted(unknown)}"
             )
         return {
-            name: self.like(f"d{name}", change, parameters[name].shape, parameters[name].dtype)
+            name: self.checked(f"d{name}", change, parameters[name].shape, parameters[name].dtype)
             for name, change in changes.items()
         }
 
@@ -162,49 +167,6 @@ class Layer:
             raise ValueError(
                 f"{self._who()}: expected {name} of shape {shape}, got {value.shape}{hint}"
             )
-
-
-def as_numbers(value: Any, who: "str | Layer", dtype: Any = None, name: str = "") -> np.ndarray:
-    """value as an array of `dtype` (complex of that precision, if value is complex).
-
-    Without a dtype, floats and complex numbers keep theirs, and integers become float64. The
-    rows are made contiguous: the order of NumPy's sums, and so their rounding, depends on it.
-    Raises TypeError, naming `who` and the value's `name`, for what is no array of numbers.
-    """
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise _no_numbers(who, name, "a ragged list") from error
-    if array.dtype.kind not in "biufc":
-        raise _no_numbers(who, name, f"{type(value).__name__} of dtype {array.dtype}")
-    if isinstance(value, np.ma.MaskedArray):
-        raise _no_numbers(who, name, "a masked array; use .filled(value)")
-    if dtype is None:
-        dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64
-    elif array.dtype.kind == "c":
-        dtype = np.result_type(dtype, np.complex64)
-    return array.astype(dtype, order="C", copy=False)
-
-
-def _no_numbers(who: "str | Layer", name: str, got: str) -> TypeError:
-    who = who._who() if isinstance(who, Layer) else who
-    expected = f"{name} to be an array" if name else "an array"
-    return TypeError(f"{who}: expected {expected} of numbers, got {got}")
-
-
-def remedy_for_rows(shape: tuple[int, ...]) -> str:
-    """What to do with x of this shape where (N, D) is expected."""
-    if len(shape) == 1:
-        return "; for one sample use x[None, :]"
-    return "; add Flatten() before it" if len(shape) > 2 else ""
-
-
-def floating_dtype(dtype: Any, who: str) -> np.dtype:
-    """dtype as a NumPy float or complex dtype of at least 32 bits; TypeError for others."""
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "fc" or dtype == np.float16:
-        raise TypeError(f"{who}: expected dtype float32 or float64 (or complex), got {dtype}")
-    return dtype.newbyteorder("=")
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 from mlp.layers.container import Container
 
 
@@ -28,9 +29,12 @@ class Concat(Container):
         self.input_shape = next(known, None)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
-        self.forget()
+        self.clear_cache()
         x = as_numbers(x, self, self.dtype)
-        outputs = [self._call(k, "forward", x) for k in range(len(self.layers))]
+        outputs = []
+        for k, branch in enumerate(self.layers):
+            with self._place(k):
+                outputs.append(branch.forward(x))
         _check_joinable([y.shape for y in outputs])
         y = np.concatenate(outputs, axis=-1)
         cuts = np.cumsum([part.shape[-1] for part in outputs])[:-1]
@@ -38,16 +42,23 @@ class Concat(Container):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype, cuts = self.recall()
-        parts = np.split(self.like("upstream", upstream, shape, dtype), cuts, axis=-1)
-        return sum(self._call(k, "backward", U) for k, U in enumerate(parts))
+        shape, dtype, cuts = self.cached()
+        parts = np.split(self.checked("upstream", upstream, shape, dtype), cuts, axis=-1)
+        dx = 0
+        for k, branch in enumerate(self.layers):
+            with self._place(k):
+                dx = dx + branch.backward(parts[k])
+        return dx
 
     def jvp(
         self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
     ) -> np.ndarray:
-        self.recall()
-        changes = enumerate(self._split(dparameters))
-        return np.concatenate([self._call(k, "jvp", dx, dp) for k, dp in changes], axis=-1)
+        self.cached()
+        changes, dy = self._split(dparameters), []
+        for k, branch in enumerate(self.layers):
+            with self._place(k):
+                dy.append(branch.jvp(dx, changes[k]))
+        return np.concatenate(dy, axis=-1)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         shapes = [branch.output_shape(input_shape) for branch in self.layers]

@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from mlp.layers.base import Layer, floating_dtype
+from mlp.layers.arrays import floating_dtype
+from mlp.layers.base import Layer
 
 
 class Container(Layer):
@@ -52,12 +53,12 @@ class Container(Layer):
         dtype = floating_dtype(dtype, type(self).__name__)
         return type(self)(*(layer.astype(dtype) for layer in self.layers))
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         self._cache = None
         for layer in self.layers:
-            layer.forget()
+            layer.clear_cache()
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         return self.layers, {}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -99,17 +100,26 @@ class Container(Layer):
     def _split(self, dparameters: Mapping[str, np.ndarray] | None) -> list[dict[str, np.ndarray]]:
         """The changes of each layer's own parameters, under its own names."""
         parts: list[dict[str, np.ndarray]] = [{} for _ in self.layers]
-        for name, change in self.changes(dparameters).items():
+        for name, change in self.checked_changes(dparameters).items():
             i, rest = name.split(".", 1)
             parts[int(i)][rest] = change
         return parts
 
-    def _call(self, i: int, method: str, *args: Any) -> np.ndarray:
-        try:
-            return getattr(self.layers[i], method)(*args)
-        except Exception as error:
-            error.add_note(f"in {self.part} {i} of {type(self).__name__}")
-            raise
+    def _place(self, i: int) -> "_Place":
+        """Within it, an error gets a note that says in which layer it happened."""
+        return _Place(f"in {self.part} {i} of {type(self).__name__}")
+
+
+class _Place:
+    def __init__(self, note: str) -> None:
+        self.note = note
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception):
+            error.add_note(self.note)
 
 
 def _remedy(value: Any, name: str) -> str:

@@ -3,7 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class Elementwise(Layer):
@@ -35,20 +36,20 @@ class Elementwise(Layer):
 
     def forward(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
-        y = self.like("function(z)", self.function(z), z.shape, z.dtype)
+        y = self.checked("function(z)", self.function(z), z.shape, z.dtype)
         self._cache = z, y
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        z, y = self.recall()
-        return self._slope(z, y) * self.like("upstream", upstream, z.shape, z.dtype)
+        z, y = self.cached()
+        return self._slope(z, y) * self.checked("upstream", upstream, z.shape, z.dtype)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        z, y = self.recall()
-        self.changes(dparameters)
-        return self._slope(z, y) * self.like("dx", dz, z.shape, z.dtype)
+        z, y = self.cached()
+        self.checked_changes(dparameters)
+        return self._slope(z, y) * self.checked("dx", dz, z.shape, z.dtype)
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         return (self.function, self.derivative), {}
 
     def _slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@ from math import prod
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class Flatten(Layer):
@@ -26,14 +27,14 @@ class Flatten(Layer):
         return x.reshape(len(x), prod(x.shape[1:]))
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype = self.recall()
+        shape, dtype = self.cached()
         flat = (shape[0], prod(shape[1:]))
-        return self.like("upstream", upstream, flat, dtype).reshape(shape)
+        return self.checked("upstream", upstream, flat, dtype).reshape(shape)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        shape, dtype = self.recall()
-        self.changes(dparameters)
-        return self.like("dx", dx, shape, dtype).reshape(shape[0], prod(shape[1:]))
+        shape, dtype = self.cached()
+        self.checked_changes(dparameters)
+        return self.checked("dx", dx, shape, dtype).reshape(shape[0], prod(shape[1:]))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return (prod(input_shape),)

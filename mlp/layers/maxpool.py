@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers, remedy_for_rows
+from mlp.layers.arrays import as_numbers, remedy_for_rows
+from mlp.layers.base import Layer
 
 
 class MaxPool(Layer):
@@ -64,19 +65,19 @@ class MaxPool(Layer):
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        winners, x_shape, dtype = self.recall()
+        winners, x_shape, dtype = self.cached()
         lead, pooled, out = self._shapes(x_shape)
-        U = self.like("upstream", upstream, lead + out, dtype).reshape(winners.shape)
+        U = self.checked("upstream", upstream, lead + out, dtype).reshape(winners.shape)
         dx = np.zeros((len(winners), prod(pooled)), U.dtype)
         rows = np.arange(len(winners))[:, None]
         np.add.at(dx, (rows, winners), U)  # unlike +=, adds where a winner repeats
         return dx.reshape(x_shape)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        winners, x_shape, dtype = self.recall()
-        self.changes(dparameters)
+        winners, x_shape, dtype = self.cached()
+        self.checked_changes(dparameters)
         lead, pooled, out = self._shapes(x_shape)
-        rows = self.like("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
+        rows = self.checked("dx", dx, x_shape, dtype).reshape(prod(lead), prod(pooled))
         return np.take_along_axis(rows, winners, axis=1).reshape(lead + out)
 
     def kinks(self, x: np.ndarray) -> np.ndarray:
@@ -98,7 +99,7 @@ class MaxPool(Layer):
         lead, _, out = self._shapes((1, *input_shape))
         return lead[1:] + out
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         if self.window is None:
             return (), {"subsets": [list(s) for s in self.subsets]}
         window, stride = self.window, self.stride

@@ -2,7 +2,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers, remedy_for_rows
+from mlp.layers.arrays import as_numbers, remedy_for_rows
+from mlp.layers.base import Layer
 
 
 class Multiply(Layer):
@@ -37,19 +38,19 @@ class Multiply(Layer):
         return z[:, j] * z[:, k]
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        z = self.recall()
+        z = self.cached()
         j, k = self._wiring(z.shape[1])
-        U = self.like("upstream", upstream, (len(z), len(j)), z.dtype)
+        U = self.checked("upstream", upstream, (len(z), len(j)), z.dtype)
         dz = np.zeros(z.shape, U.dtype)
         np.add.at(dz, (slice(None), j), U * z[:, k])  # unlike +=, adds where an index repeats
         np.add.at(dz, (slice(None), k), U * z[:, j])
         return dz
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        z = self.recall()
-        self.changes(dparameters)
+        z = self.cached()
+        self.checked_changes(dparameters)
         j, k = self._wiring(z.shape[1])
-        dz = self.like("dx", dz, z.shape, z.dtype)
+        dz = self.checked("dx", dz, z.shape, z.dtype)
         return dz[:, j] * z[:, k] + z[:, j] * dz[:, k]
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -57,7 +58,7 @@ class Multiply(Layer):
             raise ValueError(f"{self!r}: expected samples of shape (D,), got {tuple(input_shape)}")
         return (len(self._wiring(input_shape[0])[0]),)
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         return (() if self.pairs is None else (self.pairs.tolist(),)), {}
 
     def _wiring(self, width: int) -> tuple[np.ndarray, np.ndarray]:

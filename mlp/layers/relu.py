@@ -3,7 +3,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class ReLU(Layer):
@@ -56,19 +57,19 @@ class ReLU(Layer):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        s = self.recall()
-        return s * self.like("upstream", upstream, s.shape, s.dtype)
+        s = self.cached()
+        return s * self.checked("upstream", upstream, s.shape, s.dtype)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        s = self.recall()
-        self.changes(dparameters)
-        return s * self.like("dx", dz, s.shape, s.dtype)
+        s = self.cached()
+        self.checked_changes(dparameters)
+        return s * self.checked("dx", dz, s.shape, s.dtype)
 
     def kinks(self, z: np.ndarray) -> np.ndarray:
         z = as_numbers(z, self)
         return (z == 0) & (self._slope_for(z) != 1)
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         options = {"negative_slope": self.negative_slope} if np.any(self.negative_slope) else {}
         return (), options if self.at_zero is None else options | {"at_zero": self.at_zero}
 

@@ -2,7 +2,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class Scale(Layer):
@@ -39,13 +40,13 @@ class Scale(Layer):
         return (x - self.shift.astype(x.dtype)) * self.factor.astype(x.dtype)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        shape, dtype = self.recall()
-        return self.like("upstream", upstream, shape, dtype) * self.factor.astype(dtype)
+        shape, dtype = self.cached()
+        return self.checked("upstream", upstream, shape, dtype) * self.factor.astype(dtype)
 
     def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
-        shape, dtype = self.recall()
-        self.changes(dparameters)
-        return self.like("dx", dx, shape, dtype) * self.factor.astype(dtype)
+        shape, dtype = self.cached()
+        self.checked_changes(dparameters)
+        return self.checked("dx", dx, shape, dtype) * self.factor.astype(dtype)
 
-    def arguments(self) -> tuple[tuple, dict[str, Any]]:
+    def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         return tuple(a if a.ndim else a.item() for a in (self.shift, self.factor)), {}

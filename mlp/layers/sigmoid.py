@@ -1,6 +1,7 @@
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class Sigmoid(Layer):
@@ -31,10 +32,10 @@ class Sigmoid(Layer):
         return np.where(positive, 1, e) / (1 + e)
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        e = self.recall()
-        return self.like("upstream", upstream, e.shape, e.dtype) * (e / (1 + e) ** 2)
+        e = self.cached()
+        return self.checked("upstream", upstream, e.shape, e.dtype) * (e / (1 + e) ** 2)
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        e = self.recall()
-        self.changes(dparameters)
-        return self.like("dx", dz, e.shape, e.dtype) * (e / (1 + e) ** 2)
+        e = self.cached()
+        self.checked_changes(dparameters)
+        return self.checked("dx", dz, e.shape, e.dtype) * (e / (1 + e) ** 2)

@@ -1,6 +1,7 @@
 import numpy as np
 
-from mlp.layers.base import Layer, as_numbers
+from mlp.layers.arrays import as_numbers
+from mlp.layers.base import Layer
 
 
 class Softmax(Layer):
@@ -34,12 +35,12 @@ class Softmax(Layer):
         return y
 
     def backward(self, upstream: np.ndarray) -> np.ndarray:
-        y = self.recall()
-        U = self.like("upstream", upstream, y.shape, y.dtype)
+        y = self.cached()
+        U = self.checked("upstream", upstream, y.shape, y.dtype)
         return y * (U - (U * y).sum(axis=-1, keepdims=True))
 
     def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
-        y = self.recall()
-        self.changes(dparameters)
-        dz = self.like("dx", dz, y.shape, y.dtype)
+        y = self.cached()
+        self.checked_changes(dparameters)
+        dz = self.checked("dx", dz, y.shape, y.dtype)
         return y * (dz - (y * dz).sum(axis=-1, keepdims=True))

@@ -4,7 +4,7 @@ import numpy as np
 
 import mlp
 from bench.work import LEARNING_RATE, Cell, first_weights, samples
-from mlp.steps import FusedStep, TextbookStep
+from mlp.fused import FusedStep, TextbookStep
 
 VERSION = f"numpy {np.__version__}"
 WHOLE = slice(None)

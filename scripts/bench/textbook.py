@@ -1,7 +1,7 @@
 """This package, layer by layer: forward, backward and step as its documentation shows them."""
 
 from bench import ours
-from mlp.steps import TextbookStep
+from mlp.fused import TextbookStep
 
 VERSION = ours.VERSION
 

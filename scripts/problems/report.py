@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mlp import plots
+from mlp.seeing import plots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,1 @@
+"""The gradient check: of our own layers (checker), and of somebody else's files (students)."""

@@ -1,0 +1,348 @@
+"""The gradient check: what backward and jvp say, against what the forward pass does."""
+
+import copy
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+from mlp.checking import oracles
+from mlp.checking.forwards import Forwards
+from mlp.checking.oracles import ENOUGH, EPS, STEP
+from mlp.checking.referee import Flow, Found, Referee, walk
+from mlp.checking.report import Report, Row, worst_entries
+from mlp.layers import Flatten, Layer
+from mlp.layers.arrays import as_numbers
+from mlp.layers.container import Container
+from mlp.losses import Loss
+from mlp.pairing import refuse_double
+
+MANY = 20_000
+"""Coordinates up to which everything is compared one by one."""
+DIRECTIONS = 2
+"""Random directions per array in which the whole network is differentiated."""
+
+
+def gradcheck(
+    layer: Layer,
+    x: np.ndarray,
+    target: np.ndarray | None = None,
+    loss: Loss | None = None,
+    *,
+    rng: np.random.Generator | int | None = None,
+    full: bool = False,
+) -> Report:
+    """Check backward and jvp of a layer or network at x, in float64; works on a copy.
+
+    The gradient is that of <U, layer(x)> with a random normal upstream U, or with `loss` that of
+    loss(layer(x), target). The report has a row for x and one per parameter. Each is compared
+      - entry by entry with an oracle that only uses forward (`mlp.checking.referee`): all entries
+        up to 20,000 altogether or with full=True, above that at least 64 of every array;
+      - along random directions with the forward pass of the whole network;
+      - along the same directions with jvp: <U, jvp(v)> = <backward(U), v>.
+
+    PASS          no difference that rounding does not explain
+    FAIL          a difference that it does not explain
+    KINK          x sits on a kink. A single layer's value is a valid subgradient, and a note says
+                  which. In a network the value is what backpropagation through these choices
+                  gives; it need not be a subgradient of the whole
+    INCONCLUSIVE  a wrong value would not have shown: all derivatives vanish or drown in rounding
+
+    A float32 network is first checked in float64, then layer by layer against that.
+    Raises ValueError for x or outputs that are not finite, a loss without target, and a network
+    that ends in the function that the loss applies again.
+    """
+    if (loss is None) != (target is None):
+        raise ValueError("gradcheck: expected target and loss together, or neither")
+    if loss is not None:
+        refuse_double(layer, loss)
+    case = _Case(layer, x, target, loss, rng)
+    count = case.x.size + sum(p.size for p in case.net.parameters().values())
+    rows = case.rows(full or count <= MANY)
+    if case.dtype == np.float32:
+        _add_float32(case, rows)
+    report = Report(case.name, case.seed, str(case.dtype), list(rows.values()), case.notes)
+    if report.verdict == "FAIL":
+        report.notes += _blame(case)
+    return report
+
+
+class _Case:
+    """A network at a point, with what its backward and jvp say there."""
+
+    def __init__(self, layer: Layer, x: Any, target: Any, loss: Loss | None, rng: Any) -> None:
+        self.layer, self.target, self.loss = layer, target, copy.copy(loss)
+        self.name = one_line(layer) if loss is None else f"{one_line(layer)} and {loss!r}"
+        self.seed = _seed(rng)
+        self.rng = np.random.default_rng(self.seed)
+        x = as_numbers(x, "gradcheck", layer.dtype)
+        self.dtype = x.dtype
+        if self.dtype.kind == "c":
+            raise TypeError("gradcheck: expected real numbers, got complex ones")
+        self.x = x.astype(np.float64)
+        self.net = layer.astype(np.float64)
+        self.twin = self.net.astype(complex)
+        self.y = _finite("forward", self.net.forward(_finite("x", self.x)))
+        self.upstream = self._upstream()
+        self.values = {"x": np.asarray(self.net.backward(self.upstream))}
+        self.values |= {k: np.array(g) for k, g in self.net.gradients().items()}
+        self.points = {"x": self.x} | self.net.parameters()
+        self.notes: list[str] = []
+
+    def rows(self, full: bool) -> dict[str, Row]:
+        with _Progress(self._work() if full and sys.stderr.isatty() else 0) as tick:
+            referee = Referee(full, self.rng, tick)
+            referee.judge_all(self.net, self.twin, self.x, self._top(full))
+        self.notes += referee.notes
+        self.analytic = not referee.notes
+        self.size = max(referee.size, float(abs(self.y).max(initial=1.0)))
+        kinks = {k: None for found in referee.found.values() for k in found.kinks}
+        self.notes += [str(kink) for kink in kinks]
+        if kinks and isinstance(self.net, Container):
+            self.notes.append("nothing is claimed about the network as a whole at this x")
+        rows = {name: self._row(name, referee.found[name]) for name in self.points}
+        self._along_directions(rows, referee.found)
+        for name, row in rows.items():
+            _conclude(row, referee.found[name])
+        return rows
+
+    def _work(self) -> int:
+        """Coordinates that a full check goes through: all inputs and parameters of all layers."""
+        sizes = [0]
+
+        def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
+            sizes.append(x.size + sum(p.size for p in layer.parameters().values()))
+            return Flow(np.zeros_like(x))
+
+        walk(self.net, self.x, Flow(self.upstream), through)
+        return sum(sizes)
+
+    def after(self, y: np.ndarray) -> np.ndarray:
+        """What is differentiated: the loss, or the output itself."""
+        return y if self.loss is None else np.asarray(self.loss.forward(y, self.target))
+
+    def _upstream(self) -> np.ndarray:
+        if self.loss is None:
+            return self.rng.standard_normal(self.y.shape)
+        _finite("the loss", self.after(self.y))
+        return _finite("the gradient of the loss", np.asarray(self.loss.backward()))
+
+    def _top(self, full: bool) -> Flow:
+        if self.loss is None or not full:
+            return Flow(self.upstream)
+        top = oracles.complex_step(self.after, self.y, np.ones(()))
+        shape = self.y.shape
+        return Flow(top.gradient.reshape(shape), top.tolerance.reshape(shape), top.floor)
+
+    def _row(self, name: str, found: Found) -> Row:
+        point, value, reference = self.points[name], self.values[name], found.reference
+        row = Row(name, point.shape, "", reference.method, len(found.coordinates), 0.0, 0.0)
+        if value.shape != point.shape:
+            row.max_error = row.resolution = np.inf
+            row.fail(f"d{name} has shape {value.shape}, expected {point.shape}")
+            return row
+        value = value.ravel()[found.coordinates]
+        judged = oracles.judge(value, reference)
+        row.verdict, row.max_error, row.resolution, row.used = judged[:4]
+        if row.verdict == "FAIL":
+            index, wrong = found.coordinates, judged.wrong
+            row.wrong_count = int(wrong.sum())
+            row.wrong = worst_entries(index, point.shape, value, reference, wrong)
+        return row
+
+    def _along_directions(self, rows: dict[str, Row], found: dict[str, Found]) -> None:
+        """Along all arrays at once, and one by one only if that fails."""
+        forwards = Forwards(self.net, self.x, self.after, self.twin)
+        shaped = [name for name in rows if self.values[name].shape == self.points[name].shape]
+        for _ in range(DIRECTIONS):
+            directions = {name: self._direction(name) for name in shaped}
+            moves = {name: v for name, v in directions.items() if not found[name].kinks}
+            note, tolerance = self._off_along(forwards, moves) if moves else ("", 0.0)
+            for name, v in moves.items():
+                row = rows[name]
+                if note:
+                    row.fail(self._off_along(forwards, {name: v})[0])
+                elif row.checked < v.size and (along := self._inner({name: v})[0]):
+                    row.resolution = min(row.resolution, tolerance / abs(along))
+        self.net.forward(self.x)
+        self._against_jvp(rows, directions)
+
+    def _direction(self, name: str) -> np.ndarray:
+        v = self.rng.random(self.points[name].shape)  # cheaper than normal, and as good here
+        v -= 0.5
+        return v
+
+    def _off_along(self, forwards: Forwards, moves: dict[str, np.ndarray]) -> tuple[str, float]:
+        """<g, v> and the change of the whole forward pass: a note if they differ; tolerance."""
+        whole = self.upstream if self.loss is None else np.ones(())
+        ours, size = self._inner(moves)
+        if self.analytic:
+            y = forwards.tilted(moves)
+            slope = whole * self.after(y).imag / STEP
+            truth, tolerance = float(slope.sum()), self._tolerance(size + abs(slope).sum())
+            if self.loss is not None:  # log sum exp z - z_j loses digits where p_j is near 1
+                tolerance += float(8 * EPS * self.size * abs(y.imag).sum() / STEP)
+        else:
+            truth, tolerance = oracles.along_line(
+                lambda t: forwards.at({n: self.points[n] + t * v for n, v in moves.items()}),
+                whole,
+                ours,
+            )
+        note = f"along a random direction forward moves {truth:.10g}, backward says {ours:.10g}"
+        return "" if abs(ours - truth) <= tolerance else note, tolerance
+
+    def _against_jvp(self, rows: dict[str, Row], directions: dict[str, np.ndarray]) -> None:
+        """All arrays at once, and one by one only if that fails."""
+        try:
+            if self._jvp_agrees(directions):
+                return
+        except NotImplementedError:
+            self.notes.append("there is no jvp to compare with")
+            return
+        for name, v in directions.items():
+            if not self._jvp_agrees({name: v}):
+                rows[name].fail("jvp and backward disagree: <U, J v> is not <J^T U, v>")
+
+    def _jvp_agrees(self, directions: dict[str, np.ndarray]) -> bool:
+        changes = dict(directions)
+        dx = changes.pop("x", np.zeros_like(self.x))
+        forth = self.upstream * np.asarray(self.net.jvp(dx, changes))
+        back, size = self._inner(directions)
+        return bool(abs(forth.sum() - back) <= self._tolerance(size + abs(forth).sum()))
+
+    def _inner(self, directions: dict[str, np.ndarray]) -> tuple[float, float]:
+        """<g, v>, and |g| |v|, which is not less than the sum of its absolute terms."""
+        pairs = [(self.values[name], v) for name, v in directions.items()]
+        size = sum(np.sqrt(np.vdot(g, g) * np.vdot(v, v)) for g, v in pairs)
+        return float(sum(np.vdot(g, v) for g, v in pairs)), float(size)
+
+    def _tolerance(self, doubt: float) -> float:
+        floor = 8 * EPS * abs(self.upstream).max(initial=0.0) * self.size
+        return float(32 * EPS * self.size * doubt + floor)
+
+
+def _conclude(row: Row, found: Found) -> None:
+    if any(not kink.valid for kink in found.kinks):
+        row.verdict = "FAIL"
+    if row.verdict == "FAIL":
+        return
+    row.verdict = "PASS" if row.resolution <= ENOUGH else "INCONCLUSIVE"
+    if row.verdict == "INCONCLUSIVE":
+        row.notes.append(
+            "all derivatives are 0, or over a tenth are lost in rounding; try another x"
+        )
+    if found.kinks:
+        row.verdict = "KINK"
+
+
+def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
+    """Layer by layer: float32 and float64 on the same float32 inputs must agree to rounding."""
+    for row in rows.values():
+        row.max_error = row.resolution = 0.0
+        row.oracle += ", then float32 against float64"
+    net = case.layer.astype(np.float32)
+    x = case.x.astype(np.float32)
+    y = net.forward(x)
+    upstream = case.upstream.astype(np.float32)
+    if case.loss is not None:
+        case.loss.forward(y.astype(np.float64), case.target)
+        truth = case.loss.backward()
+        case.loss.forward(y, case.target)
+        upstream = _finite("the gradient of the loss in float32", case.loss.backward())
+        _compare_float32(rows["x"], "dL/dy", upstream, truth, y, np.ones(()))
+
+    def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
+        ours = _pulled(layer, x, flow.value)
+        truth = _pulled(layer.astype(np.float64), *(v.astype(float) for v in (x, flow.value)))
+        for name, value in ours.items():
+            row = rows.get(place + name, rows["x"])
+            _compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
+        return Flow(ours["x"])
+
+    dx = walk(net, x, Flow(upstream), through).value
+    if dx.dtype != np.float32 or y.dtype != np.float32:
+        rows["x"].fail(f"float32 in, but y is {y.dtype} and dx is {dx.dtype}")
+
+
+def _pulled(layer: Layer, x: np.ndarray, upstream: np.ndarray) -> dict[str, np.ndarray]:
+    layer.forward(x)
+    return {"x": layer.backward(upstream)} | layer.gradients()
+
+
+def _compare_float32(
+    row: Row, name: str, value: np.ndarray, truth: np.ndarray, x: np.ndarray, upstream: np.ndarray
+) -> None:
+    eps, tiny = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
+    width = max((1, *x.shape, *upstream.shape))
+    size, noise = (
+        float(abs(truth).max(initial=0.0)),
+        8 * eps * float(abs(upstream).max(initial=0.0)),
+    )
+    allowed = tiny + 4 * math.sqrt(width) * eps * size
+    allowed += noise * max(1.0, float(abs(x).max(initial=0.0)))
+    fits = value.shape == truth.shape
+    error = float(abs(value - truth).max(initial=0.0)) if fits else np.inf
+    row.max_error = max(row.max_error, error / size if size else error)
+    row.resolution = max(row.resolution, allowed / size if size else np.inf)
+    if not error <= allowed:
+        row.fail(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
+
+
+def _blame(case: _Case) -> list[str]:
+    """The layers of a failed network that fail by themselves, at the same inputs."""
+    if not isinstance(case.layer, Container) and case.loss is None:
+        return []
+    suspects: list[str] = []
+
+    def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
+        layer.forward(x)
+        dx = np.asarray(layer.backward(flow.value))
+        if place and gradcheck(layer, x, rng=case.seed).verdict == "FAIL":
+            suspects.append(f"layer {place[:-1]} {one_line(layer)} fails by itself")
+        return Flow(dx)
+
+    walk(case.net, case.x, Flow(case.upstream), through)
+    if case.loss is not None and case.name != one_line(Flatten()) + f" and {case.loss!r}":
+        alone = gradcheck(Flatten(), case.y, case.target, case.loss, rng=case.seed)
+        suspects += [f"{case.loss!r} fails by itself"] * (alone.verdict == "FAIL")
+    return suspects
+
+
+class _Progress:
+    """A progress bar for checks that take longer than a second; none if there is nothing to do."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = None
+        if total:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, delay=1, unit=" coordinates", leave=False)
+
+    def __enter__(self) -> oracles.Tick:
+        return (lambda count: None) if self.bar is None else self.bar.update
+
+    def __exit__(self, *exception: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _seed(rng: np.random.Generator | int | None) -> int:
+    if isinstance(rng, np.random.Generator):
+        return int(rng.integers(2**32))
+    if rng is None:
+        return int(np.random.default_rng().integers(2**32))
+    return int(rng)
+
+
+def one_line(layer: Layer) -> str:
+    """One line for a layer."""
+    if isinstance(layer, Container):
+        return f"{type(layer).__name__}({', '.join(map(one_line, layer.layers))})"
+    return repr(layer)
+
+
+def _finite(what: str, values: np.ndarray) -> np.ndarray:
+    if not np.isfinite(values).all():
+        raise ValueError(f"gradcheck: expected finite numbers, {what} has NaN or infinity")
+    return values

@@ -1,0 +1,275 @@
+"""Reference gradients of a whole network, found layer by layer from forward passes.
+
+At its own input each layer is a plain function, and an oracle gives J^T U for it. The chain rule
+takes that as the next U. So nothing is asked of `backward`, except at kinks, where the derivative
+does not exist and the layer's choice is examined instead (`kinks.py`). Rounding is followed the
+same way: every U carries its uncertainty.
+
+That the layers were put together rightly is not assumed: `checker.py` also differentiates the
+forward pass of the whole network, in random directions.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from math import ceil
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from mlp.checking import oracles
+from mlp.checking.forwards import Forwards
+from mlp.checking.kinks import Kink, examine
+from mlp.checking.oracles import EPS, Reference, Tick
+from mlp.layers import (
+    Affine,
+    Concat,
+    Flatten,
+    Layer,
+    MaxPool,
+    Multiply,
+    ReLU,
+    Sigmoid,
+    Softmax,
+)
+from mlp.layers.container import Container
+from mlp.sequential import Sequential
+
+ANALYTIC = (Affine, Flatten, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
+"""Known to take the complex step (the tests ask); any other layer is asked each time."""
+SAMPLE = 64
+"""Coordinates of an array that are compared one by one when there are too many for all."""
+SMALL = 256
+"""Arrays up to this size are always compared in full."""
+
+
+class Flow(NamedTuple):
+    """dL/dy on its way down through the layers."""
+
+    value: np.ndarray
+    tolerance: np.ndarray | float = 0.0
+    floor: float = 0.0
+    method: str = "complex step"
+    kinks: tuple[Kink, ...] = ()
+
+    def cut(self, cuts: np.ndarray) -> list[Self]:
+        tolerance = np.broadcast_to(self.tolerance, self.value.shape)
+        values = np.split(self.value, cuts, axis=-1), np.split(tolerance, cuts, axis=-1)
+        return [self._replace(value=v, tolerance=t) for v, t in zip(*values, strict=True)]
+
+    def plus(self, other: Self) -> Self:
+        return Flow(
+            self.value + other.value,
+            self.tolerance + other.tolerance,
+            self.floor + other.floor,
+            min(self.method, other.method),  # "central differences" before "complex step"
+            self.kinks + tuple(k for k in other.kinks if k not in self.kinks),
+        )
+
+
+Through = Callable[[Layer, np.ndarray, Flow, str], Flow]
+
+
+class Found(NamedTuple):
+    """The reference of one array, at flat coordinates, and the kinks its flow came through."""
+
+    reference: Reference
+    coordinates: np.ndarray
+    kinks: tuple[Kink, ...]
+
+
+def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str = "") -> Flow:
+    """Take flow from the output of layer to its input, one `through` per layer that is no joint."""
+    if type(layer) is Sequential:
+        inputs = [x]
+        for part in layer.layers:
+            inputs.append(part.forward(inputs[-1]))
+        for i in reversed(range(len(layer))):
+            flow = walk(layer[i], inputs[i], flow, through, f"{place}{i}.")
+        return flow
+    if type(layer) is Concat:
+        widths = [branch.forward(x).shape[-1] for branch in layer.layers]
+        parts = zip(layer.layers, flow.cut(np.cumsum(widths)[:-1]), strict=True)
+        flows = [walk(b, x, part, through, f"{place}{i}.") for i, (b, part) in enumerate(parts)]
+        total = flows[0]
+        for other in flows[1:]:
+            total = total.plus(other)
+        return total
+    return through(layer, x, flow, place)
+
+
+class _Visit(NamedTuple):
+    """A layer at its input, with the flow that reaches it from above."""
+
+    layer: Layer
+    x: np.ndarray
+    flow: Flow
+    place: str
+    forwards: Forwards
+    ask: Callable[..., Reference]
+    analytic: bool
+
+    def reference(self, name: str, at: np.ndarray) -> Reference:
+        """The oracle's answer for the input ("x", rows are samples) or a parameter."""
+        axis = 0 if name == "x" else -1
+        lanes = {"lanes": (axis, axis)} if self.analytic else {}
+        return self.ask(self.forwards.of(name), self.point(name), coordinates=at, **lanes)
+
+    def point(self, name: str) -> np.ndarray:
+        return self.x if name == "x" else self.layer.parameters()[name]
+
+    def kinks(self) -> np.ndarray | None:
+        """Where the layer says it is at a kink. Central differences find kinks themselves."""
+        return self.layer.kinks(self.x) if self.analytic else None
+
+    def own(self, name: str) -> np.ndarray:
+        """What the layer's backward says."""
+        self.layer.forward(self.x)
+        dx = np.asarray(self.layer.backward(self.flow.value))
+        return dx if name == "x" else self.layer.gradients()[name]
+
+
+class Referee:
+    """References for every array of a network, in full or for a sample of each array.
+
+    For a sample the flow goes down by the layers' own backward, which is cheaper by far.
+    """
+
+    def __init__(self, full: bool, rng: np.random.Generator, tick: Tick = lambda count: None):
+        self.full = full
+        self.rng = rng
+        self.tick = tick
+        self.found: dict[str, Found] = {}
+        self.notes: list[str] = []
+        self.size = 1.0
+        """Of the largest number that the forward pass computes with."""
+
+    def judge_all(self, net: Layer, twin: Layer, x: np.ndarray, flow: Flow) -> None:
+        """Fill `found` for "x" and every parameter of net, given dL/dy as flow.
+
+        `twin` is a complex copy of net.
+        """
+        self.twins = dict(zip(_all_layers(net), _all_layers(twin), strict=True))
+        self.x = x
+        self.x_sample = self._coordinates(x, 0)
+        flow = walk(net, x, flow, self._through)
+        if self.full:
+            tolerance = np.broadcast_to(flow.tolerance, x.shape).ravel()
+            whole = Reference(flow.value.ravel(), tolerance, flow.floor, flow.method)
+            self.found["x"] = Found(whole, self.x_sample, flow.kinks)
+
+    def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
+        visit = self._visit(layer, x, flow, place)
+        for name, value in layer.parameters().items():
+            self._keep(place + name, self._find(visit, name, self._coordinates(value, -1)))
+        return self._down_in_full(visit) if self.full else self._down(visit)
+
+    def _visit(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> _Visit:
+        forwards = Forwards(layer, x, twin=self.twins[layer])
+        values = (x, *layer.parameters().values())
+        size = 1 + max(float(abs(value).max(initial=0.0)) for value in values)
+        self.size = max(self.size, size)
+        known = type(layer) in ANALYTIC
+        reason = None if known else oracles.why_not_analytic(forwards.of("x"), x, self.rng)
+        if reason:
+            self.notes.append(f"{place}{layer!r}: {reason}; central differences instead")
+            ask = oracles.richardson
+        else:
+            trust = known and not self.full
+            ask = partial(oracles.complex_step, condition=size, trust_lanes=trust)
+        ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
+        return _Visit(layer, x, flow, place, forwards, ask, not reason)
+
+    def _find(self, visit: _Visit, name: str, at: np.ndarray) -> Found:
+        found = Found(visit.reference(name, at), at, visit.flow.kinks)
+        return found if visit.analytic else self._settle(visit, name, found)
+
+    def _down(self, visit: _Visit) -> Flow:
+        """The layer's own flow at its input; a sample is compared if that is the network's."""
+        kinks, smooth = visit.flow.kinks, self.x_sample
+        at_kink = visit.kinks()
+        if at_kink is not None and at_kink.any():
+            kinks = (*kinks, self._examine(visit, at_kink)[1])
+            smooth = smooth[~at_kink.ravel()[smooth]] if visit.x is self.x else smooth
+        if visit.x is self.x:  # nothing is further down
+            self._keep("x", self._find(visit, "x", smooth)._replace(kinks=kinks))
+            return visit.flow._replace(kinks=kinks)
+        return Flow(visit.own("x"), kinks=kinks)
+
+    def _down_in_full(self, visit: _Visit) -> Flow:
+        """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
+        size, kinks = visit.x.size, ()
+        smooth = np.arange(size)
+        value, tolerance = np.empty(size), np.empty(size)
+        at_kink = visit.kinks()
+        if at_kink is not None and at_kink.any():
+            smooth = np.flatnonzero(~at_kink)
+            own, kink = self._examine(visit, at_kink)
+            value[:], kinks = own.ravel(), (kink,)
+        found = self._find(visit, "x", smooth)
+        reference = found.reference
+        tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
+        value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance
+        return Flow(
+            value.reshape(visit.x.shape),
+            tolerance.reshape(visit.x.shape),
+            reference.floor,
+            min(visit.flow.method, reference.method),
+            found.kinks + kinks,
+        )
+
+    def _examine(self, visit: _Visit, at_kink: np.ndarray) -> tuple[np.ndarray, Kink]:
+        layer, x, flow, place = visit[:4]
+        return examine(layer, x, flow.value, at_kink, place, self.rng)
+
+    def _settle(self, visit: _Visit, name: str, found: Found) -> Found:
+        """Look closer where central differences disagree: a kink may lie near x, or at it."""
+        own = visit.own(name).ravel()[found.coordinates]
+        f, point = visit.forwards.of(name), visit.point(name).copy()
+        reference, count = found.reference, 0
+        slack = np.max(visit.flow.tolerance)
+        off = ~(abs(own - reference.gradient) <= reference.tolerance)
+        for k in np.flatnonzero(off | reference.bent):
+            i = found.coordinates[k]
+            low, high, kink = oracles.one_sided(f, point, visit.flow.value, i)
+            inside = low - slack <= own[k] <= high + slack
+            reference.gradient[k] = own[k] if inside else (low + high) / 2
+            reference.tolerance[k] = (high - low) / 2 + slack
+            count += kink and inside
+        if not count:
+            return found
+        text = "backward lies between the slopes of the two sides"
+        kink = Kink(visit.place, type(visit.layer).__name__, count, len(own), text, True)
+        return found._replace(kinks=(*found.kinks, kink))
+
+    def _keep(self, name: str, found: Found) -> None:
+        if name in self.found:  # the input of several branches
+            found = _sum(self.found[name], found)
+        self.found[name] = found
+
+    def _coordinates(self, value: np.ndarray, axis: int) -> np.ndarray:
+        """All, or at least SAMPLE: evenly spaced places, whole along `axis`."""
+        ids = np.arange(value.size)
+        if self.full or value.size <= SMALL:
+            return ids
+        ids = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
+        places = ids.shape[1]
+        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / len(ids)))))
+        return np.sort(ids[:, chosen.astype(np.intp)], axis=None)
+
+
+def _all_layers(layer: Layer) -> list[Layer]:
+    parts = layer.layers if isinstance(layer, Container) else ()
+    return [layer, *(found for part in parts for found in _all_layers(part))]
+
+
+def _sum(one: Found, two: Found) -> Found:
+    """Two contributions to the same array, where both are known."""
+    both, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    a, b = one.reference, two.reference
+    total = Reference(
+        a.gradient[i] + b.gradient[j],
+        a.tolerance[i] + b.tolerance[j],
+        a.floor + b.floor,
+        min(a.method, b.method),
+    )
+    return Found(total, both, one.kinks + tuple(k for k in two.kinks if k not in one.kinks))

@@ -1,0 +1,377 @@
+"""One interface for all forms of homework: objects with attributes, and pairs of functions.
+
+A Subject is one layer of a student, built and ready:
+
+    parameters          names of its parameters ("W" and "b" where they play those parts)
+    get(name), set(name, array)
+    forward(*inputs)    the output, as the student returned it
+    backward(upstream)  a dict: gradients of the inputs ("x", "y") and of the parameters
+
+It never judges: what is missing is None.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from mlp.checking.students.names import BIASES, WEIGHTS, gradient_names, meaning, plain
+
+GRADIENT_HOLDERS = {"grads", "grad", "gradients", "gradient", "dparams", "paramgrads", "g"}
+
+
+class Subject:
+    """Base of the two adapters."""
+
+    inputs: tuple[str, ...] = ("x",)
+    parameters: tuple[str, ...] = ()
+
+    def get(self, name: str) -> np.ndarray:
+        """The live array of a parameter."""
+        raise NotImplementedError
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        """Replace the numbers of a parameter, in place where its dtype allows it."""
+        raise NotImplementedError
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        """The student's output."""
+        raise NotImplementedError
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        """The student's gradients by name."""
+        raise NotImplementedError
+
+
+class PairSubject(Subject):
+    """`f_forward(x, w, b) -> (out, cache)` and `f_backward(upstream, cache) -> (dx, dw, db)`."""
+
+    def __init__(
+        self,
+        functions: tuple[Callable, Callable],
+        inputs: tuple[str, ...],
+        parameters: dict[str, np.ndarray],
+        extras: dict[str, Any],
+    ) -> None:
+        self._forward, self._backward = functions
+        self.inputs = inputs
+        self.parameters = tuple(parameters)
+        self._arrays = dict(parameters)
+        self._extras = extras
+        self._cache: Any = None
+
+    def get(self, name: str) -> np.ndarray:
+        return self._arrays[name]
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        self._arrays[name] = value.copy()
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        arrays = [*inputs, *self._arrays.values()]
+        result = self._forward(*arrays, **self._extras)
+        if isinstance(result, tuple) and len(result) >= 2:
+            self._cache = result[1] if len(result) == 2 else result[1:]
+            return as_number(result[0]) if "target" in self.inputs else result[0]
+        self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
+        return result
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        wanted = required(self._backward)
+        if len(wanted) == 1:
+            upstream = ()
+        elif not upstream:
+            upstream = (1.0,)
+        cache_first = bool(wanted) and plain(wanted[0]) == "cache"
+        arguments = (self._cache, *upstream) if cache_first else (*upstream, self._cache)
+        result = self._backward(*arguments)
+        return named_results(result, (*self.inputs, *self.parameters), self.inputs)
+
+
+class ObjectSubject(Subject):
+    """An object with `forward(x)` and `backward(upstream)` that keeps what it needs."""
+
+    def __init__(
+        self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Place"]
+    ) -> None:
+        self.instance = instance
+        self.inputs = inputs
+        self.parameters = tuple(parameters)
+        self._places = parameters
+        self._noticed: dict[str, str] = {}
+
+    def get(self, name: str) -> np.ndarray:
+        return self._places[name].read()
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        old = self.get(name)
+        if old.shape == value.shape and old.dtype == value.dtype and old.flags.writeable:
+            old[...] = value
+            if self.get(name) is old:
+                return
+        twins = [p for p in places(self.instance) if p.read() is old] or [self._places[name]]
+        new = value.copy()
+        for place in twins:
+            with contextlib.suppress(AttributeError):  # a property without setter, a frozen class
+                place.write(new)
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        return call_forward(self.instance)(*inputs)
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        if hasattr(self.instance, "zero_grad"):
+            self.instance.zero_grad()
+        method = self.instance.backward
+        extra = required(method)[len(upstream) :]
+        before = {p.path: np.array(p.read()) for p in places(self.instance)}
+        result = method(*upstream, *(default_for(name) for name in extra))
+        found = named_results(result, (*self.inputs, *self.parameters), self.inputs)
+        for name in self.parameters:
+            if found.get(name) is None:
+                found[name] = self._places[name].gradient(self)
+            if found[name] is None:
+                found[name] = self._written(name, before)
+        return found
+
+    def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
+        """The only array like the parameter that backward has written, under whatever name."""
+        value = self.get(parameter)
+        alike = {
+            p.path: p.read()
+            for p in places(self.instance)
+            if p.read().shape == value.shape and p.read() is not value
+        }
+        written = [q for q in alike if not np.array_equal(alike[q], before.get(q, np.nan))]
+        if len(written) == 1:
+            self._noticed[parameter] = written[0]
+        return alike.get(self._noticed.get(parameter, ""))
+
+
+class LossObject(ObjectSubject):
+    """A loss with `forward(y, target)` and `backward()`."""
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self._last = inputs
+        value = super().forward(*inputs)
+        return as_number(value[0] if isinstance(value, tuple) else value)
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        method = self.instance.backward
+        wanted = required(method)
+        arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
+        return named_results(method(*arguments), ("x",), self.inputs)
+
+
+class LossFunction(Subject):
+    """`softmax_loss(x, y) -> (loss, dx)`."""
+
+    inputs = ("x", "target")
+
+    def __init__(self, function: Callable) -> None:
+        self._function = function
+        self._gradient: Any = None
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        result = self._function(*inputs)
+        if not isinstance(result, tuple) or len(result) < 2:
+            return as_number(result)
+        self._gradient = result[1]
+        return as_number(result[0])
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        return {"x": self._gradient}
+
+
+def as_number(value: Any) -> Any:
+    """A loss of shape (1,) or (1, 1) as one of shape ()."""
+    return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+class Place:
+    """Where an object keeps an array: an attribute, a key of a dict, a position in a list."""
+
+    def __init__(self, holder: Any, key: Any, path: str) -> None:
+        self.holder, self.key, self.path = holder, key, path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path: how the student calls it."""
+        return str(self.key)
+
+    def read(self) -> Any:
+        if isinstance(self.holder, dict | list):
+            return self.holder[self.key]
+        return getattr(self.holder, self.key, None)
+
+    def write(self, value: np.ndarray) -> None:
+        if isinstance(self.holder, dict | list):
+            self.holder[self.key] = value
+        else:
+            setattr(self.holder, self.key, value)
+
+    def gradient(self, subject: ObjectSubject) -> Any:
+        """The gradient that the student keeps for the parameter in this place, or None."""
+        if not isinstance(self.holder, dict | list) and self.holder is not subject.instance:
+            return first_attribute(self.holder, ("grad", "g", "gradient", "d"))
+        if isinstance(self.holder, list):
+            return self._beside_in_lists(subject.instance)
+        names = gradient_names(self.name)
+        for place in places(subject.instance, everything=True):
+            if plain(place.name) in names and place.read() is not None:
+                return place.read()
+        return self._in_holder(subject.instance)
+
+    def _in_holder(self, instance: Any) -> Any:
+        """In a dict of gradients under the parameter's own name, or a list in its order."""
+        for name, value in gradient_holders(instance):
+            del name
+            if isinstance(value, dict):
+                own = {plain(str(k)): v for k, v in value.items()}
+                roots = next((r for r in (WEIGHTS, BIASES) if plain(self.name) in r), set())
+                for root in [plain(self.name), *sorted(roots)]:
+                    if root in own:
+                        return own[root]
+            elif isinstance(value, list | tuple) and len(value) <= 2:
+                index = 1 if plain(self.name) in BIASES else 0
+                if index < len(value):
+                    return value[index]
+        return None
+
+    def _beside_in_lists(self, instance: Any) -> Any:
+        for _, value in gradient_holders(instance):
+            if isinstance(value, list | tuple) and len(value) > self.key:
+                return value[self.key]
+        wanted = gradient_names("b" if self.key else "W")
+        for place in places(instance, everything=True):
+            if plain(place.name) in wanted:
+                return place.read()
+        return None
+
+
+def gradient_holders(instance: Any) -> Iterator[tuple[str, Any]]:
+    """Attributes (or methods without arguments) that hold several gradients."""
+    for name in dir(instance):
+        root = plain(name).removeprefix("get")
+        if root not in GRADIENT_HOLDERS:
+            continue
+        value = getattr(instance, name, None)
+        if inspect.ismethod(value) and not required(value):
+            value = value()
+        if isinstance(value, dict | list | tuple):
+            yield name, value
+
+
+def attributes(instance: Any) -> dict[str, Any]:
+    """Attributes of the object itself, then properties and slots of its class."""
+    found = dict(vars(instance)) if hasattr(instance, "__dict__") else {}
+    for name in dir(type(instance)):
+        kept = getattr(type(instance), name, None)
+        if not name.startswith("__") and (
+            isinstance(kept, property) or inspect.ismemberdescriptor(kept)
+        ):
+            found.setdefault(name, getattr(instance, name, None))
+    return found
+
+
+def places(instance: Any, everything: bool = False) -> list[Place]:
+    """Places of float arrays (or, with everything, of anything) in an object."""
+    found: list[Place] = []
+    for name, value in attributes(instance).items():
+        if isinstance(value, dict):
+            found += [Place(value, key, f"{name}[{key!r}]") for key in value]
+        elif isinstance(value, list) and not everything:
+            found += [Place(value, i, f"{name}[{i}]") for i in range(len(value))]
+        elif (inner := data_attribute(value)) is not None:
+            found.append(Place(value, inner, name))
+        found.append(Place(instance, name, name))
+    return found if everything else [p for p in found if is_float_array(p.read())]
+
+
+def data_attribute(value: Any) -> str | None:
+    """The name of the array inside a student's own Parameter object."""
+    if isinstance(value, np.ndarray) or not hasattr(value, "__dict__"):
+        return None
+    names = ("data", "value", "val", "values", "array", "w", "weight")
+    return next((n for n in names if is_float_array(getattr(value, n, None))), None)
+
+
+def first_attribute(holder: Any, names: tuple[str, ...]) -> Any:
+    return next((getattr(holder, n) for n in names if hasattr(holder, n)), None)
+
+
+def is_float_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def call_forward(instance: Any) -> Callable:
+    """The bound forward pass, with flags (train, mode) that are required or off switched on."""
+    method = getattr(instance, "forward", None) or instance.__call__
+    flags = training_flags(method)
+    return (lambda *x: method(*x, **flags)) if flags else method
+
+
+def training_flags(function: Callable) -> dict[str, bool]:
+    """Flags to pass: some layers keep what backward needs only while training."""
+    return {
+        p.name: True
+        for p in inspect.signature(function).parameters.values()
+        if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
+    }
+
+
+def default_for(argument: str) -> Any:
+    """Something harmless for an argument of backward beyond the upstream."""
+    return 0.1 if meaning(argument) in ("rate", "slope") else None
+
+
+def required(function: Callable) -> list[str]:
+    """Names of the positional or keyword arguments that have no default."""
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    return [
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.default is p.empty and p.kind in kinds
+    ]
+
+
+def named_results(result: Any, names: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
+    """What backward returned, by name: one array, a tuple in order, or a dict."""
+    if isinstance(result, dict):
+        return from_dict(result, names)
+    if isinstance(result, tuple | list) and not _is_one_array(result):
+        return dict(zip(names, _flat(result), strict=False))
+    return {inputs[0]: result}
+
+
+def _flat(result: Any) -> list[Any]:
+    """(dx, (dw, db)) and (dx, {"W": dw, "b": db}) as dx, dw, db."""
+    flat: list[Any] = []
+    for part in result:
+        if isinstance(part, dict):
+            flat += part.values()
+        elif isinstance(part, tuple | list):
+            flat += part
+        else:
+            flat.append(part)
+    return flat
+
+
+def _is_one_array(result: Any) -> bool:
+    return isinstance(result, list) and bool(result) and not isinstance(result[0], np.ndarray)
+
+
+def from_dict(result: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Gradients from a dict under the parameter's name or the gradient's."""
+    own = {plain(str(key)): value for key, value in result.items()}
+    found = {}
+    for name in names:
+        candidates = (
+            gradient_names(name) | {plain(name)} | ({"dz", "din"} if name == "x" else set())
+        )
+        found[name] = next((own[c] for c in sorted(candidates) if c in own), None)
+    return found

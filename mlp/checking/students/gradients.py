@@ -1,0 +1,245 @@
+"""The gradients: right or wrong, and if wrong, which mistake it is."""
+
+from typing import Any
+
+import numpy as np
+
+from mlp.checking import diagnosis
+from mlp.checking.diagnosis import Evidence
+from mlp.checking.students import conventions, probes
+from mlp.checking.students.building import Size
+from mlp.checking.students.case import AVERAGED, BATCHES, Case
+from mlp.checking.students.references import OwnForward
+from mlp.checking.students.situations import Situation, affine
+from mlp.checking.students.trials import (
+    Arrays,
+    Broken,
+    Trial,
+    WrongOutput,
+    backward,
+    close,
+    forward,
+    run,
+)
+from mlp.layers import MaxPool, Multiply
+
+LARGEST_JACOBIAN = 30
+
+
+def gradients_are_right(case: Case, s: Situation, is_main: bool) -> bool:
+    """Judge the gradients in one situation; findings and rows go into the case."""
+    rng = np.random.default_rng(case.seed + 1)
+    try:
+        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
+    except Broken as error:
+        if case.entry.kind == "Affine" and _named_when_square(case, error):
+            return False
+        if error.stage == "backward" and probes.remembers(s, case.seed):
+            case.blame("stale-cache", "", f"With another batch size, {error}.")
+            return False
+        raise
+    truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
+    wrong = [wrong_arrays(s, t, truth) for t, truth in zip(trials, truths, strict=True)]
+    names = [a for a in truths[0] if any(a in w for w in wrong)]
+    if not wrong[0]:  # show the batch that went wrong
+        trials, truths = trials[::-1], truths[::-1]
+    if is_main or names:
+        _fill_rows(case, s, trials[0], truths[0], names)
+    if names and _only_averaged(case, trials, truths, names):
+        return True
+    if names:
+        _diagnose(case, s, trials, truths, names)
+    _bias_shape(case, trials[0])
+    return not names
+
+
+def _only_averaged(case: Case, trials: list[Trial], truths: list[Arrays], names: list[str]) -> bool:
+    pairs = zip(trials, truths, strict=True)
+    if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
+        return False
+    if case.divides:
+        why = "A loss in this file divides by the number of samples already."
+        case.blame("batch-mean-extra", "", why)
+        return False
+    case.notes.append(AVERAGED)
+    for name in names:
+        case.rows[name]["verdict"] = "PASS"
+    case.pictures.clear()
+    return True
+
+
+def _bias_shape(case: Case, trial: Trial) -> None:
+    b, db = trial.arrays.get("b"), trial.gradients.get("b")
+    if b is not None and db is not None and b.shape != db.shape and b.size == db.size:
+        case.notes.append(f"the gradient of b has the shape {db.shape}, b has {b.shape}")
+
+
+def wrong_arrays(s: Situation, trial: Trial, truth: Arrays) -> list[str]:
+    """Names of the arrays whose gradients are wrong."""
+    return [name for name, value in truth.items() if _is_wrong(s, trial, name, value)]
+
+
+def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
+    found = trial.gradients.get(name)
+    if found is None:
+        return True
+    if name == "b" and found.ndim == 1 and truth.shape == (1, found.size):
+        found = found.reshape(truth.shape)
+    if found.shape != truth.shape:
+        return True
+    if close(found, truth, s.reference.tolerance):
+        return False
+    return not (isinstance(s.reference, OwnForward) and _excused(s, trial, name, found, truth))
+
+
+def _excused(s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np.ndarray) -> bool:
+    """Whether all wrong entries lie on kinks that the differences stepped over."""
+    scale = max(1e-3, float(np.max(abs(truth), initial=0)))
+    wrong = np.flatnonzero(~(abs(found - truth) <= s.reference.tolerance * scale))
+    return len(wrong) <= 5 and all(
+        s.reference.excuses(name, trial.arrays, trial.upstream, found, int(i)) for i in wrong
+    )
+
+
+def _named_when_square(case: Case, error: Broken) -> bool:
+    """backward only runs when W is square (and N equal to it): name it there."""
+    detail = f"With 5 inputs and 3 outputs, {error}."
+    for batches in (BATCHES, (4, 4)):
+        try:
+            s = affine(case.entry, Size(D=4, M=4))[0]
+            rng = np.random.default_rng(case.seed + 1)
+            trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in batches]
+        except (Broken, WrongOutput):
+            continue
+        truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
+        names = [a for a in truths[0] if _is_wrong(s, trials[0], a, truths[0][a])]
+        if names:
+            _fill_rows(case, s, trials[0], truths[0], names)
+            _diagnose(case, s, trials, truths, names, detail)
+            return True
+    return False
+
+
+def _diagnose(
+    case: Case,
+    s: Situation,
+    trials: list[Trial],
+    truths: list[Arrays],
+    names: list[str],
+    detail: str = "",
+) -> None:
+    missing = [n for n in names if trials[0].gradients.get(n) is None]
+    if missing == names:
+        case.blame("unknown", "missing", f"No gradient was found for {', '.join(names)}.")
+        return
+    present = [n for n in names if n not in missing]
+    pieces = [_evidence(s, t, g, present) for t, g in zip(trials, truths, strict=True)]
+    identity, also = diagnosis.name(pieces)
+    if identity == "unknown" and _right_as_made(s, case.seed):
+        case.blame("stale-cache", "", "It is right with the parameters it was made with only.")
+        return
+    what = ", ".join("d" + n for n in names)
+    is_loss = "target" in trials[0].arrays
+    found, truth = trials[0].gradients[present[0]], truths[0][present[0]]
+    factor = diagnosis.ratio(found, truth) if found.shape == truth.shape else None
+    if found.shape != truth.shape:
+        detail = detail or f"d{present[0]} has the shape {found.shape}, expected {truth.shape}."
+    detail = detail or f"Wrong: {what}."
+    case.blame(identity, "loss" if is_loss else "", detail, factor=factor)
+    for other in also:
+        case.blame(other)
+
+
+def _right_as_made(s: Situation, seed: int) -> bool:
+    """Whether only other parameters than those of the constructor make it wrong."""
+    rng = np.random.default_rng(seed + 1)
+    subject = s.make()
+    made = {name: subject.get(name).copy() for name in subject.parameters}
+    trial = run(subject, s.draw(rng, BATCHES[0]) | made, None, rng)
+    truth = s.reference.gradients(trial.arrays, trial.upstream)
+    return bool(made) and not wrong_arrays(s, trial, truth)
+
+
+def _evidence(s: Situation, trial: Trial, truth: Arrays, names: list[str]) -> Evidence:
+    def probe(upstream: np.ndarray) -> dict[str, Any]:
+        subject = s.make()
+        forward(subject, trial.arrays)
+        return backward(subject, upstream)
+
+    return Evidence(
+        kind=s.kind,
+        arrays=trial.arrays,
+        upstream=trial.upstream,
+        y=trial.y,
+        found=trial.gradients,
+        truth=truth,
+        wrong=names,
+        right=lambda upstream: s.reference.gradients(trial.arrays, upstream),
+        probe=probe,
+        wiring=_wiring(s, trial),
+    )
+
+
+def _wiring(s: Situation, trial: Trial) -> np.ndarray | None:
+    layer = getattr(s.reference, "layer", None)
+    if isinstance(layer, MaxPool):
+        return conventions.windows_of(layer, trial.arrays["x"].shape)
+    if isinstance(layer, Multiply):
+        width = trial.arrays["x"].shape[1]
+        pairs = layer.pairs if layer.pairs is not None else np.arange(width).reshape(-1, 2)
+        return np.asarray(pairs)
+    return None
+
+
+def _fill_rows(case: Case, s: Situation, trial: Trial, truths: Arrays, wrong: list[str]) -> None:
+    """One row for each array: how far off, and the worst entries of a wrong one."""
+    for name, truth in truths.items():
+        found = trial.gradients.get(name)
+        row: dict[str, Any] = {"name": name, "shape": list(trial.arrays[name].shape)}
+        row["verdict"] = "FAIL" if name in wrong else "PASS"
+        row["resolution"] = s.reference.tolerance
+        if found is None or found.size != truth.size:
+            row["max_error"] = None
+        else:
+            found = found.reshape(truth.shape)
+            row |= _errors(found, truth, name in wrong)
+        case.rows[name] = row
+        if name in wrong and found is not None:
+            case.pictures[f"d{name}"] = [np.asarray(found, float).tolist(), truth.tolist()]
+    if "x" in wrong and trial.y.ndim and trial.y[0].size <= LARGEST_JACOBIAN:
+        case.pictures |= _jacobian(s, trial)
+    if not any(np.any(t) for t in truths.values()):
+        for row in case.rows.values():
+            row["verdict"] = "PASS" if row["verdict"] == "PASS" else "FAIL"
+
+
+def _jacobian(s: Situation, trial: Trial) -> dict[str, list[Any]]:
+    """dy/dx of the first sample, row by row: the gradients for upstreams with a single 1."""
+    mine, right = [], []
+    evidence = _evidence(s, trial, {}, [])
+    for j in range(trial.y[0].size):
+        upstream = np.zeros(trial.y.shape)
+        upstream.reshape(trial.n, -1)[0, j] = 1.0
+        try:
+            mine.append(np.ravel(evidence.probe(upstream)["x"][0]).astype(float).tolist())
+        except (Broken, TypeError):
+            return {}
+        right.append(evidence.right(upstream)["x"][0].ravel().tolist())
+    return {"Jacobian": [mine, right]} if np.shape(mine) == np.shape(right) else {}
+
+
+def _errors(found: np.ndarray, truth: np.ndarray, wrong: bool) -> dict[str, Any]:
+    error = abs(found - truth).astype(float)
+    largest = float(np.max(abs(truth), initial=0.0)) or 1.0
+    row: dict[str, Any] = {"max_error": float(np.max(error, initial=0.0)) / largest}
+    if wrong:
+        order = np.argsort(-np.where(np.isnan(error), np.inf, error), axis=None)[:10]
+        row["worst"] = [
+            {
+                "at": [int(i) for i in np.unravel_index(k, truth.shape)],
+                "analytic": float(found.flat[k]),
+                "reference": float(truth.flat[k]),
+            }
+            for k in order
+        ]
+    return row

@@ -1,0 +1,72 @@
+"""The forward pass, which is judged first."""
+
+import numpy as np
+
+from mlp.checking import diagnosis
+from mlp.checking.students.case import BATCHES, Case
+from mlp.checking.students.references import OwnForward
+from mlp.checking.students.situations import Situation
+from mlp.checking.students.trials import (
+    Arrays,
+    close,
+    forward,
+)
+
+
+def output_is_right(case: Case, s: Situation) -> bool:
+    """Judge the output in one situation; findings go into the case."""
+    rng = np.random.default_rng(case.seed)
+    trials = [s.arrays(rng, n) for n in BATCHES]
+    outputs = [forward(s.make(), arrays) for arrays in trials]
+    if s.right:
+        if not isinstance(s.reference, OwnForward):
+            _precision(case, s, trials, outputs)
+        return True
+    names, text = [], ""
+    for arrays, y in zip(trials, outputs, strict=True):
+        truth = s.reference.forward(arrays)
+        names.append(diagnosis.wrong_output(s.kind, arrays, y, truth))
+        text = text or difference(y, truth, s.reference.label)
+    identity = names[0] if len(set(names)) == 1 else "forward-wrong"
+    case.blame(identity, "forward", text)
+    return False
+
+
+def difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
+    """Where the output differs most, in words."""
+    if y.shape != truth.shape:
+        return f"forward gives the shape {y.shape}, {label} gives {truth.shape}."
+    with np.errstate(all="ignore"):
+        at = np.unravel_index(
+            int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape
+        )
+    place = f" at {tuple(int(i) for i in at)}" if at else ""
+    return f"forward gives {y[at]:.6g}{place}, {label} gives {truth[at]:.6g}."
+
+
+def _precision(case: Case, s: Situation, trials: list[Arrays], outputs: list[np.ndarray]) -> None:
+    """Right to five digits; are the others there as well?"""
+    pairs = list(zip(trials, outputs, strict=True))
+    if all(close(y, s.reference.forward(a), 1e-10) for a, y in pairs):
+        return
+    if _cut_to_float32(s, trials[0], outputs[0]):
+        case.blame("dtype-changed", "", "forward computes float64 input in float32.")
+        s.reference.tolerance = 1e-4
+    elif all(close(y, s.reference.forward(a), 1e-6) for a, y in pairs):
+        case.notes.append("a clip or a tiny constant changes the output by less than 1e-6")
+        s.reference.tolerance = 1e-5
+    else:
+        y, truth = outputs[0], s.reference.forward(trials[0])
+        case.blame("forward-wrong", "", difference(y, truth, s.reference.label))
+
+
+def _cut_to_float32(s: Situation, arrays: Arrays, y: np.ndarray) -> bool:
+    """Whether rounding the floats to float32 beforehand changes nothing, or y has that dtype."""
+    if y.dtype == np.float32:
+        return True
+    rounded = {
+        n: v.astype(np.float32).astype(np.float64) if v.dtype.kind == "f" else v
+        for n, v in arrays.items()
+    }
+    inputs_only = arrays | {n: rounded[n] for n in s.make().inputs}
+    return any(np.array_equal(forward(s.make(), a), y) for a in (rounded, inputs_only))

@@ -1,0 +1,190 @@
+"""What a student's layer is compared with: our own layers, or its own forward pass.
+
+A reference gives the right output, and the right gradients of <upstream, output>, in the shapes
+and conventions of the student.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mlp import losses
+from mlp.checking.oracles import one_sided, richardson
+from mlp.checking.students.adapters import Subject
+from mlp.checking.students.trials import Arrays, forward
+from mlp.layers import Affine, Layer, Multiply, ReLU, Sigmoid, Softmax
+
+PLAIN = {"ReLU": ReLU, "Sigmoid": Sigmoid, "Softmax": Softmax}
+
+
+class Reference:
+    """Base of the references; `label` says what it is in a report."""
+
+    oracle = "reference layer"
+    label = ""
+    tolerance = 1e-9
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        """The right output."""
+        raise NotImplementedError
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        """The right gradients by name."""
+        raise NotImplementedError
+
+
+class LayerReference(Reference):
+    """One of our layers without parameters, on one input."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer, self.label = layer, repr(layer)
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return self.layer.forward(arrays["x"])
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        self.layer.forward(arrays["x"])
+        return {"x": self.layer.backward(upstream)}
+
+
+class AffineReference(Reference):
+    """x W + b, or x W^T + b for weights (M, D); b of any shape with M entries, or absent."""
+
+    def __init__(self, flipped: bool) -> None:
+        self.flipped = flipped
+        self.label = "Affine, W (out, in)" if flipped else "Affine"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return self._layer(arrays).forward(arrays["x"])
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        layer = self._layer(arrays)
+        layer.forward(arrays["x"])
+        found = {"x": layer.backward(upstream)}
+        if "W" in arrays:
+            found["W"] = layer.dW.T if self.flipped else layer.dW
+        if "b" in arrays:
+            found["b"] = layer.db.reshape(arrays["b"].shape)
+        return found
+
+    def _layer(self, arrays: Arrays) -> Affine:
+        W = arrays["W"].T if self.flipped else arrays["W"]
+        layer = Affine(*W.shape, bias="b" in arrays, init="zeros", dtype=W.dtype)
+        layer.W = W
+        if "b" in arrays:
+            layer.b = arrays["b"].reshape(-1)
+        return layer
+
+
+class ProductReference(Reference):
+    """x * y of two inputs: our Multiply on both side by side."""
+
+    label = "Multiply of two inputs"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return self._layer(arrays).forward(self._joined(arrays)).reshape(arrays["x"].shape)
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        layer, joined = self._layer(arrays), self._joined(arrays)
+        layer.forward(joined)
+        both = layer.backward(upstream.reshape(len(joined), -1))
+        dx, dy = np.split(both, 2, axis=1)
+        shape = arrays["x"].shape
+        return {"x": dx.reshape(shape), "y": dy.reshape(shape)}
+
+    def _joined(self, arrays: Arrays) -> np.ndarray:
+        n = len(arrays["x"])
+        return np.hstack([arrays["x"].reshape(n, -1), arrays["y"].reshape(n, -1)])
+
+    def _layer(self, arrays: Arrays) -> Multiply:
+        width = arrays["x"][0].size
+        return Multiply([(i, width + i) for i in range(width)])
+
+
+SHARES: dict[str, Callable[[int, int], float]] = {
+    "summed over the batch": lambda n, c: 1.0,
+    "averaged over the samples": lambda n, c: 1 / n,
+    "averaged over all entries": lambda n, c: 1 / (n * c),
+}
+
+
+class LossReference(Reference):
+    """One of our losses, with the student's way of averaging."""
+
+    def __init__(self, kind: str, share: str, factor: float = 1.0) -> None:
+        self.kind, self.share, self.factor = kind, share, factor
+        half = ", with one half" if factor == 0.5 else ""
+        self.label = f"{kind}, {share}{half}"
+
+    @property
+    def divides(self) -> bool:
+        """Whether the loss is an average."""
+        return self.share != "summed over the batch"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return np.asarray(self._loss().forward(arrays["x"], arrays["target"]) * self._part(arrays))
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        loss = self._loss()
+        loss.forward(arrays["x"], arrays["target"])
+        return {"x": loss.backward() * self._part(arrays)}
+
+    def _loss(self) -> losses.Loss:
+        return getattr(losses, self.kind)(reduction="sum")
+
+    def _part(self, arrays: Arrays) -> float:
+        n, c = arrays["x"].shape
+        return SHARES[self.share](n, c) * self.factor
+
+
+def loss_references(kind: str) -> list[LossReference]:
+    """All accepted ways to average a loss of that kind."""
+    factors = (1.0, 0.5) if kind == "SquaredError" else (1.0,)
+    return [LossReference(kind, share, factor) for factor in factors for share in SHARES]
+
+
+class OwnForward(Reference):
+    """The student's own forward pass, with its gradients by Richardson's central differences."""
+
+    oracle = "central differences"
+    label = "its own forward pass"
+    tolerance = 1e-6
+
+    def __init__(self, make: Callable[[], Subject], seed: int | None = None) -> None:
+        self.make, self.seed = make, seed
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return self._evaluate(self.make(), arrays)
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        return {
+            name: self._function(name, arrays, upstream, richardson)
+            for name in arrays
+            if name != "target"
+        }
+
+    def _function(
+        self, name: str, arrays: Arrays, upstream: np.ndarray, oracle: Callable
+    ) -> np.ndarray:
+        value = arrays[name]
+        found = oracle(self.along(name, arrays), value, np.asarray(upstream))
+        return found.gradient.reshape(value.shape)
+
+    def along(self, name: str, arrays: Arrays) -> Callable[[np.ndarray], np.ndarray]:
+        """The output as a function of one array alone."""
+        subject = self.make()
+        return lambda value: self._evaluate(subject, arrays | {name: value}).astype(np.float64)
+
+    def _evaluate(self, subject: Subject, arrays: Arrays) -> np.ndarray:
+        if self.seed is not None:
+            np.random.seed(self.seed)  # noqa: NPY002  the student's own generator
+        return forward(subject, arrays)
+
+    def excuses(
+        self, name: str, arrays: Arrays, upstream: np.ndarray, gradient: np.ndarray, at: int
+    ) -> bool:
+        """Whether one entry lies between the one-sided slopes: x is on or near a kink."""
+        f = self.along(name, arrays)
+        low, high, _ = one_sided(f, arrays[name], np.asarray(upstream), at)
+        slack = 1e-6 * max(1.0, abs(low), abs(high))
+        return low - slack <= gradient.flat[at] <= high + slack

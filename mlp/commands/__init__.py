@@ -1,0 +1,1 @@
+"""The programs that need no checkout: train, predict, check."""

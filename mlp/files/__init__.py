@@ -1,0 +1,1 @@
+"""What the engine keeps in files: networks, and files that are written whole or not at all."""

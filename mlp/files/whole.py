@@ -1,0 +1,39 @@
+"""Files that are written whole or not at all."""
+
+import os
+from pathlib import Path
+
+PARTIAL = ".part"
+"""Ending of a file that is being written; a killed process may leave one."""
+
+
+def write_whole(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file so that, whatever happens, path holds all of data or what it held before.
+
+    A link is followed; a device or pipe is written to as it is. Raises OSError that names path.
+    """
+    path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,76 @@
+"""The end of the network: the loss, its gradient and the hits, in arrays of the step.
+
+As with kernels, `forward` and `backward` are calls; `scale` U is the gradient that the latter
+find. The factor is left to an Affine below, where it costs nothing.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from mlp.fused.blas import Blas
+from mlp.fused.kernels import Call
+from mlp.losses import Loss
+
+
+class LossHead:
+    """Any loss, by its own forward and backward; what it gets is copied."""
+
+    def __init__(self, loss: Loss, y: np.ndarray, target: np.ndarray) -> None:
+        self.loss, self.y, self.target = loss, y, target
+        self.forward: list[Call] = [self._forward]
+        self.backward: list[Call] = [self._backward]
+        self.U, self.scale = np.empty_like(y), 1.0
+
+    def value(self) -> float:
+        return self._value
+
+    def hits(self) -> float:
+        accuracy = self.loss.accuracy(*self._seen)
+        return math.nan if accuracy is None else accuracy * len(self.y)
+
+    def _forward(self) -> None:
+        self._seen = self.y.copy(), self.target.copy()
+        self._value = self.loss.forward(*self._seen)
+
+    def _backward(self) -> None:
+        np.copyto(self.U, self.loss.backward())
+
+
+class SoftmaxHead:
+    """Softmax and cross-entropy for labels: with log p = s - log sum exp(s), s = z - max z,
+
+    L = -1/N sum_n log p_n,label      dL/dz = (p - one-hot) / N
+
+    where 1/N is absent for a sum. Labels must be whole numbers from 0 to C - 1. What is taken
+    from a row is taken as an outer product with ones, by BLAS.
+    """
+
+    def __init__(self, loss: Loss, z: np.ndarray, labels: np.ndarray, blas: Blas) -> None:
+        (n, classes), dtype = z.shape, z.dtype
+        self.scale = 1.0 / n if loss.reduction == "mean" else 1.0
+        self.labels, self.winners = labels, np.empty(n, np.intp)
+        self.U = p = np.empty_like(z)
+        one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
+        row_starts, places = np.arange(n) * classes, np.empty(n, np.intp)
+        take_row = partial(blas.ger, -1.0, ones, row, 1, 1, z.T, 1, 1, 1)
+        self.forward: list[Call] = [
+            partial(z.argmax, 1, self.winners),
+            partial(np.add, self.winners, row_starts, places),
+            partial(z.reshape(-1).take, places, None, row, "clip"),
+            take_row,  # s
+            partial(np.exp, z, p),
+            partial(blas.gemv, 1.0, p.T, ones, 0.0, row, 0, 1, 0, 1, 1, 1),
+            partial(np.log, row, row),
+            take_row,  # log p
+            partial(np.eye(classes, dtype=dtype).take, labels, 0, one_hot, "clip"),
+        ]
+        self.backward: list[Call] = [partial(np.exp, z, p), partial(np.subtract, p, one_hot, p)]
+        self.sum_at_labels = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
+
+    def value(self) -> float:
+        return -self.scale * self.sum_at_labels()
+
+    def hits(self) -> int:
+        return np.count_nonzero(self.winners == self.labels)

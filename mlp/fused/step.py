@@ -1,0 +1,136 @@
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mlp.fused.batches import Gathered, Whole
+from mlp.fused.blas import blas_for, in_place
+from mlp.fused.kernels import Place, Scene, changes_input
+from mlp.fused.plan import Plan, takes_labels
+from mlp.layers import Affine, Layer
+from mlp.losses import Loss
+from mlp.optim import SGD
+from mlp.sequential import Sequential
+from mlp.step import TextbookStep
+
+
+def training_step(
+    net: Layer, body: Sequential, loss: Loss, optimizer: SGD, x: np.ndarray, y: np.ndarray
+) -> TextbookStep:
+    """The fastest step there is for this network, loss and optimizer; for x, y see FusedStep."""
+    own = any(map(_has_own_method, (net, body, *body.nested(), loss, optimizer)))
+    fused = FusedStep.takes(net, body, optimizer, x) and not own
+    kind = FusedStep if fused else TextbookStep
+    return kind(net, body, loss, optimizer, x, y)
+
+
+class FusedStep(TextbookStep):
+    """The same step in fewer passes over memory and fewer calls.
+
+    - The gradient of W is never formed: the product x^T U adds itself to W, or to its velocity.
+    - Softmax and cross-entropy are one formula, and nobody asks for the gradient of the data.
+    - Every array is made once per batch size and belongs to the step; a batch is gathered into
+      place, and pixels stay what they are (uint8) until then.
+
+    Fused are Affine, ReLU (with one negative slope in [0, 1]), Sigmoid, Scale, Flatten, and
+    softmax cross-entropy with labels. Everything else takes part by its own forward and backward;
+    for complex numbers, other optimizers or several dtypes there is the textbook's step; also where
+    an instance has got a method of its own, as in `net[2].backward = spy`.
+
+    The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
+    up are caches and gradients: `dW` and `db` of a fused Affine stay what they were.
+
+    Where the loss is not finite, the textbook's step says what it is and goes on.
+
+    x and y must have been checked: labels are taken as they are.
+    """
+
+    @staticmethod
+    def takes(net: Layer, body: Sequential, optimizer: SGD, x: np.ndarray) -> bool:
+        """Whether a fused step can do this: SGD itself, real numbers of one dtype, an Affine."""
+        dtypes = {p.dtype for p in net.parameters().values()}
+        return (
+            type(optimizer) is SGD
+            and type(body) is Sequential
+            and x.dtype.kind in "biuf"
+            and len(dtypes) == 1
+            and dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}
+            and any(type(layer) is Affine for layer, _ in _places(body))
+        )
+
+    def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: Any) -> None:
+        super().__init__(net, body, loss, *rest)
+        self.y = np.ascontiguousarray(self.y, np.intp if takes_labels(loss, self.y) else None)
+        self.dtype = body.dtype
+        self.blas = blas_for(self.dtype)
+        self.known: list | None = None
+
+    def begin(self) -> None:
+        """Look at the network and the optimizer anew: an `on_epoch` may have changed them."""
+        parameters = self.net.parameters()
+        self.state = self.optimizer.state(self.net)
+        if self.optimizer.momentum:
+            _make_velocities(parameters, self.state.velocity)
+        places = list(_places(self.body))
+        arrays = [*parameters.values(), *self.state.velocity.values()]
+        known = [id(self.state), *map(id, arrays), *(repr(layer) for layer, _ in places)]
+        if known == self.known:
+            return
+        self.known, self.arrays, self.places, self.plans = known, arrays, places, {}
+        names = {id(w): name for name, w in parameters.items()}
+        self.scene = Scene(self.blas, self.optimizer, self.state.velocity, names)
+
+    def forward(self, batch: np.ndarray | slice) -> float:
+        n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
+        plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
+        value = plan.forward(batch)
+        if math.isfinite(value):
+            return value
+        self.plan = None
+        return super().forward(batch)
+
+    def learn(self) -> None:
+        if self.plan is None:
+            super().learn()
+            return
+        self.plan.backward()
+        self.plan.update(self.optimizer.settings(self.state.step))
+        self.state.step += 1
+
+    def hits(self) -> float:
+        return super().hits() if self.plan is None else self.plan.head.hits()
+
+    def _new_plan(self, n: int, kind: type) -> Plan:
+        if kind is slice:
+            batches = Whole(self.x, self.y, self.dtype, not changes_input(self.places))
+        else:
+            batches = Gathered(self.x, self.y, n, self.dtype)
+        plan = self.plans[n, kind] = Plan(self.places, self.loss, batches, self.scene)
+        return plan
+
+
+def _has_own_method(thing: Layer | Loss | SGD) -> bool:
+    """Whether a method was assigned to this very instance, over that of its class."""
+    own = getattr(thing, "__dict__", ())
+    return any(callable(getattr(type(thing), name, None)) for name in own)
+
+
+def _places(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[Place]:
+    """The layers in their order, those of nested networks among them."""
+    for i, layer in enumerate(body):
+        inner = (f"in layer {i} of Sequential", *notes)
+        if type(layer) is Sequential:
+            yield from _places(layer, inner)
+        else:
+            yield Place(layer, inner)
+
+
+def _make_velocities(parameters: dict[str, np.ndarray], velocity: dict[str, np.ndarray]) -> None:
+    """A velocity for each parameter, which BLAS can write into."""
+    for name, w in parameters.items():
+        v = velocity.get(name)
+        if v is None:
+            velocity[name] = np.zeros(w.shape, w.dtype)
+        elif not in_place(v, w.dtype):
+            velocity[name] = np.array(v, w.dtype, order="C")

@@ -1,0 +1,1 @@
+"""Looking at networks and their training: the only rooms that draw."""

@@ -1,0 +1,215 @@
+"""Pictures, all in one style. The only module that imports matplotlib, and only when called.
+
+Every function draws one figure and writes it to `path` (its ending says the format).
+"""
+
+import io
+import math
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlp.files.whole import write_whole
+
+INK, PALE = "#22303c", "#8a97a3"
+BLUE, ORANGE = "#0072b2", "#d55e00"
+COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Distinct for colour-blind readers too (Okabe and Ito)."""
+STYLE = {
+    "figure.facecolor": "white",
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": PALE,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e3e8ec",
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "xtick.color": PALE,
+    "ytick.color": PALE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 2.0,
+    "legend.frameon": False,
+}
+
+
+def figure(
+    size: tuple[float, float],
+    path: str | os.PathLike,
+    draw: Callable[[Any], None],
+    style: Mapping[str, Any] | None = None,
+) -> None:
+    """Draw a figure of that size (inches) in the common style, and write it to path.
+
+    `style` holds matplotlib settings that differ from it.
+    """
+    import matplotlib
+    from cycler import cycler
+    from matplotlib.figure import Figure
+
+    cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
+    with matplotlib.rc_context(STYLE | cycle | dict(style or {})), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
+        picture = Figure(figsize=size, layout="constrained")
+        draw(picture)
+        buffer = io.BytesIO()
+        picture.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png")
+    write_whole(path, buffer.getvalue())
+
+
+def _drawn(size: tuple[float, float]) -> Callable:
+    """Turn a function that draws on a figure into one that writes a file."""
+
+    def decorate(draw: Callable) -> Callable:
+        @wraps(draw)
+        def write(path: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
+            figure(size, path, lambda picture: draw(picture, *args, **kwargs))
+
+        return write
+
+    return decorate
+
+
+@_drawn((9, 3.6))
+def curves(picture: Any, history: Sequence[dict]) -> None:
+    """Loss and, for classes, accuracy against the epoch: training and validation."""
+    classes = history[0]["accuracy"] is not None
+    panels = picture.subplots(1, 2 if classes else 1, squeeze=False)[0]
+    for axes, what in zip(panels, ("loss", "accuracy"), strict=False):
+        for name, key, colour in (
+            ("training", what, BLUE),
+            ("validation", f"validation_{what}", ORANGE),
+        ):
+            points = [(r["epoch"], r[key]) for r in history if r[key] is not None]
+            if points:
+                marker = "o" if len(points) == 1 else ""
+                axes.plot(*zip(*points, strict=True), color=colour, label=name, marker=marker)
+        axes.set(title=what.capitalize(), xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        if history[0]["validation_loss"] is not None:
+            axes.legend()
+    losses = [r["loss"] for r in history]
+    if 0 < 10 * min(losses) < max(losses):
+        panels[0].set_yscale("log")
+
+
+@_drawn((6.4, 6.0))
+def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
+    """Counts (C, C): row what it is, column what was said; what is right blue, the rest orange."""
+    axes = picture.subplots()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    right = np.eye(len(classes), dtype=bool)
+    most = max(shares[~right].max(initial=0), 0.02)
+    axes.imshow(np.where(right, shares, np.nan), cmap="Blues", vmin=0, vmax=1.2)
+    axes.imshow(
+        np.where(right | (counts == 0), np.nan, shares), cmap="Oranges", vmax=2 * most, vmin=0
+    )
+    wrong = counts.sum() - np.trace(counts)
+    axes.set(title=f"{wrong} of {counts.sum()} wrong", xlabel="said", ylabel="is")
+    axes.grid(False)
+    ticks = range(0, len(classes), math.ceil(len(classes) / 30))
+    names = [classes[i] if len(classes[i]) <= 12 else f"{classes[i][:11]}…" for i in ticks]
+    upright = max(map(len, names)) > 3 and len(names) > 3
+    axes.set_xticks(ticks, names, rotation=90 if upright else 0)
+    axes.set_yticks(ticks, names)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    size = min(10, 130 / len(classes))
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        colour = "white" if row == column and shares[row, column] > 0.5 else INK
+        axes.text(
+            column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size
+        )
+
+
+@_drawn((7.5, 6.4))
+def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> None:
+    """Up to 30 misread images (K, H, W), each with what was said and what is right."""
+    total, (high, wide) = len(images), images.shape[1:]
+    rows = min(max(math.ceil(total / 6), 1), 5)
+    picture.set_figheight(0.5 + 1.2 * rows * high / wide)
+    gaps = (math.ceil(0.35 * high), math.ceil(0.35 * wide))
+    axes = _mosaic(picture, _tiled(images[: 6 * rows], (rows, 6), gaps), cmap="gray_r")
+    for i, (wrong, truth) in enumerate(zip(said[:30], right[:30], strict=True)):
+        row, column = divmod(i, 6)
+        place = (column * (wide + gaps[1]) + wide / 2, row * (high + gaps[0]) - 0.04 * high - 0.5)
+        axes.text(*place, f"said {wrong}, is {truth}", ha="center", va="bottom", fontsize=8.5)
+    title = f"30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
+    axes.set_title(title if total else "No mistakes", pad=18)
+
+
+@_drawn((8, 5.2))
+def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
+    """The columns of first-layer weights W (H W, M) as images: the 40 units of largest norm."""
+    order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:40]
+    images = W.T[order].reshape(-1, *shape)
+    limit = np.quantile(np.abs(images), 0.998) or 1.0
+    rows = math.ceil(len(order) / 8)
+    picture.set_figheight(0.8 + 0.88 * rows * shape[0] / shape[1])
+    gaps = tuple(max(1, round(0.12 * n)) for n in shape)
+    tiles = _tiled(images, (rows, 8), gaps)
+    axes = _mosaic(picture, tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")
+    bar = picture.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
+    bar.outline.set_visible(False)
+    bar.ax.grid(False)
+
+
+@_drawn((11, 4.0))
+def gradient_difference(
+    picture: Any, analytic: np.ndarray, reference: np.ndarray, title: str
+) -> None:
+    """A gradient, the right one and their difference, as heat maps with one scale for all.
+
+    A vector is drawn as one row, more than two axes with all but the last as rows. Arrays of
+    different shapes have no difference.
+    """
+    panels = {"analytic": _as_matrix(analytic), "reference": _as_matrix(reference)}
+    if analytic.shape == reference.shape:
+        panels["difference"] = panels["analytic"] - panels["reference"]
+    largest = float(np.max(abs(panels["reference"]), initial=0.0)) or 1.0
+    picture.suptitle(title)
+    for axes, (name, values) in zip(picture.subplots(1, len(panels)), panels.items(), strict=True):
+        shown = np.where(np.isfinite(values), values, np.nan)
+        image = axes.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})")
+        axes.grid(False)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    picture.colorbar(image, ax=picture.axes, shrink=0.7)
+
+
+def _as_matrix(values: np.ndarray) -> np.ndarray:
+    return np.atleast_2d(values.reshape(-1, values.shape[-1]) if values.ndim > 2 else values)
+
+
+def _tiled(images: np.ndarray, grid: tuple[int, int], gaps: tuple[int, int]) -> np.ndarray:
+    """Images (K, H, W) row by row in one large image, NaN between them."""
+    (rows, columns), (high, wide) = grid, images.shape[1:]
+    large = np.full((rows, high + gaps[0], columns, wide + gaps[1]), np.nan)
+    for i, image in enumerate(images):
+        large[i // columns, :high, i % columns, :wide] = image
+    large = large.reshape(rows * (high + gaps[0]), columns * (wide + gaps[1]))
+    return large[: -gaps[0], : -gaps[1]]
+
+
+def _mosaic(picture: Any, tiles: np.ndarray, **how: Any) -> Any:
+    axes = picture.subplots()
+    axes.axis("off")
+    axes.imshow(tiles, interpolation="nearest", **how)
+    return axes
