@@ -1,15 +1,23 @@
 """Stochastic gradient descent."""
 
-import math
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
+from mlp.arguments import checked_rate
 from mlp.layers.base import Layer
 
-Settings = tuple[float, float, bool, float]
+
+class Settings(NamedTuple):
+    """What one step goes by."""
+
+    learning_rate: float
+    momentum: float
+    nesterov: bool
+    weight_decay: float
 
 
 class SGD:
@@ -76,10 +84,9 @@ class SGD:
         Raises RuntimeError before the first backward, ValueError for a gradient of another shape
         or a schedule that gives no valid rate.
         """
-        net.check_gradients()
+        gradients = net.checked_gradients()
         state = self.state(net)
         rate = self.rate(state.step)
-        gradients = net.gradients()
         for name, w in net.parameters().items():
             self.update_parameter(name, w, gradients[name], rate, state.velocity)
         state.step += 1
@@ -102,8 +109,8 @@ class SGD:
         w -= rate * g
 
     def settings(self, step: int) -> Settings:
-        """Learning rate, momentum, nesterov and weight_decay in that step (from 0)."""
-        return self.rate(step), self.momentum, self.nesterov, self._weight_decay
+        """What that step (from 0) goes by."""
+        return Settings(self.rate(step), self.momentum, self.nesterov, self._weight_decay)
 
     def state(self, net: Layer) -> "State":
         """The live step count and velocities of net, all 0 before its first step."""
@@ -126,19 +133,3 @@ class State:
 def is_bias(name: str) -> bool:
     """Whether a parameter of that name ("b", "2.b") is a bias, which weight decay spares."""
     return name.rsplit(".", 1)[-1] == "b"
-
-
-def checked_rate(value: float, name: str = "learning_rate", who: str = "SGD") -> float:
-    """value as a Python float (a NumPy float64 would turn float32 arrays into float64).
-
-    Raises TypeError for what is no number, ValueError if it is negative or not finite.
-    """
-    if isinstance(value, bool | str):
-        raise TypeError(f"{who}: expected {name} to be a number, got {value!r}")
-    try:
-        rate = float(value)
-    except TypeError:
-        raise TypeError(f"{who}: expected {name} to be a number, got {value!r}") from None
-    if not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(f"{who}: expected {name} to be a finite number from 0 up, got {value!r}")
-    return rate

@@ -31,12 +31,13 @@ def refuse_double(net: Layer, loss: Loss) -> None:
         )
 
 
-def from_logits(net: Layer, loss: Loss) -> tuple[Layer, Loss]:
+def from_logits(net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
     """An equal network and loss, where possible without a Softmax or Sigmoid before the loss.
 
     Only for these classes themselves: a subclass may compute something else.
     """
     refuse_double(net, loss)
+    net = net if isinstance(net, Sequential) else Sequential(net)
     *body, last = _in_a_row(net)
     if type(loss) is not KLDivergence or not body:
         return net, loss

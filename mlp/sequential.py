@@ -1,15 +1,14 @@
 """The chain rule, once: layers in a row, forward in order and backward in reverse."""
 
-from collections.abc import Iterator, Mapping
-from numbers import Integral
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from mlp.arguments import checked_rate, checked_whole
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
-from mlp.optim import checked_rate
 
 
 class Sequential(Container):
@@ -49,9 +48,7 @@ class Sequential(Container):
                 upstream = layer.backward(upstream)
         return upstream
 
-    def jvp(
-        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
-    ) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         changes = self._split(dparameters)
         for i, layer in enumerate(self.layers):
             with self._place(i):
@@ -61,17 +58,13 @@ class Sequential(Container):
     def update(self, learning_rate: float) -> None:
         """One step of gradient descent, W <- W - learning_rate dW, for every parameter."""
         rate = checked_rate(learning_rate, who="Sequential.update")
-        self.check_gradients()
-        gradients = self.gradients()
+        gradients = self.checked_gradients()
         for name, parameter in self.parameters().items():
             parameter -= rate * gradients[name]
 
     def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
         """The outputs for x, computed in batches; clears the caches."""
-        if not isinstance(batch_size, Integral) or batch_size < 1:
-            raise ValueError(
-                f"predict: expected batch_size to be a whole number above 0, got {batch_size!r}"
-            )
+        batch_size = checked_whole(batch_size, "batch_size", "predict")
         if np.ndim(x) == 0:
             raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")
         starts = range(0, max(len(x), 1), batch_size)
@@ -93,7 +86,7 @@ class Sequential(Container):
             np.copyto(parameter, part.reshape(parameter.shape), casting="same_kind")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        return self.shapes(tuple(input_shape))[-1]
+        return self.shapes(tuple(input_shape))[-1]  # type: ignore[return-value]  # known input
 
     def shapes(self, shape: tuple[int, ...] | None = None) -> list[tuple[int, ...] | None]:
         """Output shape of every layer (of one sample), None where not known.
@@ -115,7 +108,7 @@ class Sequential(Container):
                         f"which layer {i} does not take: {error}"
                     ) from error
                 if out != shape or layer.input_shape is not None:  # others pass a shape on
-                    giver = f"layer {i} {layer._who()}"
+                    giver = f"layer {i} {layer.short_name()}"
                 shape = out
             shapes.append(shape)
         return shapes

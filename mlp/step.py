@@ -1,4 +1,7 @@
+"""A step of gradient descent as the textbook has it."""
+
 import math
+from typing import cast
 
 import numpy as np
 
@@ -9,12 +12,10 @@ from mlp.sequential import Sequential
 
 
 class TextbookStep:
-    """A step of gradient descent as the decks have it: forward, backward, update.
+    """Forward, backward, update, for batches of the samples x and their targets y.
 
-    `forward(batch)` gives the loss of the samples x[batch], y[batch], where the batch is an array
-    of their numbers, or slice(None) for all of them in order. `learn()` then moves the weights;
-    `hits()` is how many samples were right before, NaN where targets are no classes. The
-    optimizer steps `net`, whose layers are those of `body` (see mlp.pairing).
+    A batch is an array of sample numbers, or slice(None) for all of them in order. The optimizer
+    steps `net`, whose layers are those of `body` (see mlp.pairing).
     """
 
     def __init__(
@@ -36,14 +37,17 @@ class TextbookStep:
         """The loss of that batch, before the step."""
         self._z, self._target = self.body.forward(self.x[batch]), self.y[batch]
         self.samples = len(self._z)
-        return self.loss.forward(self._z, self._target)
+        return cast(float, self.loss.forward(self._z, self._target))
 
-    def learn(self) -> None:
-        """One step of the optimizer down the gradient of that loss."""
+    def backward(self) -> None:
+        """The gradient of that loss in every parameter."""
         self.body.backward(self.loss.backward())
+
+    def update(self) -> None:
+        """One step of the optimizer down that gradient."""
         self.optimizer.step(self.net)
 
     def hits(self) -> float:
-        """How many samples of the batch were classified as their targets say."""
+        """How many samples of the batch were classified as their targets say; NaN if no classes."""
         accuracy = self.loss.accuracy(self._z, self._target)
         return math.nan if accuracy is None else accuracy * len(self._z)

@@ -3,24 +3,26 @@
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
 import math
-import operator
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlp.arguments import checked_whole
+from mlp.callbacks import Callback, Record, TrainingState
 from mlp.errors import NonFiniteError
 from mlp.layers import Layer
 from mlp.losses import Loss
-from mlp.optim import SGD, checked_rate
+from mlp.optim import SGD
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
+from mlp.stopping import Stopping
 
 if TYPE_CHECKING:
-    from mlp.fused import TextbookStep
+    from mlp.step import TextbookStep
 
-Record = dict[str, Any]
+Samples = tuple[np.ndarray, np.ndarray]
 
 
 def fit(
@@ -37,6 +39,7 @@ def fit(
     patience: int | None = None,
     tolerance: float | None = None,
     on_epoch: Callable[[Record], Any] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[Record]:
     """Train net on x (N, ...) and targets y; return one record per epoch.
 
@@ -44,7 +47,8 @@ def fit(
     `batch_size` (the last one may be shorter); None means one batch of everything, in order.
     A record holds epoch (from 1), loss and accuracy (over the batches as they were met, each
     before its step), validation_loss, validation_accuracy (after the epoch) and seconds; what
-    does not apply is None. `on_epoch(record)` is called after each epoch.
+    does not apply is None. `on_epoch(record)` is called after each epoch; `callbacks` see the
+    whole state of the training, after each epoch and each step (`mlp.callbacks.Callback`).
 
     Training ends before `epochs` when
       - `patience` epochs in a row brought no lower validation loss;
@@ -53,8 +57,8 @@ def fit(
     Without `validation`, patience watches what `evaluate` says of x and y after the epoch, as the
     loss of the record belongs to the weights on the way: one more pass forward.
 
-    The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding.
-    The last one of each epoch is the textbook's, so its gradients are there to be looked at.
+    The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding;
+    which gradients the layers hold afterwards is not promised.
 
     Raises TypeError or ValueError before the first step for arguments that do not fit, and
     NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
@@ -63,52 +67,47 @@ def fit(
     body, loss = _body_and_loss("fit", net, loss)
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"fit: expected an optimizer such as SGD(0.1), got {optimizer!r}")
+    if on_epoch is not None and not callable(on_epoch):
+        raise TypeError(f"fit: expected on_epoch to be a function of a record, got {on_epoch!r}")
+    if wrong := [callback for callback in callbacks if not isinstance(callback, Callback)]:
+        raise TypeError(f"fit: expected callbacks of type mlp.callbacks.Callback, got {wrong[0]!r}")
     x, y = _checked_samples("fit", body, loss, x, y)
     if validation is not None:
-        if not isinstance(validation, tuple | list) or len(validation) != 2:
-            raise TypeError(
-                f"fit: expected validation=(x, y), two arrays, got {type(validation).__name__}; "
-                "set a part of the samples aside, for example by mlp.data.stratified_split"
-            )
-        validation = _checked_samples("fit: validation", body, loss, *validation)
-    epochs = _whole("epochs", epochs, 0)
-    batch_size = None if batch_size is None else _whole("batch_size", batch_size, 1)
-    rng = np.random.default_rng(rng)
-    watch = _Watch(net, patience, tolerance)
-    from mlp.fused import TextbookStep, training_step  # with SciPy, when first used
+        validation = _checked_validation(body, loss, validation)
+    epochs = checked_whole(epochs, "epochs", "fit", least=0)
+    if batch_size is not None:
+        batch_size = checked_whole(batch_size, "batch_size", "fit")
+    state = TrainingState(net, loss, optimizer, np.random.default_rng(rng), epochs)
+
+    def watched(record: Record) -> float:
+        if validation is not None:
+            return record["validation_loss"]
+        return _scores(body, loss, x, y)["loss"]
+
+    stopping = Stopping(patience, tolerance, watched)
+    callbacks = [*callbacks, stopping]
+    from mlp.fused import training_step  # with SciPy, when first used
 
     step = training_step(net, body, loss, optimizer, x, y)
-    last = TextbookStep(net, body, loss, optimizer, x, y)
 
-    history: list[Record] = []
-    for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
-        batches = _batches(len(x), batch_size, rng)
-        try:
-            record = {"epoch": epoch} | _train_epoch(step, last, list(batches))
-        except NonFiniteError as error:
-            watch.restore()
-            optimizer.forget(net)  # its velocities belong to the weights that were lost
-            error.add_note(f"in epoch {epoch}; the weights of the last good epoch are restored")
-            raise
-        except KeyboardInterrupt:
-            if patience is not None:
-                watch.restore()
-            raise
-        scores = {} if validation is None else _scores(body, loss, *validation)
-        record["validation_loss"] = scores.get("loss")
-        record["validation_accuracy"] = scores.get("accuracy")
-        if patience is not None and validation is None:
-            scores = _scores(body, loss, x, y)
-        record["seconds"] = time.perf_counter() - start
-        history.append(record)
-        if on_epoch is not None:
-            on_epoch(record)
-        if watch.says_stop(record["loss"], scores.get("loss")):
-            break
-    if patience is not None:
-        watch.restore()
-    return history
+    for callback in callbacks:
+        callback.on_start(state)
+    with stopping.restoring(state):
+        while state.epoch < epochs and state.stop is None:
+            start = time.perf_counter()
+            batches = _batches(len(x), batch_size, state.rng)
+            record = _train_epoch(step, batches, callbacks, state)
+            scores = {} if validation is None else _scores(body, loss, *validation)
+            record["validation_loss"] = scores.get("loss")
+            record["validation_accuracy"] = scores.get("accuracy")
+            record["seconds"] = time.perf_counter() - start
+            state.epoch += 1
+            state.history.append(record)
+            if on_epoch is not None:
+                on_epoch(record)
+            for callback in callbacks:
+                callback.on_epoch(state)
+    return state.history
 
 
 def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
@@ -122,24 +121,34 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
 
 @np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
-    step: TextbookStep, last: TextbookStep, batches: list[np.ndarray | slice]
+    step: TextbookStep,
+    batches: Iterator[np.ndarray | slice],
+    callbacks: Sequence[Callback],
+    state: TrainingState,
 ) -> Record:
-    """One step per batch, the last of them by `last`."""
-    mean, samples = step.loss.reduction == "mean", len(step.x)
-    total, hits = 0.0, 0.0
+    """One step per batch; the loss and accuracy over all of them."""
+    watching = [c for c in callbacks if type(c).on_step is not Callback.on_step]
+    total = hits = 0.0
+    samples = 0
     step.begin()
-    for taken, batch in zip([step] * (len(batches) - 1) + [last], batches, strict=True):
-        value = taken.forward(batch)
+    for batch in batches:
+        value = step.forward(batch)  # loss.forward(net.forward(x[batch]), y[batch])
         if not math.isfinite(value):
             raise _not_finite(f"the loss is {value}", step.net)
-        taken.learn()
-        hits += taken.hits()
-        total += value * taken.samples if mean else value
+        step.backward()  # net.backward(loss.backward())
+        step.update()  # optimizer.step(net): W <- W - learning_rate dW
+
+        samples += step.samples
+        hits += step.hits()
+        total += value * step.samples if step.loss.reduction == "mean" else value
+        for callback in watching:
+            callback.on_step(state)
     if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
         raise _not_finite("a step left the finite numbers", step.net)
     step.body.clear_cache()
     return {
-        "loss": total / samples if mean else total,
+        "epoch": state.epoch + 1,
+        "loss": total / samples if step.loss.reduction == "mean" else total,
         "accuracy": None if math.isnan(hits) else hits / samples,
     }
 
@@ -147,6 +156,7 @@ def _train_epoch(
 def _batches(
     samples: int, batch_size: int | None, rng: np.random.Generator
 ) -> Iterator[np.ndarray | slice]:
+    """The sample numbers of each batch, in an order drawn anew; everything for None."""
     if batch_size is None:
         yield slice(None)
         return
@@ -161,52 +171,27 @@ def _scores(body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[
     return {"loss": loss.forward(z, y), "accuracy": loss.accuracy(z, y)}
 
 
-class _Watch:
-    """Keeps the weights to go back to, and says when to stop."""
-
-    def __init__(self, net: Layer, patience: int | None, tolerance: float | None) -> None:
-        self.net = net
-        self.patience = None if patience is None else _whole("patience", patience, 1)
-        self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance", "fit")
-        self.best = self.previous = math.inf
-        self.waited = 0
-        self.kept = {name: p.copy() for name, p in net.parameters().items()}
-
-    def says_stop(self, loss: float, watched: float | None) -> bool:
-        """Whether to stop after an epoch of that loss; `watched` is what patience goes by."""
-        if self.patience is None:
-            self._keep()
-        elif watched < self.best:
-            self.best, self.waited = watched, 0
-            self._keep()
-        else:
-            self.waited += 1
-        change, self.previous = abs(self.previous - loss), loss
-        return (self.patience is not None and self.waited >= self.patience) or (
-            self.tolerance is not None and change < self.tolerance
-        )
-
-    def restore(self) -> None:
-        for name, parameter in self.net.parameters().items():
-            parameter[...] = self.kept[name]
-
-    def _keep(self) -> None:
-        for name, parameter in self.net.parameters().items():
-            self.kept[name][...] = parameter
-
-
 def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
     """What is trained for net and loss, see from_logits."""
     if not isinstance(net, Layer):
         raise TypeError(f"{who}: expected a network such as Sequential(...), got {net!r}")
     if not isinstance(loss, Loss):
         raise TypeError(f"{who}: expected a loss such as SoftmaxCrossEntropy(), got {loss!r}")
-    return from_logits(net if isinstance(net, Sequential) else Sequential(net), loss)
+    return from_logits(net, loss)
+
+
+def _checked_validation(body: Sequential, loss: Loss, validation: Any) -> Samples:
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise TypeError(
+            f"fit: expected validation=(x, y), two arrays, got {type(validation).__name__}; "
+            "set a part of the samples aside, for example by mlp.data.stratified_split"
+        )
+    return _checked_samples("fit: validation", body, loss, *validation)
 
 
 def _checked_samples(
     who: str, body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Samples:
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ValueError(
@@ -226,15 +211,3 @@ def _not_finite(what: str, net: Layer) -> NonFiniteError:
     bad = [name for name, p in net.parameters().items() if not np.isfinite(p).all()]
     where = f"first parameter with infinity or NaN: {bad[0]}" if bad else "the weights are finite"
     return NonFiniteError(f"fit: {what}; {where}; try a smaller learning rate")
-
-
-def _whole(name: str, value: int, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool):
-        raise ValueError(
-            f"fit: expected {name} to be a whole number from {least} up, got {value!r}"
-        )
-    return number

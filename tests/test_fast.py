@@ -235,7 +235,8 @@ def take_steps(kind, net, x, y, optimizer=None, *, loss=None, steps=3):
     losses = []
     for _ in range(steps):
         losses.append(step.forward(slice(None)))
-        step.learn()
+        step.backward()
+        step.update()
     return losses
 
 
@@ -262,10 +263,13 @@ def test_fused_relu_chooses_the_same_subgradient_at_the_kink(slope, at_zero):
     both(run, make)
 
 
-def test_fit_leaves_the_gradients_of_the_last_batch_as_the_textbook_does():
+@pytest.mark.parametrize("batch_size", [9, None])
+def test_fit_fuses_the_last_step_of_an_epoch_and_full_batches_too(batch_size):
     def run(net, kind, x, y):
-        fit(net, SoftmaxCrossEntropy(), kind(0.1), x, y, epochs=2, batch_size=9, rng=0)
-        return net.gradients()
+        fit(net, SoftmaxCrossEntropy(), kind(0.1), x, y, epochs=2, batch_size=batch_size, rng=0)
+        formed = any(gradient is not None for gradient in net.gradients().values())
+        assert formed == (kind is TextbookSGD)
+        return net.parameters()
 
     same(*both(run), 1e-12)
 
@@ -283,7 +287,8 @@ def test_the_step_writes_into_the_arrays_of_the_layer(n, d, m, dtype):
     assert type(step) is FusedStep
     step.begin()
     step.forward(slice(None))
-    step.learn()
+    step.backward()
+    step.update()
     assert net[0].W is W and net[0].b is b
     assert not np.isin(W, before[0]).any() and b.all()
     velocity = optimizer.state(net).velocity

@@ -173,3 +173,12 @@ def test_without_bias_b_cannot_be_given_by_the_way():
     with pytest.raises(ValueError, match=r"Affine\(3, 2, bias=False\): has no b"):
         layer.b = np.ones(2)
     assert layer.b is None
+
+
+@pytest.mark.parametrize("name", ["in_features", "out_features", "input_shape"])
+def test_the_sizes_follow_from_the_weights_and_cannot_be_assigned(name):
+    layer = Affine(2, 3, rng=0)
+    with pytest.raises(AttributeError, match=f"{name} follows from W; make a new Affine"):
+        setattr(layer, name, 9)
+    assert repr(layer) == "Affine(2, 3)"
+    assert layer.forward(np.ones((1, 2))).shape == (1, 3)

@@ -352,13 +352,13 @@ def test_a_branch_that_computes_in_float32_makes_the_others_do_so():
 def test_check_gradients_names_the_parameter():
     layer = Affine(2, 3, rng=0)
     with pytest.raises(RuntimeError, match=r"^Affine\(2, 3\): W has no gradient yet; call forw"):
-        layer.check_gradients()
+        layer.checked_gradients()
     layer.forward(np.ones((1, 2)))
     layer.backward(np.ones((1, 3)))
-    layer.check_gradients()
+    layer.checked_gradients()
     layer.db = np.ones((1, 3))
     with pytest.raises(ValueError, match=r"expected the gradient of b of shape \(3,\), got \(1, 3"):
-        layer.check_gradients()
+        layer.checked_gradients()
 
 
 def test_a_parameter_that_is_no_array_is_named():

@@ -327,3 +327,33 @@ def test_a_layer_without_parameters_may_be_stepped():
         pass
 
     SGD(0.1).step(Nothing())
+
+
+# Gradients that do not fit
+
+
+@pytest.mark.parametrize(
+    "gradient",
+    [
+        np.full((3, 2), 1j),
+        np.full((3, 2), "1"),
+        np.full((3, 2), None),
+        [[1.0, 2], [3, 4], [5, 6]],
+        "a",
+    ],
+    ids=["complex", "text", "objects", "list", "str"],
+)
+@pytest.mark.parametrize("step", [SGD(0.1).step, lambda net: net.update(0.1)], ids=["SGD", "net"])
+def test_a_gradient_that_is_no_array_of_fitting_numbers_changes_nothing(step, gradient):
+    net = Sequential(Affine(2, 3, rng=0), Affine(3, 2, rng=1))
+    net.backward(np.ones_like(net.forward(np.ones((1, 2)))))
+    before = net.parameter_vector()
+    net[1].dW = gradient
+    with pytest.raises(TypeError, match=r"the gradient of 1\.W to be an array of float64, got"):
+        step(net)
+    np.testing.assert_array_equal(net.parameter_vector(), before)
+
+
+def test_a_rate_beyond_the_floats_is_refused():
+    with pytest.raises(ValueError, match="finite number from 0 up, got 1000"):
+        SGD(10**400)

@@ -261,6 +261,7 @@ def test_float32_stays_float32():
     sgd = SGD(np.float64(0.1), momentum=np.float64(0.9), weight_decay=np.float64(1e-4))
     history = fit(net, SoftmaxCrossEntropy(), sgd, x, labels, epochs=2, rng=0)
     assert net.parameter_vector().dtype == np.float32
+    net.backward(np.ones_like(net.forward(x)))
     assert net.gradients()["0.W"].dtype == np.float32
     assert type(history[0]["loss"]) is float
 

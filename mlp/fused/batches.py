@@ -1,4 +1,20 @@
+"""How a batch comes into the arrays of a step."""
+
+from typing import Any, Protocol
+
 import numpy as np
+
+
+class Batches(Protocol):
+    """x and y of the batch that was gathered last, always in the same two arrays.
+
+    A batch is an array of sample numbers or, where all are taken, slice(None).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+
+    def gather(self, batch: Any) -> None: ...
 
 
 class Gathered:
@@ -10,7 +26,7 @@ class Gathered:
         self.y = np.empty((n, *y.shape[1:]), y.dtype)
         self.raw = self.x if x.dtype == dtype else np.empty(self.x.shape, x.dtype)
 
-    def gather(self, batch: np.ndarray) -> None:
+    def gather(self, batch: Any) -> None:
         self.all_y.take(batch, 0, self.y, "clip")
         if not self.all_x.flags.c_contiguous:  # of others, `take` would first copy all
             np.copyto(self.x, self.all_x[batch])
@@ -29,6 +45,6 @@ class Whole:
         fits = read_only and x.dtype == dtype and flags.c_contiguous and flags.aligned
         self.x = x if fits else np.empty(x.shape, dtype)
 
-    def gather(self, batch: slice) -> None:
+    def gather(self, batch: Any) -> None:
         if self.x is not self.all_x:
             np.copyto(self.x, self.all_x)

@@ -9,7 +9,8 @@ every operand is handed over as its `.T`, which costs no copy, and z = x W reads
 """
 
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,11 @@ LARGE = 1_000_000
 class Blas(NamedTuple):
     """SciPy's routines for one dtype, and whether there is only one thread."""
 
-    gemm: object
-    gemv: object
-    ger: object
-    axpy: object
-    dot: object
+    gemm: Callable[..., Any]
+    gemv: Callable[..., Any]
+    ger: Callable[..., Any]
+    axpy: Callable[..., Any]
+    dot: Callable[..., Any]
     one_thread: bool
 
 
@@ -33,8 +34,10 @@ def blas_for(dtype: np.dtype) -> Blas:
     from scipy.linalg import blas
 
     letter = {"f": "s", "d": "d"}[dtype.char]
-    routines = (getattr(blas, letter + name) for name in ("gemm", "gemv", "ger", "axpy", "dot"))
-    return Blas(*routines, one_thread())
+    routines = {
+        name: getattr(blas, letter + name) for name in ("gemm", "gemv", "ger", "axpy", "dot")
+    }
+    return Blas(**routines, one_thread=one_thread())
 
 
 def one_thread() -> bool:

@@ -5,13 +5,28 @@ find. The factor is left to an Affine below, where it costs nothing.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Protocol, cast
 
 import numpy as np
 
 from mlp.fused.blas import Blas
 from mlp.fused.kernels import Call
 from mlp.losses import Loss
+
+
+class Head(Protocol):
+    """What a plan asks of the end of the network."""
+
+    forward: list[Call]
+    backward: list[Call]
+    U: np.ndarray
+    scale: float
+
+    def value(self) -> float: ...
+
+    def hits(self) -> float: ...
 
 
 class LossHead:
@@ -32,7 +47,7 @@ class LossHead:
 
     def _forward(self) -> None:
         self._seen = self.y.copy(), self.target.copy()
-        self._value = self.loss.forward(*self._seen)
+        self._value = cast(float, self.loss.forward(*self._seen))
 
     def _backward(self) -> None:
         np.copyto(self.U, self.loss.backward())
@@ -54,23 +69,30 @@ class SoftmaxHead:
         self.U = p = np.empty_like(z)
         one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
         row_starts, places = np.arange(n) * classes, np.empty(n, np.intp)
-        take_row = partial(blas.ger, -1.0, ones, row, 1, 1, z.T, 1, 1, 1)
+        take_row: Call = partial(blas.ger, -1.0, ones, row, 1, 1, z.T, 1, 1, 1)
         self.forward: list[Call] = [
+            # the largest logit of each row, max z
             partial(z.argmax, 1, self.winners),
             partial(np.add, self.winners, row_starts, places),
             partial(z.reshape(-1).take, places, None, row, "clip"),
-            take_row,  # s
+            # s = z - max z, in place of z
+            take_row,
+            # log sum_j exp(s_j) of each row
             partial(np.exp, z, p),
             partial(blas.gemv, 1.0, p.T, ones, 0.0, row, 0, 1, 0, 1, 1, 1),
             partial(np.log, row, row),
-            take_row,  # log p
+            # log p = s - log sum_j exp(s_j), in place of s
+            take_row,
             partial(np.eye(classes, dtype=dtype).take, labels, 0, one_hot, "clip"),
         ]
+        # N dL/dz = p - one-hot; 1/N is in `scale`
         self.backward: list[Call] = [partial(np.exp, z, p), partial(np.subtract, p, one_hot, p)]
-        self.sum_at_labels = partial(blas.dot, z.reshape(-1), one_hot.reshape(-1))
+        self.sum_at_labels: Callable[[], float] = partial(
+            blas.dot, z.reshape(-1), one_hot.reshape(-1)
+        )
 
     def value(self) -> float:
         return -self.scale * self.sum_at_labels()
 
     def hits(self) -> int:
-        return np.count_nonzero(self.winners == self.labels)
+        return int(np.count_nonzero(self.winners == self.labels))

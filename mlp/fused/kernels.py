@@ -4,9 +4,9 @@ A kernel serves one layer and one batch size. Its arrays stay the same from step
 calls can be put together once, arguments and all, and a step only makes them: small networks
 spend their time between the calls and not in them.
 
-    forward     calls that fill y from x
-    backward    calls that fill dx = dL/dx from U = dL/dy; made by `go_back(U)`
-    moves(..)   calls that step the layer's parameters, once all gradients are there
+    forward      calls that fill y from x
+    backward     calls that fill dx = dL/dx from U = dL/dy; put together by `prepare_backward(U)`
+    updates(..)  calls that step the layer's parameters, once all gradients are there
 
 The arrays are overwritten by every batch, also by the next kernel, and never leave the step.
 """
@@ -24,14 +24,14 @@ from mlp.optim import SGD, Settings
 Call = Callable[[], object]
 
 
-class Place(NamedTuple):
+class PlacedLayer(NamedTuple):
     """A layer of the network, and notes for errors in it that say where it is."""
 
     layer: Layer
     notes: tuple[str, ...]
 
 
-class Scene(NamedTuple):
+class Shared(NamedTuple):
     """What all kernels share: the routines, the optimizer and, by the id of each parameter's
     array, its name in the network, under which `velocity` has its v."""
 
@@ -53,10 +53,11 @@ class Kernel:
         self.forward: list[Call] = []
         self.backward: list[Call] = []
 
-    def go_back(self, U: np.ndarray) -> None:
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
+        """Put together the calls of `backward`; without `needs_dx` nobody will ask for dx."""
         self.dx = U
 
-    def moves(self, settings: Settings) -> list[Call]:
+    def updates(self, settings: Settings) -> list[Call]:
         return []
 
 
@@ -76,63 +77,70 @@ class AffineKernel(Kernel):
     scale = 1.0
     """A factor of U that is still to be taken."""
 
-    def __init__(self, layer: Affine, x: np.ndarray, scene: Scene) -> None:
+    def __init__(self, layer: Affine, x: np.ndarray, shared: Shared) -> None:
         super().__init__(layer, x)
         layer.clear_cache()
-        self.scene, self.x = scene, x
+        self.shared, self.x = shared, x
         self.W, self.b = layer.W, layer.b
         self.y = z = np.empty((len(x), layer.out_features), x.dtype)
         self.ones = np.ones(len(x), x.dtype)
-        blas = scene.blas
+        blas = shared.blas
+        # z = x W: to BLAS, which thinks in columns, z^T = W^T x^T
         if blas.one_thread and len(x) * self.W.size >= LARGE:
             self.forward.append(partial(np.matmul, x, self.W, z))
         else:
             self.forward.append(partial(blas.gemm, 1.0, self.W.T, x.T, 0.0, z.T, 0, 0, 1))
+        # z <- z + 1 b^T: the bias in every row, as an outer product with a column of ones
         if self.b is not None:
             self.forward.append(partial(blas.ger, 1.0, self.b, self.ones, 1, 1, z.T, 1, 1, 1))
 
-    def go_back(self, U: np.ndarray) -> None:
-        self.end(U)
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
+        self.U = U
+        if not needs_dx:
+            return
         self.dx = np.empty_like(self.x)
-        gemm = self.scene.blas.gemm
+        # dL/dx = U W^T, with the factor of U that is still to be taken: dx^T = scale W U^T
+        gemm = self.shared.blas.gemm
         self.backward = [partial(gemm, self.scale, self.W.T, U.T, 0.0, self.dx.T, 1, 0, 1)]
 
-    def end(self, U: np.ndarray) -> None:
-        """As `go_back`, where nobody asks for dx."""
-        self.U = U
-
-    def moves(self, settings: Settings) -> list[Call]:
-        calls = self._moves(settings, self.W, settings[3], self._add_to_W)
+    def updates(self, settings: Settings) -> list[Call]:
+        calls = self._updates(settings, self.W, settings.weight_decay, self._add_to_W)
         if self.b is not None:
-            calls += self._moves(settings, self.b, 0.0, self._add_to_b)
+            calls += self._updates(settings, self.b, 0.0, self._add_to_b)
         return calls
 
     def _add_to_W(self, alpha: float, beta: float, w: np.ndarray) -> Call:
-        """w <- beta w + alpha x^T U, for W or its velocity."""
-        gemm, alpha = self.scene.blas.gemm, alpha * self.scale
+        """Gradient contribution to W, or its velocity: w <- beta w + alpha x^T U."""
+        gemm, alpha = self.shared.blas.gemm, alpha * self.scale
         return partial(gemm, alpha, self.U.T, self.x.T, beta, w.T, 0, 1, 1)
 
     def _add_to_b(self, alpha: float, beta: float, w: np.ndarray) -> Call:
-        """w <- beta w + alpha 1^T U, for b or its velocity."""
-        gemv, alpha = self.scene.blas.gemv, alpha * self.scale
+        """Gradient contribution to b, or its velocity: w <- beta w + alpha 1^T U."""
+        gemv, alpha = self.shared.blas.gemv, alpha * self.scale
         return partial(gemv, alpha, self.U.T, self.ones, beta, w, 0, 1, 0, 1, 0, 1)
 
-    def _moves(
+    def _updates(
         self, settings: Settings, w: np.ndarray, decay: float, add: Callable[..., Call]
     ) -> list[Call]:
+        """The step of W or b; `add(alpha, beta, w)` makes w <- beta w + alpha g."""
         rate, m, nesterov, _ = settings
         if not m:
             return [add(-rate, 1.0 - rate * decay, w)]
-        v = self.scene.velocity_of(w)
-        calls = [self._axpy(rate * m, v, w)] if nesterov else []
+        v = self.shared.velocity_of(w)
+        calls: list[Call] = []
+        if nesterov:  # the part of the step that looks ahead along the old velocity
+            calls.append(self._axpy(rate * m, v, w))
+        # v <- m v + g
         calls.append(add(1.0, m * (1.0 - rate * decay) if nesterov else m, v))
-        if decay:
+        if decay:  # the decay's part of g
             calls.append(self._axpy(decay, w, v))
-        return [*calls, self._axpy(-rate * (1.0 + m) if nesterov else -rate, v, w)]
+        # w <- w - rate v, and what Nesterov's step still lacks
+        calls.append(self._axpy(-rate * (1.0 + m) if nesterov else -rate, v, w))
+        return calls
 
     def _axpy(self, alpha: float, a: np.ndarray, w: np.ndarray) -> Call:
         """w <- w + alpha a."""
-        return partial(self.scene.blas.axpy, a.reshape(-1), w.reshape(-1), w.size, alpha)
+        return partial(self.shared.blas.axpy, a.reshape(-1), w.reshape(-1), w.size, alpha)
 
 
 class ReLUKernel(Kernel):
@@ -149,12 +157,12 @@ class ReLUKernel(Kernel):
         ones, zero = np.empty(z.shape, bool), np.zeros((), z.dtype)
         self.s = s = np.empty_like(z)
         self.forward = [partial(is_one, z, zero, ones), partial(np.copyto, s, ones)]
-        if a:
+        if a:  # s = 0 where z is negative so far; the larger of that and a is a
             self.forward.append(partial(np.maximum, s, a, out=s))
         self.forward.append(partial(np.multiply, z, s, z))
 
-    def go_back(self, U: np.ndarray) -> None:
-        super().go_back(U)
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
+        self.dx = U
         self.backward = [partial(np.multiply, U, self.s, U)]
 
 
@@ -166,18 +174,21 @@ class SigmoidKernel(Kernel):
         self.e, self.d = e, d = np.empty_like(z), np.empty_like(z)
         zero, one = np.zeros((), z.dtype), np.ones((), z.dtype)
         self.forward = [
+            # e = exp(-|z|), which cannot overflow
             partial(np.abs, z, e),
             partial(np.negative, e, e),
             partial(np.exp, e, e),
+            # d = 1 + e
             partial(np.add, e, one, d),
+            # y = 1 / d where z > 0, else e / d
             partial(np.greater, z, zero, out=z, casting="unsafe"),
-            partial(np.maximum, z, e, out=z),  # 1 where z > 0, else e
+            partial(np.maximum, z, e, out=z),
             partial(np.divide, z, d, z),
         ]
 
-    def go_back(self, U: np.ndarray) -> None:
-        super().go_back(U)
-        e, d = self.e, self.d
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
+        self.dx, e, d = U, self.e, self.d
+        # the slope e / d^2 into e, then dL/dz = U times the slope
         self.backward = [partial(np.divide, e, d, e), partial(np.divide, e, d, e)]
         self.backward.append(partial(np.multiply, U, e, U))
 
@@ -192,8 +203,8 @@ class ScaleKernel(Kernel):
             self.forward.append(partial(np.subtract, x, layer.shift.astype(x.dtype), x))
         self.forward.append(partial(np.multiply, x, self.factor, x))
 
-    def go_back(self, U: np.ndarray) -> None:
-        super().go_back(U)
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
+        self.dx = U
         self.backward = [partial(np.multiply, U, self.factor, U)]
 
 
@@ -205,7 +216,7 @@ class FlattenKernel(Kernel):
         self.shape = x.shape
         self.y = x.reshape(len(x), -1)
 
-    def go_back(self, U: np.ndarray) -> None:
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
         self.dx = U.reshape(self.shape)
 
 
@@ -215,68 +226,70 @@ class LayerKernel(Kernel):
     What the layer gets and gives is copied: it may keep all of it.
     """
 
-    def __init__(self, place: Place, x: np.ndarray, scene: Scene) -> None:
-        super().__init__(place.layer, x)
-        self.place, self.x, self.scene = place, x, scene
-        self.y = self.dx = None
-        self.forward, self.backward = [self._forward], [self._backward]
+    def __init__(self, placed: PlacedLayer, x: np.ndarray, shared: Shared) -> None:
+        super().__init__(placed.layer, x)
+        self.notes, self.x, self.shared = placed.notes, x, shared
+        self.forward, self.backward = [self._first_forward], [self._first_backward]
 
-    def go_back(self, U: np.ndarray) -> None:
+    def prepare_backward(self, U: np.ndarray, needs_dx: bool = True) -> None:
         self.U = U
 
-    end = go_back
+    def updates(self, settings: Settings) -> list[Call]:
+        return [partial(self._update, settings.learning_rate)]
 
-    def moves(self, settings: Settings) -> list[Call]:
-        return [partial(self._move, settings[0])]
+    def _first_forward(self) -> None:
+        self.y = np.array(self._result(self.layer.forward, self.x), self.x.dtype, order="C")
+        self.forward[0] = self._forward
 
     def _forward(self) -> None:
-        self.y = self._filled(self.y, self.layer.forward, self.x)
+        np.copyto(self.y, self._result(self.layer.forward, self.x))
+
+    def _first_backward(self) -> None:
+        self.dx = np.array(self._result(self.layer.backward, self.U), self.x.dtype, order="C")
+        self.layer.checked_gradients()
+        self.backward[0] = self._backward
 
     def _backward(self) -> None:
-        self.dx = self._filled(self.dx, self.layer.backward, self.U)
-        self.layer.check_gradients()
+        np.copyto(self.dx, self._result(self.layer.backward, self.U))
+        self.layer.checked_gradients()  # an error must come before any weight has moved
 
-    def _move(self, rate: float) -> None:
-        optimizer, velocity, names = self.scene[1:]
-        gradients = self.layer.gradients()
+    def _update(self, rate: float) -> None:
+        names, velocity = self.shared.names, self.shared.velocity
+        gradients = self.layer.checked_gradients()
         for name, w in self.layer.parameters().items():
-            optimizer.update_parameter(names[id(w)], w, gradients[name], rate, velocity)
+            self.shared.optimizer.update_parameter(names[id(w)], w, gradients[name], rate, velocity)
 
-    def _filled(
-        self, array: np.ndarray | None, method: Callable[[np.ndarray], np.ndarray], x: np.ndarray
-    ) -> np.ndarray:
-        """The array with the method's result in it; it is made the first time."""
+    def _result(self, method: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
         try:
-            result = method(x.copy())
+            return method(x.copy())
         except Exception as error:
-            for note in self.place.notes:
+            for note in self.notes:
                 error.add_note(note)
             raise
-        if array is None:
-            return np.array(result, x.dtype, order="C")
-        np.copyto(array, result)
-        return array
 
 
-def kernel_for(place: Place, x: np.ndarray, scene: Scene) -> Kernel:
+def kernel_for(placed: PlacedLayer, x: np.ndarray, shared: Shared) -> Kernel:
     """The fastest kernel that gives what the layer gives for x.
 
     Only the package's own layers are known well enough to be replaced, not their subclasses.
     """
-    layer = place.layer
+    layer = placed.layer
     if type(layer) is Affine and _in_place(layer, x.dtype):
-        return AffineKernel(layer, x, scene)
+        return AffineKernel(layer, x, shared)
     if type(layer) is ReLU and _has_plain_slopes(layer):
         return ReLUKernel(layer, x)
-    for kind, kernel in ((Sigmoid, SigmoidKernel), (Scale, ScaleKernel), (Flatten, FlattenKernel)):
-        if type(layer) is kind:
-            return kernel(layer, x)
-    return LayerKernel(place, x, scene)
+    if type(layer) is Sigmoid:
+        return SigmoidKernel(layer, x)
+    if type(layer) is Scale:
+        return ScaleKernel(layer, x)
+    if type(layer) is Flatten:
+        return FlattenKernel(layer, x)
+    return LayerKernel(placed, x, shared)
 
 
-def changes_input(places: Iterable[Place]) -> bool:
+def changes_input(layers: Iterable[PlacedLayer]) -> bool:
     """Whether the kernel of the first layer (Flatten apart) works in place."""
-    first = next(layer for layer, _ in places if type(layer) is not Flatten)
+    first = next(placed.layer for placed in layers if type(placed.layer) is not Flatten)
     return type(first) in (ReLU, Sigmoid, Scale)
 
 
@@ -286,4 +299,4 @@ def _in_place(layer: Affine, dtype: np.dtype) -> bool:
 
 def _has_plain_slopes(layer: ReLU) -> bool:
     a = layer.negative_slope
-    return np.ndim(a) == 0 and 0 <= a <= 1 and layer.at_zero in (None, a, 1)
+    return isinstance(a, float) and 0 <= a <= 1 and layer.at_zero in (None, a, 1)

@@ -3,9 +3,9 @@ from functools import partial
 
 import numpy as np
 
-from mlp.fused.batches import Gathered, Whole
-from mlp.fused.heads import LossHead, SoftmaxHead
-from mlp.fused.kernels import AffineKernel, Call, Place, Scene, kernel_for
+from mlp.fused.batches import Batches
+from mlp.fused.heads import Head, LossHead, SoftmaxHead
+from mlp.fused.kernels import AffineKernel, Call, Kernel, PlacedLayer, Shared, kernel_for
 from mlp.losses import Loss, SoftmaxCrossEntropy
 from mlp.optim import Settings
 from mlp.pairing import KLOfSoftmax
@@ -19,11 +19,12 @@ class Plan:
     """
 
     def __init__(
-        self, places: Iterable[Place], loss: Loss, batches: Gathered | Whole, scene: Scene
+        self, layers: Iterable[PlacedLayer], loss: Loss, batches: Batches, shared: Shared
     ) -> None:
-        self.places, self.loss, self.batches, self.scene = places, loss, batches, scene
+        self.layers, self.loss, self.batches, self.shared = layers, loss, batches, shared
         self.forward_calls: list[Call] = []
         self.backward_calls: list[Call] = []
+        self.update_calls: list[Call] = []
         self.settings: Settings | None = None
 
     def forward(self, batch: np.ndarray | slice) -> float:
@@ -45,14 +46,16 @@ class Plan:
     def update(self, settings: Settings) -> None:
         if settings != self.settings:
             self.settings = settings
-            self.moves = [call for kernel in self.kernels for call in kernel.moves(settings)]
-        for call in self.moves:
+            self.update_calls = [call for k in self.kernels for call in k.updates(settings)]
+        for call in self.update_calls:
             call()
 
     def _first_forward(self) -> list[Call]:
-        h, self.kernels, calls = self.batches.x, [], []
-        for place in self.places:
-            kernel = kernel_for(place, h, self.scene)
+        h = self.batches.x
+        self.kernels: list[Kernel] = []
+        calls: list[Call] = []
+        for placed in self.layers:
+            kernel = kernel_for(placed, h, self.shared)
             calls += _made(kernel.forward)
             self.kernels.append(kernel)
             h = kernel.y
@@ -68,17 +71,17 @@ class Plan:
             calls += _made([partial(np.multiply, U, head.scale, U)])
         lowest = next(k for k, kernel in enumerate(self.kernels) if kernel.layer.parameters())
         for kernel in reversed(self.kernels[lowest + 1 :]):
-            kernel.go_back(U)
+            kernel.prepare_backward(U)
             calls += _made(kernel.backward)
             U = kernel.dx
-        self.kernels[lowest].end(U)
+        self.kernels[lowest].prepare_backward(U, needs_dx=False)
         return calls + _made(self.kernels[lowest].backward)
 
-    def _head_for(self, z: np.ndarray) -> LossHead | SoftmaxHead:
+    def _head_for(self, z: np.ndarray) -> Head:
         target = self.batches.y
         fits = z.ndim == 2 and len(z) == len(target) and z.shape[1] > 1
         if fits and takes_labels(self.loss, target):
-            return SoftmaxHead(self.loss, z, target, self.scene.blas)
+            return SoftmaxHead(self.loss, z, target, self.shared.blas)
         return LossHead(self.loss, z, target)
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from mlp.fused.batches import Gathered, Whole
+from mlp.fused.batches import Batches, Gathered, Whole
 from mlp.fused.blas import blas_for, in_place
-from mlp.fused.kernels import Place, Scene, changes_input
+from mlp.fused.kernels import PlacedLayer, Shared, changes_input
 from mlp.fused.plan import Plan, takes_labels
 from mlp.layers import Affine, Layer
 from mlp.losses import Loss
@@ -19,7 +19,7 @@ def training_step(
     net: Layer, body: Sequential, loss: Loss, optimizer: SGD, x: np.ndarray, y: np.ndarray
 ) -> TextbookStep:
     """The fastest step there is for this network, loss and optimizer; for x, y see FusedStep."""
-    own = any(map(_has_own_method, (net, body, *body.nested(), loss, optimizer)))
+    own = any(_has_own_method(thing) for thing in (net, body, *body.nested(), loss, optimizer))
     fused = FusedStep.takes(net, body, optimizer, x) and not own
     kind = FusedStep if fused else TextbookStep
     return kind(net, body, loss, optimizer, x, y)
@@ -56,30 +56,32 @@ class FusedStep(TextbookStep):
             and x.dtype.kind in "biuf"
             and len(dtypes) == 1
             and dtypes <= {np.dtype(np.float32), np.dtype(np.float64)}
-            and any(type(layer) is Affine for layer, _ in _places(body))
+            and any(type(placed.layer) is Affine for placed in _placed_layers(body))
         )
 
     def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: Any) -> None:
         super().__init__(net, body, loss, *rest)
         self.y = np.ascontiguousarray(self.y, np.intp if takes_labels(loss, self.y) else None)
-        self.dtype = body.dtype
+        self.dtype = next(p.dtype for p in body.parameters().values())
         self.blas = blas_for(self.dtype)
         self.known: list | None = None
+        self.plan: Plan | None = None
+        self.plans: dict[tuple[int, type], Plan] = {}
 
     def begin(self) -> None:
-        """Look at the network and the optimizer anew: an `on_epoch` may have changed them."""
+        """Look at the network and the optimizer anew: a callback may have changed them."""
         parameters = self.net.parameters()
         self.state = self.optimizer.state(self.net)
         if self.optimizer.momentum:
             _make_velocities(parameters, self.state.velocity)
-        places = list(_places(self.body))
+        layers = list(_placed_layers(self.body))
         arrays = [*parameters.values(), *self.state.velocity.values()]
-        known = [id(self.state), *map(id, arrays), *(repr(layer) for layer, _ in places)]
+        known = [id(self.state), *map(id, arrays), *(repr(placed.layer) for placed in layers)]
         if known == self.known:
             return
-        self.known, self.arrays, self.places, self.plans = known, arrays, places, {}
+        self.known, self.arrays, self.layers, self.plans = known, arrays, layers, {}
         names = {id(w): name for name, w in parameters.items()}
-        self.scene = Scene(self.blas, self.optimizer, self.state.velocity, names)
+        self.shared = Shared(self.blas, self.optimizer, self.state.velocity, names)
 
     def forward(self, batch: np.ndarray | slice) -> float:
         n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
@@ -90,40 +92,46 @@ class FusedStep(TextbookStep):
         self.plan = None
         return super().forward(batch)
 
-    def learn(self) -> None:
+    def backward(self) -> None:
         if self.plan is None:
-            super().learn()
-            return
-        self.plan.backward()
-        self.plan.update(self.optimizer.settings(self.state.step))
-        self.state.step += 1
+            super().backward()
+        else:
+            self.plan.backward()
+
+    def update(self) -> None:
+        if self.plan is None:
+            super().update()
+        else:
+            self.plan.update(self.optimizer.settings(self.state.step))
+            self.state.step += 1
 
     def hits(self) -> float:
         return super().hits() if self.plan is None else self.plan.head.hits()
 
     def _new_plan(self, n: int, kind: type) -> Plan:
+        batches: Batches
         if kind is slice:
-            batches = Whole(self.x, self.y, self.dtype, not changes_input(self.places))
+            batches = Whole(self.x, self.y, self.dtype, not changes_input(self.layers))
         else:
             batches = Gathered(self.x, self.y, n, self.dtype)
-        plan = self.plans[n, kind] = Plan(self.places, self.loss, batches, self.scene)
+        plan = self.plans[n, kind] = Plan(self.layers, self.loss, batches, self.shared)
         return plan
 
 
-def _has_own_method(thing: Layer | Loss | SGD) -> bool:
+def _has_own_method(thing: object) -> bool:
     """Whether a method was assigned to this very instance, over that of its class."""
     own = getattr(thing, "__dict__", ())
     return any(callable(getattr(type(thing), name, None)) for name in own)
 
 
-def _places(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[Place]:
+def _placed_layers(body: Sequential, notes: tuple[str, ...] = ()) -> Iterator[PlacedLayer]:
     """The layers in their order, those of nested networks among them."""
     for i, layer in enumerate(body):
         inner = (f"in layer {i} of Sequential", *notes)
         if type(layer) is Sequential:
-            yield from _places(layer, inner)
+            yield from _placed_layers(layer, inner)
         else:
-            yield Place(layer, inner)
+            yield PlacedLayer(layer, inner)
 
 
 def _make_velocities(parameters: dict[str, np.ndarray], velocity: dict[str, np.ndarray]) -> None:

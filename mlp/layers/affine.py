@@ -1,15 +1,14 @@
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
-import operator
-from collections.abc import Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from mlp.arguments import checked_whole
 from mlp.init import Initializer, first_weights
 from mlp.layers.arrays import as_numbers, floating_dtype
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Affine(Layer):
@@ -46,8 +45,8 @@ class Affine(Layer):
         rng: np.random.Generator | int | None = None,
         dtype: Any = np.float64,
     ) -> None:
-        self.in_features = _positive("in_features", in_features)
-        self.out_features = _positive("out_features", out_features)
+        self.in_features = checked_whole(in_features, "in_features", "Affine")
+        self.out_features = checked_whole(out_features, "out_features", "Affine")
         self.input_shape = (self.in_features,)
         self.parameter_names = ("W", "b") if bias else ("W",)
         dtype = floating_dtype(dtype, "Affine")
@@ -76,9 +75,7 @@ class Affine(Layer):
             self.db = U.sum(axis=0)
         return U @ self.W.T
 
-    def jvp(
-        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
-    ) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         x = self.cached()
         changes = self.checked_changes(dparameters)
         dz = self.checked("dx", dx, x.shape, x.dtype) @ self.W
@@ -93,25 +90,17 @@ class Affine(Layer):
         return (self.out_features,)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("in_features", "out_features", "input_shape") and name in vars(self):
+            raise AttributeError(f"{self!r}: {name} follows from W; make a new Affine instead")
         if name == "b" and value is not None and "b" not in self.parameter_names:
             raise ValueError(f"{self!r}: has no b; make it with bias=True")
         super().__setattr__(name, value)
 
     def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
-        options = {} if self.b is not None else {"bias": False}
+        options: dict[str, Any] = {} if self.b is not None else {"bias": False}
         if self.W.dtype != np.float64:
             options["dtype"] = self.W.dtype.name
         return (self.in_features, self.out_features), options
-
-
-def _positive(name: str, value: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1 or isinstance(value, bool):
-        raise ValueError(f"Affine: expected {name} to be a whole number above 0, got {value!r}")
-    return number
 
 
 def _remedy(shape: tuple[int, ...], in_features: int) -> str:

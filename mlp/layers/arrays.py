@@ -28,7 +28,7 @@ def as_numbers(value: Any, who: object, dtype: Any = None, name: str = "") -> np
 
 
 def _no_numbers(who: object, name: str, got: str) -> TypeError:
-    who = who._who() if hasattr(who, "_who") else who
+    who = who.short_name() if hasattr(who, "short_name") else who
     expected = f"{name} to be an array" if name else "an array"
     return TypeError(f"{who}: expected {expected} of numbers, got {got}")
 

@@ -1,9 +1,7 @@
-from collections.abc import Mapping
-
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
 
 
@@ -44,15 +42,13 @@ class Concat(Container):
     def backward(self, upstream: np.ndarray) -> np.ndarray:
         shape, dtype, cuts = self.cached()
         parts = np.split(self.checked("upstream", upstream, shape, dtype), cuts, axis=-1)
-        dx = 0
+        dx = []
         for k, branch in enumerate(self.layers):
             with self._place(k):
-                dx = dx + branch.backward(parts[k])
-        return dx
+                dx.append(branch.backward(parts[k]))
+        return sum(dx[1:], dx[0])
 
-    def jvp(
-        self, dx: np.ndarray, dparameters: Mapping[str, np.ndarray] | None = None
-    ) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         self.cached()
         changes, dy = self._split(dparameters), []
         for k, branch in enumerate(self.layers):

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from mlp.layers.arrays import floating_dtype
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Container(Layer):
@@ -35,7 +35,7 @@ class Container(Layer):
             seen.add(id(layer))
 
     @property
-    def parameter_names(self) -> tuple[str, ...]:
+    def parameter_names(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(self.parameters())
 
     @property
@@ -64,7 +64,7 @@ class Container(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # parameters belong to the layers within
 
-    def _who(self) -> str:
+    def short_name(self) -> str:
         return type(self).__name__
 
     def nested(self) -> Iterator[Layer]:
@@ -85,7 +85,7 @@ class Container(Layer):
             given = layer.input_shape if given is None else given
             out = "?" if given is None else _batch_of(layer.output_shape(given))
             size = sum(p.size for p in layer.parameters().values())
-            rows.append((f"{place}{i}  {layer._who()}", out, f"{size:,}"))
+            rows.append((f"{place}{i}  {layer.short_name()}", out, f"{size:,}"))
             if isinstance(layer, Container):
                 rows += layer._rows(given, f"{place}{i}.")
         return rows
@@ -97,7 +97,7 @@ class Container(Layer):
             for name, value in values(layer).items()
         }
 
-    def _split(self, dparameters: Mapping[str, np.ndarray] | None) -> list[dict[str, np.ndarray]]:
+    def _split(self, dparameters: Changes) -> list[dict[str, np.ndarray]]:
         """The changes of each layer's own parameters, under its own names."""
         parts: list[dict[str, np.ndarray]] = [{} for _ in self.layers]
         for name, change in self.checked_changes(dparameters).items():
@@ -105,12 +105,14 @@ class Container(Layer):
             parts[int(i)][rest] = change
         return parts
 
-    def _place(self, i: int) -> "_Place":
+    def _place(self, i: int) -> "_NotedErrors":
         """Within it, an error gets a note that says in which layer it happened."""
-        return _Place(f"in {self.part} {i} of {type(self).__name__}")
+        return _NotedErrors(f"in {self.part} {i} of {type(self).__name__}")
 
 
-class _Place:
+class _NotedErrors:
+    """Adds a note to an error that passes through; a class, as generators cost microseconds."""
+
     def __init__(self, note: str) -> None:
         self.note = note
 

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Elementwise(Layer):
@@ -44,7 +44,7 @@ class Elementwise(Layer):
         z, y = self.cached()
         return self._slope(z, y) * self.checked("upstream", upstream, z.shape, z.dtype)
 
-    def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dz: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         z, y = self.cached()
         self.checked_changes(dparameters)
         return self._slope(z, y) * self.checked("dx", dz, z.shape, z.dtype)
@@ -55,5 +55,5 @@ class Elementwise(Layer):
     def _slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         slope = as_numbers(self.derivative(z, y), self, z.dtype)
         if slope.ndim:
-            self._expect("derivative(z, y)", slope, z.shape)
+            self.check_shape("derivative(z, y)", slope, z.shape)
         return slope

@@ -3,7 +3,7 @@ from math import prod
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Flatten(Layer):
@@ -31,7 +31,7 @@ class Flatten(Layer):
         flat = (shape[0], prod(shape[1:]))
         return self.checked("upstream", upstream, flat, dtype).reshape(shape)
 
-    def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         shape, dtype = self.cached()
         self.checked_changes(dparameters)
         return self.checked("dx", dx, shape, dtype).reshape(shape[0], prod(shape[1:]))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlp.layers.arrays import as_numbers, remedy_for_rows
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class MaxPool(Layer):
@@ -41,12 +41,12 @@ class MaxPool(Layer):
     ) -> None:
         if (window is None) == (subsets is None) or (subsets is not None and stride is not None):
             raise ValueError("MaxPool: expected a window (with an optional stride) or subsets")
-        self.window = None if window is None else _sizes("window", window)
+        self.window = () if window is None else _sizes("window", window)
         self.stride = self.window if stride is None else _sizes("stride", stride)
         self.vector = not isinstance(window, Sequence)
-        if self.window and len(self.stride) == 1:
+        if len(self.stride) == 1:
             self.stride = self.stride * len(self.window)
-        if self.window and len(self.stride) != len(self.window):
+        if len(self.stride) != len(self.window):
             raise ValueError(
                 f"MaxPool: expected as many strides as pooled axes, {len(self.window)}, "
                 f"got {stride!r}"
@@ -73,7 +73,7 @@ class MaxPool(Layer):
         np.add.at(dx, (rows, winners), U)  # unlike +=, adds where a winner repeats
         return dx.reshape(x_shape)
 
-    def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         winners, x_shape, dtype = self.cached()
         self.checked_changes(dparameters)
         lead, pooled, out = self._shapes(x_shape)
@@ -100,12 +100,12 @@ class MaxPool(Layer):
         return lead[1:] + out
 
     def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
-        if self.window is None:
+        if self.subsets is not None:
             return (), {"subsets": [list(s) for s in self.subsets]}
-        window, stride = self.window, self.stride
-        if self.vector:
-            window, stride = window[0], stride[0]
-        return (window,), ({} if stride == window else {"stride": stride})
+        options: dict[str, Any] = {}
+        if self.stride != self.window:
+            options["stride"] = self.stride[0] if self.vector else self.stride
+        return (self.window[0] if self.vector else self.window,), options
 
     def _check_axes(self, ndim: int, shape: tuple) -> None:
         if self.vector and ndim != 2:

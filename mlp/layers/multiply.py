@@ -1,9 +1,10 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mlp.layers.arrays import as_numbers, remedy_for_rows
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Multiply(Layer):
@@ -24,7 +25,7 @@ class Multiply(Layer):
     Source   deck 004, special case 2: multiplicative networks (o_i for y_i; it counts from 1)
     """
 
-    def __init__(self, pairs: np.ndarray | None = None) -> None:
+    def __init__(self, pairs: Sequence[Sequence[int]] | np.ndarray | None = None) -> None:
         self.pairs = None if pairs is None else _checked_pairs(pairs)
 
     def forward(self, z: np.ndarray) -> np.ndarray:
@@ -42,11 +43,11 @@ class Multiply(Layer):
         j, k = self._wiring(z.shape[1])
         U = self.checked("upstream", upstream, (len(z), len(j)), z.dtype)
         dz = np.zeros(z.shape, U.dtype)
-        np.add.at(dz, (slice(None), j), U * z[:, k])  # unlike +=, adds where an index repeats
-        np.add.at(dz, (slice(None), k), U * z[:, j])
+        np.add.at(dz.T, j, (U * z[:, k]).T)  # unlike +=, adds where an index repeats
+        np.add.at(dz.T, k, (U * z[:, j]).T)
         return dz
 
-    def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dz: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         z = self.cached()
         self.checked_changes(dparameters)
         j, k = self._wiring(z.shape[1])
@@ -75,7 +76,7 @@ class Multiply(Layer):
         return self.pairs[:, 0], self.pairs[:, 1]
 
 
-def _checked_pairs(pairs: np.ndarray) -> np.ndarray:
+def _checked_pairs(pairs: Sequence[Sequence[int]] | np.ndarray) -> np.ndarray:
     array = as_numbers(pairs, "Multiply pairs")
     if array.ndim != 2 or array.shape[1] != 2 or len(array) == 0:
         raise ValueError(f"Multiply: expected pairs of shape (M, 2), got {array.shape}")

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class ReLU(Layer):
@@ -60,7 +60,7 @@ class ReLU(Layer):
         s = self.cached()
         return s * self.checked("upstream", upstream, s.shape, s.dtype)
 
-    def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dz: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         s = self.cached()
         self.checked_changes(dparameters)
         return s * self.checked("dx", dz, s.shape, s.dtype)

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Scale(Layer):
@@ -43,7 +43,7 @@ class Scale(Layer):
         shape, dtype = self.cached()
         return self.checked("upstream", upstream, shape, dtype) * self.factor.astype(dtype)
 
-    def jvp(self, dx: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dx: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         shape, dtype = self.cached()
         self.checked_changes(dparameters)
         return self.checked("dx", dx, shape, dtype) * self.factor.astype(dtype)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Sigmoid(Layer):
@@ -35,7 +35,7 @@ class Sigmoid(Layer):
         e = self.cached()
         return self.checked("upstream", upstream, e.shape, e.dtype) * (e / (1 + e) ** 2)
 
-    def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dz: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         e = self.cached()
         self.checked_changes(dparameters)
         return self.checked("dx", dz, e.shape, e.dtype) * (e / (1 + e) ** 2)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from mlp.layers.arrays import as_numbers
-from mlp.layers.base import Layer
+from mlp.layers.base import Changes, Layer
 
 
 class Softmax(Layer):
@@ -39,7 +39,7 @@ class Softmax(Layer):
         U = self.checked("upstream", upstream, y.shape, y.dtype)
         return y * (U - (U * y).sum(axis=-1, keepdims=True))
 
-    def jvp(self, dz: np.ndarray, dparameters: None = None) -> np.ndarray:
+    def jvp(self, dz: np.ndarray, dparameters: Changes = None) -> np.ndarray:
         y = self.cached()
         self.checked_changes(dparameters)
         dz = self.checked("dx", dz, y.shape, y.dtype)

@@ -31,7 +31,8 @@ class Contender:
 
     def step(self) -> float:
         value = self.training.forward(WHOLE)
-        self.training.learn()
+        self.training.backward()
+        self.training.update()
         return value
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""What may hang on the training loop: callbacks, and the state of a training that they see."""
+
+from __future__ import annotations  # naming np.random.Generator would load numpy.random
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mlp.layers import Layer
+from mlp.losses import Loss
+from mlp.optim import SGD
+
+Record = dict[str, Any]
+"""What `fit` says of an epoch, by name."""
+
+
+@dataclass
+class TrainingState:
+    """A training as it stands. Together with x and y it decides all that is still to come."""
+
+    net: Layer
+    loss: Loss
+    optimizer: SGD
+    """It holds the velocities and the step count of net: `optimizer.state(net)`."""
+    rng: np.random.Generator
+    """Draws the order of the samples, once per epoch."""
+    epochs: int
+    """How many there are to be."""
+    epoch: int = 0
+    """How many have ended."""
+    history: list[Record] = field(default_factory=list)
+    """Their records."""
+    stop: str | None = None
+    """Why training ends after this epoch; None: it goes on."""
+
+
+class Callback:
+    """Something that looks on while `fit` trains, or takes part. Override what you need.
+
+    `on_start` may put back an earlier state (weights, `epoch`, `history`, the generator, the
+    optimizer's velocities): training then goes on from there. Setting `state.stop` to a reason
+    ends the training after the epoch. An exception ends it at once.
+    """
+
+    def on_start(self, state: TrainingState) -> None:
+        """Before the first epoch."""
+
+    def on_step(self, state: TrainingState) -> None:
+        """After each step. The gradients in the layers may be those of an earlier step, or None:
+        a fused step does not form them."""
+
+    def on_epoch(self, state: TrainingState) -> None:
+        """After each epoch; its record is `state.history[-1]`."""

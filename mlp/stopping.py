@@ -1,0 +1,74 @@
+"""When training ends early, and which weights it ends with."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+
+from mlp.arguments import checked_rate, checked_whole
+from mlp.callbacks import Callback, Record, TrainingState
+from mlp.errors import NonFiniteError
+
+
+class Stopping(Callback):
+    """Stops after `patience` epochs without progress, or when the loss hardly changes.
+
+    `watched(record)` is the loss that patience goes by. Kept are the weights of the best epoch
+    with patience, else those of the last one: what training goes back to when it fails.
+    """
+
+    def __init__(
+        self,
+        patience: int | None,
+        tolerance: float | None,
+        watched: Callable[[Record], float],
+    ) -> None:
+        self.patience = None if patience is None else checked_whole(patience, "patience", "fit")
+        self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance", "fit")
+        self.watched = watched
+        self.best = self.previous = math.inf
+        self.waited = 0
+
+    def on_start(self, state: TrainingState) -> None:
+        self.kept = {name: p.copy() for name, p in state.net.parameters().items()}
+
+    def on_epoch(self, state: TrainingState) -> None:
+        record = state.history[-1]
+        if self.patience is None:
+            self._keep(state)
+        elif (loss := self.watched(record)) < self.best:
+            self.best, self.waited = loss, 0
+            self._keep(state)
+        else:
+            self.waited += 1
+            if self.waited >= self.patience:
+                state.stop = f"no lower validation loss in {self.patience} epochs"
+        change, self.previous = abs(self.previous - record["loss"]), record["loss"]
+        if self.tolerance is not None and change < self.tolerance:
+            state.stop = f"the loss changed by less than {self.tolerance:g}"
+
+    @contextlib.contextmanager
+    def restoring(self, state: TrainingState) -> Iterator[None]:
+        """Within it training goes on; however that ends, net gets the weights to end with."""
+        try:
+            yield
+        except NonFiniteError as error:
+            self._restore(state)
+            state.optimizer.forget(state.net)  # its velocities belong to the weights that were lost
+            error.add_note(
+                f"in epoch {state.epoch + 1}; the weights of the last good epoch are restored"
+            )
+            raise
+        except KeyboardInterrupt:
+            if self.patience is not None:
+                self._restore(state)
+            raise
+        if self.patience is not None:
+            self._restore(state)
+
+    def _keep(self, state: TrainingState) -> None:
+        for name, parameter in state.net.parameters().items():
+            self.kept[name][...] = parameter
+
+    def _restore(self, state: TrainingState) -> None:
+        for name, parameter in state.net.parameters().items():
+            parameter[...] = self.kept[name]
