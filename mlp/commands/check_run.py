@@ -8,7 +8,7 @@ import numpy as np
 
 from mlp import DataError, gradcheck, load_checkpoint
 from mlp.checking.report import Report
-from mlp.commands.train import building, preparing
+from mlp.commands.train import assembling, preparing
 from mlp.pairing import from_logits
 
 SAMPLES = 32
@@ -28,7 +28,7 @@ def check_run(run: Path, seed: int) -> Report:
         settings = json.loads((run / "config.json").read_text())
         options = argparse.Namespace(**settings | {"data": Path(settings["data"])})
         parts = preparing.prepared(options)
-        loss = building.loss(options, parts)
+        loss = assembling.loss(options, parts)
     except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{run / 'config.json'}: not the settings of a run ({error})") from None
     x, y = (part[:LOOKED_AT] for part in parts.test)

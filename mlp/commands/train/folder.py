@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
-from mlp.commands.train.building import loss_name
+from mlp.commands.train.assembling import loss_name
 from mlp.commands.train.preparing import Parts
 from mlp.files.whole import PARTIAL, write_whole
 from mlp.seeing import plots

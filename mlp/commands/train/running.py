@@ -8,7 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from mlp import NonFiniteError, Sequential, evaluate, fit
-from mlp.commands.train import building, folder, signals, tasks
+from mlp.commands import signals
+from mlp.commands.train import assembling, folder, tasks
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.losses import Loss
@@ -23,7 +24,7 @@ def run(
     first and the exception goes on afterwards.
     """
     rng = np.random.default_rng(seed)
-    net, loss = building.network(options, parts, rng), building.loss(options, parts)
+    net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
     train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
     voice.say(
         f"{options.data.name}: {train} samples to train on, {validation} to validate, {test} to "
@@ -93,7 +94,7 @@ def _trained(
             fit(
                 net,
                 loss,
-                building.optimizer(options, parts),
+                assembling.optimizer(options, parts),
                 *parts.train,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
