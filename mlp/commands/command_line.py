@@ -19,8 +19,10 @@ class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
 class OneLineParser(argparse.ArgumentParser):
     """argparse, with an error of one line, and whole names of options only."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"formatter_class": HelpWithDefaults, "allow_abbrev": False} | settings)
+    def __init__(
+        self, *, formatter_class: type[argparse.HelpFormatter] = HelpWithDefaults, **settings: Any
+    ) -> None:
+        super().__init__(formatter_class=formatter_class, allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)

@@ -43,8 +43,8 @@ def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
     """The options of a training run, checked, with every default filled in."""
     parser = OneLineParser(
         prog=called,
-        description="Train a multilayer perceptron and keep it in a folder: the model, its history, "
-        "pictures. `mlp predict` takes it from there.",
+        description="Train a multilayer perceptron and keep it in a folder: the model, its "
+        "history, pictures. `mlp predict` takes it from there.",
         epilog=EXPLAINED,
     )
     add = parser.add_argument_group("data").add_argument

@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -61,7 +61,7 @@ def _kept(
         counts = tasks.confusion_counts(parts.test[1], said, len(parts.classes))
         scores = tasks.scores(options.task, counts)
     else:
-        scores = {"loss": evaluate(net, loss, *parts.test)["loss"]}
+        scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
     folder.write(out, options, parts, seed, net, history, scores, said, counts)
     if counts is not None:
         voice.say(f"\n{_table(counts, parts.classes)}\n")
