@@ -388,7 +388,7 @@ def test_exit_codes_and_streams(tmp_path):
     assert "chatter" not in cli(path).stdout
     lost = cli(tmp_path / "nowhere.py")
     assert lost.returncode == 2
-    assert lost.stderr.startswith("gradcheck: cannot load")
+    assert lost.stderr.startswith("gradcheck.py: cannot load")
 
 
 def test_pictures_of_wrong_gradients(tmp_path):

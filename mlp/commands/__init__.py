@@ -1,1 +1,1 @@
-"""The programs that need no checkout: train, predict, check."""
+"""The programs that need no checkout: the command `mlp` and what it can do."""

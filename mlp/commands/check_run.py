@@ -3,12 +3,13 @@
 import argparse
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
-from mlp import DataError, gradcheck, load_checkpoint
+from mlp import CheckpointError, DataError, Sequential, gradcheck, load_checkpoint
 from mlp.checking.report import Report
-from mlp.commands.train import building, preparing
+from mlp.commands.train import assembling, preparing
 from mlp.pairing import from_logits
 
 SAMPLES = 32
@@ -24,16 +25,18 @@ def check_run(run: Path, seed: int) -> Report:
     CheckpointError for a damaged model.
     """
     net, _ = load_checkpoint(run / "model.npz")
+    if not isinstance(net, Sequential):
+        raise CheckpointError(f"{run / 'model.npz'}: holds a layer, but no run of mlp train")
     try:
         settings = json.loads((run / "config.json").read_text())
         options = argparse.Namespace(**settings | {"data": Path(settings["data"])})
         parts = preparing.prepared(options)
-        loss = building.loss(options, parts)
+        loss = assembling.loss(options, parts)
     except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{run / 'config.json'}: not the settings of a run ({error})") from None
     x, y = (part[:LOOKED_AT] for part in parts.test)
-    net, loss = from_logits(net, loss)
-    outputs = net.predict(x)
+    checked, loss = from_logits(net, loss)
+    outputs = cast(Sequential, checked).predict(x)  # of a Sequential comes a Sequential
     losses = [loss.forward(outputs[i : i + 1], y[i : i + 1]) for i in range(len(y))]
     some = np.argsort(losses)[-SAMPLES:]
-    return gradcheck(net, x[some], y[some], loss, rng=seed)
+    return gradcheck(checked, x[some], y[some], loss, rng=seed)

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class _Layout:
         return self._place(line, feature + after_label)
 
     def place_of_label(self, line: int) -> str:
-        return self._place(line, self.label) + ", the label"
+        return self._place(line, cast(int, self.label)) + ", the label"  # None: nobody asks
 
     def _place(self, line: int, column: int) -> str:
         name = f" ({_short(self.names[column])})" if self.names else ""
@@ -48,7 +48,8 @@ class _Layout:
 
 def read(path: Path, label_column: int | str) -> tuple[np.ndarray, np.ndarray]:
     """x (N, D) float64 and y (N,): int64, float64 or str."""
-    return _read(path, label_column, None)
+    x, y = _read(path, label_column, None)
+    return x, cast(np.ndarray, y)  # of unknown width, every file has a label column
 
 
 def read_features(

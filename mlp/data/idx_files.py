@@ -80,7 +80,7 @@ def _find_files(folder: Path) -> list[Path]:
             f"{folder}: no file {', '.join(missing)} (.gz or not) in this folder; a folder is read "
             "as an IDX data set of four files"
         )
-    return [folder / spelling for spelling in found.values()]
+    return [folder / spelling for spelling in found.values() if spelling is not None]
 
 
 def _spelling_of(name: str, present: set[str]) -> str | None:

@@ -114,7 +114,7 @@ def _parse(path: Path, key: str, content: bytearray) -> np.ndarray:
     if dtype.kind == "b":
         array = (array.view(np.uint8) != 0).view(np.uint8)
     array = array.reshape(shape, order="F" if fortran_order else "C")
-    return np.require(array, array.dtype.newbyteorder("="), "CAW")
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "W"])
 
 
 def _parse_header(

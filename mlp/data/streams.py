@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from mlp.errors import DataError
 
@@ -33,7 +33,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 
-def read_at_most(stream: BinaryIO, count: int) -> bytearray:
+def read_at_most(stream: IO[bytes], count: int) -> bytearray:
     """Up to `count` bytes. The memory grows with what arrives, never with `count` alone."""
     content = bytearray()
     while len(content) < count:
@@ -74,7 +74,7 @@ class _GzipMember(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         while not self._inflater.eof:
             data = self._inflate(len(buffer))
             if data:

@@ -62,7 +62,8 @@ def figure(
     from matplotlib.figure import Figure
 
     cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
-    with matplotlib.rc_context(STYLE | cycle | dict(style or {})), warnings.catch_warnings():
+    settings: Any = STYLE | cycle | dict(style or {})
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
         picture = Figure(figsize=size, layout="constrained")
         draw(picture)
@@ -161,7 +162,7 @@ def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     limit = np.quantile(np.abs(images), 0.998) or 1.0
     rows = math.ceil(len(order) / 8)
     picture.set_figheight(0.8 + 0.88 * rows * shape[0] / shape[1])
-    gaps = tuple(max(1, round(0.12 * n)) for n in shape)
+    gaps = (max(1, round(0.12 * shape[0])), max(1, round(0.12 * shape[1])))
     tiles = _tiled(images, (rows, 8), gaps)
     axes = _mosaic(picture, tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
     axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")

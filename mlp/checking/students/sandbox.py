@@ -161,7 +161,15 @@ def _start(task: dict[str, Any]) -> subprocess.Popen:
         | {"PYTHONPATH": root, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
     )
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "mlp.checking.students.child", json.dumps(task)],
+        [
+            sys.executable,
+            "-P",
+            "-W",
+            "ignore",
+            "-m",
+            "mlp.checking.students.child",
+            json.dumps(task),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

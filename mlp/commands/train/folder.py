@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
-from mlp.commands.train.building import loss_name
+from mlp.commands.train.assembling import loss_name
 from mlp.commands.train.preparing import Parts
 from mlp.files.whole import PARTIAL, write_whole
 from mlp.seeing import plots
@@ -116,17 +116,17 @@ def write(
         plots.confusion(out / "confusion.png", counts, parts.classes)
     if parts.shape is not None:
         if said is not None:
-            _mistakes(out / "mistakes.png", parts, said)
+            _mistakes(out / "mistakes.png", parts, parts.shape, said)
         first = next(layer for layer in net if isinstance(layer, Affine))
         plots.weights(out / "weights.png", first.W, parts.shape)
 
 
-def _mistakes(path: Path, parts: Parts, said: np.ndarray) -> None:
+def _mistakes(path: Path, parts: Parts, shape: tuple[int, int], said: np.ndarray) -> None:
     x, right = parts.test
     wrong = np.flatnonzero(said != right)
     wrong = wrong[np.argsort(_rank_among_equals(said[wrong], right[wrong]), kind="stable")]
     names = np.array(parts.classes)
-    images = x[wrong].reshape(-1, *parts.shape)
+    images = x[wrong].reshape(-1, *shape)
     plots.mistakes(path, images, names[said[wrong]], names[right[wrong]])
 
 

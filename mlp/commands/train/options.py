@@ -2,50 +2,13 @@
 
 import argparse
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
+from mlp.commands.command_line import OneLineParser, add_threads, column, number
+from mlp.commands.endings import EXPLAINED
 from mlp.commands.train import folder
-
-EMBEDDED = Path(__file__).resolve().parents[3] / "data" / "digits.csv.gz"
-
-
-class Defaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Help that says the defaults that there are."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """argparse, with an error of one line, and whole names of options only."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(allow_abbrev=False, formatter_class=Defaults, **options)
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
-        sys.exit(2)
-
-
-def number(kind: type, least: float, most: float = math.inf, *, above: bool = False) -> Callable:
-    """A type for argparse: a finite number from `least` (above it, if `above`) to `most`."""
-
-    def read(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and least <= value <= most) or (above and value == least):
-            wanted = "whole number" if kind is int else "number"
-            bound = f"above {least}" if above else f"from {least}"
-            to = "" if most == math.inf else f" to {most}"
-            raise argparse.ArgumentTypeError(f"expected a {wanted} {bound}{to}, got {text!r}")
-        return value
-
-    return read
+from mlp.data.dataset import DIGITS
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -63,14 +26,6 @@ def sizes(text: str) -> tuple[int, ...]:
     return widths
 
 
-def column(text: str) -> int | str:
-    """A column by number or, otherwise, by name."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
 def start(text: str) -> str | float:
     """An initialisation by name, or the number that all weights get."""
     if text in ("he", "glorot", "zeros"):
@@ -84,15 +39,17 @@ def start(text: str) -> str | float:
     return value
 
 
-def train_options(argv: list[str]) -> argparse.Namespace:
+def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
     """The options of a training run, checked, with every default filled in."""
     parser = OneLineParser(
-        prog="train.py",
-        description="Train a multilayer perceptron. `train.py predict --help` is the other half.",
+        prog=called,
+        description="Train a multilayer perceptron and keep it in a folder: the model, its "
+        "history, pictures. `mlp predict` takes it from there.",
+        epilog=EXPLAINED,
     )
     add = parser.add_argument_group("data").add_argument
-    add("--data", type=Path, default=EMBEDDED, metavar="PATH",
-        help="folder of IDX files, CSV (.gz) or NPZ")  # fmt: skip
+    add("--data", type=Path, default=DIGITS, metavar="PATH",
+        help="folder of IDX files, CSV (.gz) or NPZ; default: the embedded digits")  # fmt: skip
     add("--label-column", type=column, default=-1, metavar="COLUMN",
         help="of a CSV file: a number from 0, from the end below 0, or a name")  # fmt: skip
     add("--task", choices=("digits", "is-two", "reject"), default="digits",
@@ -105,7 +62,8 @@ def train_options(argv: list[str]) -> argparse.Namespace:
     add("--init", type=start, default=None, metavar="RULE",
         help="he (for relu), glorot (for sigmoid), zeros or a number")  # fmt: skip
     add("--dtype", choices=("float32", "float64"), default="float32", help="of the weights")
-    add = parser.add_argument_group("training").add_argument
+    group = parser.add_argument_group("training")
+    add = group.add_argument
     add("--loss", choices=("cross-entropy", "kl", "squared-error"), default=None,
         help="default: kl for classes, squared-error for real-valued targets")  # fmt: skip
     add("--epochs", type=number(int, 1), default=40, metavar="N", help="passes over the data")
@@ -124,14 +82,13 @@ def train_options(argv: list[str]) -> argparse.Namespace:
     add("--seed", type=number(int, 0), default=0, metavar="N", help="of weights and shuffling")
     add("--seeds", type=number(int, 1), default=1, metavar="N",
         help="repeat with as many seeds; say the median and the range")  # fmt: skip
-    add("--threads", type=number(int, 1), default=None, metavar="N",
-        help="of the matrix products; default: as the library chooses")  # fmt: skip
+    add_threads(group)
     add = parser.add_argument_group("results").add_argument
     add("--out", type=Path, default=None, metavar="FOLDER",
         help="run folder; default: the next free one under runs/")  # fmt: skip
     add("--force", action="store_true", help="replace the results in an existing run folder")
     add("--quiet", action="store_true", help="print the results only")
-    options = parser.parse_args(argv)
+    options = parser.parse_args(arguments)
     if options.nesterov and not options.momentum:
         parser.error("--nesterov needs a --momentum above 0")
     options.batch_size = options.batch_size or None
@@ -143,24 +100,4 @@ def train_options(argv: list[str]) -> argparse.Namespace:
             parser.error(f"{out} exists; choose another --out, or --force to replace it")
         if not folder.is_run(out):
             parser.error(f"{out} is no run folder, and --force replaces nothing else")
-    return options
-
-
-def predict_options(argv: list[str]) -> argparse.Namespace:
-    """The options of a prediction."""
-    parser = OneLineParser(
-        prog="train.py predict",
-        description="Labels and probabilities for new samples, as CSV.",
-    )
-    parser.add_argument("run", type=Path, help="run folder of train.py")
-    parser.add_argument("file", type=Path, help="CSV, NPZ or IDX images, with or without labels")
-    parser.add_argument("--label-column", type=column, default=None, metavar="COLUMN",
-                        help="of labels, if there are any; default: as in training")  # fmt: skip
-    parser.add_argument("--output", type=Path, default=None, metavar="FILE",
-                        help="instead of standard output")  # fmt: skip
-    parser.add_argument("--threads", type=number(int, 1), default=None, metavar="N",
-                        help="of the matrix products")  # fmt: skip
-    options = parser.parse_args(argv)
-    if options.output and options.output.resolve() == options.file.resolve():
-        parser.error("--output is the file to predict from; choose another")
     return options

@@ -7,7 +7,7 @@ import numpy as np
 
 from mlp import DataError, Scale
 from mlp.commands.train import tasks
-from mlp.data import load, stratified_split
+from mlp.data import Dataset, load, stratified_split
 
 LARGEST = 1e15
 SPLIT_SEED = 0
@@ -43,40 +43,59 @@ def prepared(options: argparse.Namespace) -> Parts:
         raise DataError(f"{options.data}: {error}") from None
 
 
-def _divided(options: argparse.Namespace, data: tuple) -> Parts:
+def _divided(options: argparse.Namespace, data: Dataset) -> Parts:
     shape = tasks.image_shape(data.x)
     if data.x.dtype != np.uint8:  # pixels are small, and a copy of them is large
         _check_size(data.x)
-    train, test = _part(data.x, data.y), _part(data.x_test, data.y_test)
-    real = data.y.dtype.kind == "f"
-    names = [] if real else _checked_names(data.y)
-    if test is None:
-        train, test = _split(train, 0.2)
-    validation = None
-    if options.validation:
-        train, validation = _split(train, options.validation)
-    if real:
-        return _real_valued(options, train, validation, test, shape)
+    if data.y.dtype.kind == "f":
+        return _real_valued(options, *_three_parts(data, options.validation), shape)
+    names = _checked_names(data.y)
+    return _classified(options, *_three_parts(data, options.validation), shape, names)
 
-    parts = [
-        None if part is None else (part[0], tasks.class_numbers(part[1], names))
-        for part in (train, validation, test)
-    ]
-    scale = _scale(train[0], shape)
-    outputs = len(names)
-    if options.task == "is-two":
-        outputs = 1
-        parts = [p and (p[0], tasks.is_two(p[1], names)) for p in parts]
-        names = ["not 2", "2"]
-    if options.task == "reject":
-        if shape is None:
-            raise ValueError("task reject needs square images")
-        rng = np.random.default_rng(SPLIT_SEED)
-        none = len(names)
-        parts = [p and tasks.with_non_digits(*p, shape, none, rng) for p in parts]
-        names = [*names, tasks.NONE]
-        outputs += 1
-    return Parts(*parts, names, outputs, shape, scale, None)
+
+def _three_parts(data: Dataset, validation: float) -> tuple[Part, Part | None, Part]:
+    """To train on, to validate (None if that is a fraction of 0), to test."""
+    train = _rows(data.x), data.y
+    if data.x_test is None or data.y_test is None:
+        train, test = _split(train, 0.2)
+    else:
+        test = _rows(data.x_test), data.y_test
+    if not validation:
+        return train, None, test
+    return *_split(train, validation), test
+
+
+def _classified(
+    options: argparse.Namespace,
+    train: Part,
+    validation: Part | None,
+    test: Part,
+    shape: tuple[int, int] | None,
+    digits: list[str],
+) -> Parts:
+    rng = np.random.default_rng(SPLIT_SEED)
+
+    def encoded(part: Part) -> Part:
+        x, labels = part[0], tasks.class_numbers(part[1], digits)
+        if options.task == "is-two":
+            return x, tasks.is_two(labels, digits)
+        if options.task == "reject":
+            if shape is None:
+                raise ValueError("task reject needs square images")
+            return tasks.with_non_digits(x, labels, shape, len(digits), rng)
+        return x, labels
+
+    names = {"is-two": ["not 2", "2"], "reject": [*digits, tasks.NONE]}.get(options.task, digits)
+    return Parts(
+        encoded(train),
+        None if validation is None else encoded(validation),
+        encoded(test),
+        names,
+        1 if options.task == "is-two" else len(names),
+        shape,
+        _scale(train[0], shape),
+        None,
+    )
 
 
 def _check_size(x: np.ndarray) -> None:
@@ -109,13 +128,17 @@ def _real_valued(
 ) -> Parts:
     if options.task != "digits":
         raise ValueError(f"task {options.task} needs classes, and the labels are real numbers")
-    train, validation, test = (p and (p[0], _columns(p[1])) for p in (train, validation, test))
-    mean, deviation = train[1].mean(axis=0), train[1].std(axis=0)
+    targets = _rows(train[1])
+    mean, deviation = targets.mean(axis=0), targets.std(axis=0)
     deviation[deviation == 0] = 1
+
+    def scaled(part: Part) -> Part:
+        return part[0], (_rows(part[1]) - mean) / deviation
+
     return Parts(
-        (train[0], (train[1] - mean) / deviation),
-        validation and (validation[0], (validation[1] - mean) / deviation),
-        test,
+        scaled(train),
+        None if validation is None else scaled(validation),
+        (test[0], _rows(test[1])),
         [],
         len(mean),
         shape,
@@ -124,12 +147,8 @@ def _real_valued(
     )
 
 
-def _part(x: np.ndarray | None, y: np.ndarray | None) -> Part | None:
-    return None if x is None else (x.reshape(len(x), -1), y)
-
-
-def _columns(y: np.ndarray) -> np.ndarray:
-    return y.reshape(len(y), -1)
+def _rows(samples: np.ndarray) -> np.ndarray:
+    return samples.reshape(len(samples), -1)
 
 
 def _split(part: Part, fraction: float) -> tuple[Part, Part]:

@@ -2,13 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from tqdm import tqdm
 
 from mlp import NonFiniteError, Sequential, evaluate, fit
-from mlp.commands.train import building, folder, signals, tasks
+from mlp.commands import signals
+from mlp.commands.train import assembling, folder, tasks
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.losses import Loss
@@ -23,7 +24,7 @@ def run(
     first and the exception goes on afterwards.
     """
     rng = np.random.default_rng(seed)
-    net, loss = building.network(options, parts, rng), building.loss(options, parts)
+    net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
     train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
     voice.say(
         f"{options.data.name}: {train} samples to train on, {validation} to validate, {test} to "
@@ -60,7 +61,7 @@ def _kept(
         counts = tasks.confusion_counts(parts.test[1], said, len(parts.classes))
         scores = tasks.scores(options.task, counts)
     else:
-        scores = {"loss": evaluate(net, loss, *parts.test)["loss"]}
+        scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
     folder.write(out, options, parts, seed, net, history, scores, said, counts)
     if counts is not None:
         voice.say(f"\n{_table(counts, parts.classes)}\n")
@@ -93,7 +94,7 @@ def _trained(
             fit(
                 net,
                 loss,
-                building.optimizer(options, parts),
+                assembling.optimizer(options, parts),
                 *parts.train,
                 epochs=options.epochs,
                 batch_size=options.batch_size,

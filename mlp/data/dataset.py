@@ -10,6 +10,8 @@ from mlp.data import csv_files, idx_files, npz_files
 from mlp.data.streams import open_bytes
 from mlp.errors import DataError
 
+DIGITS = Path(__file__).with_name("digits.csv.gz")
+"""The embedded digits, which data/README.md describes."""
 CSV_SUFFIXES = (".csv", ".txt", ".data")
 
 

@@ -5,22 +5,26 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from mlp import CheckpointError, DataError, Sequential, Sigmoid, Softmax, load_checkpoint
+from mlp.commands.command_line import OneLineParser, add_threads, column
+from mlp.commands.endings import EXPLAINED
 from mlp.data import load_features
 from mlp.files.whole import write_whole
 
 
-def predict(options: argparse.Namespace) -> int:
+def main(arguments: Sequence[str], called: str) -> int:
     """Write one row per sample; say on standard error what was assumed about the file."""
-    net, extra = _loaded(options.run / "model.npz" if options.run.is_dir() else options.run)
-    column = options.label_column
-    if column is None:
-        column = json.loads(str(extra["label_column"]))
-    x, y = load_features(options.file, net.input_shape[0], label_column=column)
+    options = _options(arguments, called)
+    net, width, extra = _loaded(options.run / "model.npz" if options.run.is_dir() else options.run)
+    label_column = options.label_column
+    if label_column is None:
+        label_column = json.loads(str(extra["label_column"]))
+    x, y = load_features(options.file, width, label_column=label_column)
     outputs = net.predict(x)
     classes = [str(name) for name in extra["classes"]]
     if str(extra["task"]) == "is-two" and y is not None:
@@ -41,15 +45,39 @@ def predict(options: argparse.Namespace) -> int:
     return 0
 
 
-def _loaded(path: Path) -> tuple[Sequential, dict[str, np.ndarray]]:
+def _options(arguments: Sequence[str], called: str) -> argparse.Namespace:
+    parser = OneLineParser(
+        prog=called,
+        description="Labels and probabilities for new samples, as CSV.",
+        epilog=EXPLAINED,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder of `mlp train`")
+    parser.add_argument("file", type=Path, metavar="FILE",
+                        help="CSV, NPZ or IDX images, with or without labels")  # fmt: skip
+    parser.add_argument("--label-column", type=column, default=None, metavar="COLUMN",
+                        help="of labels, if there are any; default: as in training")  # fmt: skip
+    parser.add_argument("--output", type=Path, default=None, metavar="FILE",
+                        help="instead of standard output")  # fmt: skip
+    add_threads(parser)
+    options = parser.parse_args(arguments)
+    if options.output and options.output.resolve() == options.file.resolve():
+        parser.error("--output is the file to predict from; choose another")
+    return options
+
+
+def _loaded(path: Path) -> tuple[Sequential, int, dict[str, np.ndarray]]:
+    """The network, how many features it takes, and what the run kept beside it."""
     try:
         net, extra = load_checkpoint(path)
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; expected a run folder of train.py") from None
-    known = isinstance(net, Sequential) and net.input_shape is not None
-    if not (known and extra.keys() >= {"classes", "loss", "task", "label_column"}):
-        raise CheckpointError(f"{path}: holds a network, but no run of train.py")
-    return net, extra
+        raise DataError(f"{path}: {error.strerror}; expected a run folder of mlp train") from None
+    if (
+        not isinstance(net, Sequential)
+        or net.input_shape is None
+        or not extra.keys() >= {"classes", "loss", "task", "label_column"}
+    ):
+        raise CheckpointError(f"{path}: holds a network, but no run of mlp train")
+    return net, net.input_shape[0], extra
 
 
 def _classified(

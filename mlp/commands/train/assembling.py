@@ -11,6 +11,7 @@ from mlp import (
     Affine,
     DataError,
     KLDivergence,
+    Layer,
     ReLU,
     Sequential,
     Sigmoid,
@@ -27,7 +28,7 @@ def network(options: argparse.Namespace, parts: Parts, rng: np.random.Generator)
     """Scale, the hidden layers, and the output layer that the loss goes with."""
     widths = [parts.train[0].shape[1], *options.hidden, parts.outputs]
     activation = {"relu": ReLU, "sigmoid": Sigmoid}[options.activation]
-    layers = [parts.scale]
+    layers: list[Layer] = [parts.scale]
     for inputs, outputs in itertools.pairwise(widths):
         layers += [
             Affine(inputs, outputs, init=options.init, rng=rng, dtype=options.dtype),

@@ -1,0 +1,42 @@
+"""How a program ends: its exit status, and one line on standard error if something went wrong.
+
+0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the finite numbers,
+6 something cannot be written, 130 interrupted, 143 terminated, 141 nobody reads the output.
+"""
+
+import sys
+from collections.abc import Callable
+
+from mlp.commands import signals
+from mlp.commands.voice import silence
+from mlp.errors import CheckpointError, DataError, NonFiniteError
+
+EXPLAINED = (
+    "exit status: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the finite "
+    "numbers, 6 something cannot be written, 130 interrupted, 143 terminated"
+)
+STATUS = {DataError: 3, CheckpointError: 4, NonFiniteError: 5, OSError: 6, MemoryError: 2}
+
+
+def status_of(program: Callable[[], int], called: str) -> int:
+    """Run the program; signals and errors end it with a line that begins with `called`."""
+    signals.listen()
+    try:
+        status = program()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        silence(sys.stdout.fileno())
+        return 141
+    except signals.Stopped as stop:
+        return complain(called, stop, 128 + stop.number)
+    except tuple(STATUS) as error:
+        return complain(called, error, next(n for k, n in STATUS.items() if isinstance(error, k)))
+
+
+def complain(called: str, error: BaseException, status: int) -> int:
+    """Say in one line what went wrong; the exit status, for the caller to return."""
+    said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or "out of memory"
+    notes = getattr(error, "__notes__", [])
+    print(f"{called}:", " ".join("; ".join([said, *notes]).split()), file=sys.stderr)
+    return status
