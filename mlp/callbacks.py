@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,8 @@ class TrainingState:
     """Their records."""
     stop: str | None = None
     """Why training ends after this epoch; None: it goes on."""
+    callbacks: Sequence[Callback] = ()
+    """All that hang on it, in the order in which they are called."""
 
 
 class Callback:
@@ -52,3 +55,13 @@ class Callback:
 
     def on_epoch(self, state: TrainingState) -> None:
         """After each epoch; its record is `state.history[-1]`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers from epoch to epoch, by name: arrays, numbers or texts.
+
+        A checkpoint keeps it, so that a training that goes on is as if it had never ended.
+        """
+        return {}
+
+    def load_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> None:
+        """Remember what `state_dict` gave, each value as an array."""

@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class SGD:
 
     `learning_rate` is a number, or a schedule: a callable of the step, which counts from 0 for
     each network. `learning_rate` and `weight_decay` may be assigned between steps. Velocities
-    belong to the network that is stepped, so one SGD may serve several.
+    belong to the network that is stepped, so one SGD may serve several; a copy of an SGD has none.
 
     Raises ValueError for rates that are negative or not finite and a momentum outside [0, 1).
     Source: deck 000, SGD update, and deck 004 (eta for the rate); deck 002 (alpha, phi for w).
@@ -54,6 +54,13 @@ class SGD:
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum above 0; try momentum=0.9")
         self._states: weakref.WeakKeyDictionary[Layer, State] = weakref.WeakKeyDictionary()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles, in which the networks that it has stepped are others."""
+        return vars(self) | {"_states": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _states=weakref.WeakKeyDictionary())
 
     def __repr__(self) -> str:
         rate = getattr(self.learning_rate, "__name__", self.learning_rate)

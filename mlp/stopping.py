@@ -2,7 +2,10 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
 
 from mlp.arguments import checked_rate, checked_whole
 from mlp.callbacks import Callback, Record, TrainingState
@@ -45,6 +48,16 @@ class Stopping(Callback):
         change, self.previous = abs(self.previous - record["loss"]), record["loss"]
         if self.tolerance is not None and change < self.tolerance:
             state.stop = f"the loss changed by less than {self.tolerance:g}"
+
+    def state_dict(self) -> dict[str, Any]:
+        kept = {f"kept {name}": weights for name, weights in self.kept.items()}
+        return kept | {"best": self.best, "previous": self.previous, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: Mapping[str, np.ndarray]) -> None:
+        for name, weights in self.kept.items():
+            weights[...] = state_dict[f"kept {name}"]
+        self.best, self.previous = (state_dict[name].item() for name in ("best", "previous"))
+        self.waited = state_dict["waited"].item()
 
     @contextlib.contextmanager
     def restoring(self, state: TrainingState) -> Iterator[None]:

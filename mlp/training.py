@@ -3,6 +3,7 @@
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from mlp.sequential import Sequential
 from mlp.stopping import Stopping
 
 if TYPE_CHECKING:
+    from mlp.files.resume import TrainingCheckpoint
     from mlp.step import TextbookStep
 
 Samples = tuple[np.ndarray, np.ndarray]
@@ -40,6 +42,7 @@ def fit(
     tolerance: float | None = None,
     on_epoch: Callable[[Record], Any] | None = None,
     callbacks: Sequence[Callback] = (),
+    checkpoint: str | os.PathLike | TrainingCheckpoint | None = None,
 ) -> list[Record]:
     """Train net on x (N, ...) and targets y; return one record per epoch.
 
@@ -56,6 +59,10 @@ def fit(
     With `patience`, net ends with the weights of its best epoch, also when it is interrupted.
     Without `validation`, patience watches what `evaluate` says of x and y after the epoch, as the
     loss of the record belongs to the weights on the way: one more pass forward.
+
+    With `checkpoint`, a path, the training is saved there at the ends of epochs, as often as costs
+    less than 2 % of the time (see mlp.files.resume). If that file exists, training goes on from it,
+    to the very weights it would have reached at once; that of another training is refused.
 
     The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding;
     which gradients the layers hold afterwards is not promised.
@@ -85,18 +92,23 @@ def fit(
         return _scores(body, loss, x, y)["loss"]
 
     stopping = Stopping(patience, tolerance, watched)
-    callbacks = [*callbacks, stopping]
+    state.callbacks = [*callbacks, stopping]
+    if checkpoint is not None:
+        from mlp.files.resume import checkpoint_for
+
+        settings = {"batch size": batch_size, "patience": patience, "tolerance": tolerance}
+        state.callbacks += [checkpoint_for(checkpoint, state, settings, x, y, validation)]
     from mlp.fused import training_step  # with SciPy, when first used
 
     step = training_step(net, body, loss, optimizer, x, y)
 
-    for callback in callbacks:
+    for callback in state.callbacks:
         callback.on_start(state)
     with stopping.restoring(state):
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
             batches = _batches(len(x), batch_size, state.rng)
-            record = _train_epoch(step, batches, callbacks, state)
+            record = _train_epoch(step, batches, state)
             scores = {} if validation is None else _scores(body, loss, *validation)
             record["validation_loss"] = scores.get("loss")
             record["validation_accuracy"] = scores.get("accuracy")
@@ -105,7 +117,7 @@ def fit(
             state.history.append(record)
             if on_epoch is not None:
                 on_epoch(record)
-            for callback in callbacks:
+            for callback in state.callbacks:
                 callback.on_epoch(state)
     return state.history
 
@@ -123,11 +135,10 @@ def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, 
 def _train_epoch(
     step: TextbookStep,
     batches: Iterator[np.ndarray | slice],
-    callbacks: Sequence[Callback],
     state: TrainingState,
 ) -> Record:
     """One step per batch; the loss and accuracy over all of them."""
-    watching = [c for c in callbacks if type(c).on_step is not Callback.on_step]
+    watching = [c for c in state.callbacks if type(c).on_step is not Callback.on_step]
     total = hits = 0.0
     samples = 0
     step.begin()

@@ -1,112 +1,139 @@
-"""Networks in files: written whole or not at all, and refused when a single bit is wrong.
+"""Networks in files.
 
-A checkpoint is an uncompressed .npz that `np.load(path, allow_pickle=False)` reads: one member
-per parameter ("0.W"), "architecture" (JSON: the layers with their arguments), and whatever else
-the caller adds. The zip comment at its end is the SHA-256 of all that stands before it.
+A checkpoint is an archive of arrays (`mlp.files.archive`) with one member per parameter ("0.W"),
+"architecture" (JSON: the layers with their arguments), and whatever else the caller adds. Nothing
+in a file is ever executed or imported by name.
 """
 
-import hashlib
-import io
 import json
+import math
 import os
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlp import layers
+from mlp import layers as layers_of_mlp
 from mlp.errors import CheckpointError
-from mlp.files.whole import write_whole
-from mlp.layers import Layer
-from mlp.layers.container import Container
+from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
+from mlp.layers import Affine, Layer
 from mlp.sequential import Sequential
 
-DIGEST = 64
-_KINDS = {name: getattr(layers, name) for name in layers.__all__}
-_KINDS["Sequential"] = Sequential
+Kinds = dict[str, type[Layer]]
 
 
 def save_checkpoint(path: str | os.PathLike, net: Layer, **extra: Any) -> None:
     """Write net, and `extra` arrays, numbers or texts, to path.
 
     The file appears under its name only when it is complete and on the disk; a file of that name
-    stays as it was until then. Raises ValueError for a network that cannot be described (it holds
-    functions, or layers of other packages), OSError as the file system does.
+    stays as it was until then. Raises ValueError for a network that no file can describe (it holds
+    functions, or a layer whose `constructor_arguments` do not make it again), OSError as the file
+    system does.
     """
-    members = {"architecture": json.dumps(_described(net))} | net.parameters()
-    if taken := members.keys() & extra.keys():
+    members = {"architecture": json.dumps(_described(net, "save_checkpoint"))} | net.parameters()
+    if taken := (members.keys() | {"manifest"}) & extra.keys():
         raise ValueError(f"save_checkpoint: the names {sorted(taken)} belong to the network")
-    members |= extra
-    arrays = {name: np.asarray(value) for name, value in members.items()}
-    if objects := [name for name, a in arrays.items() if a.dtype.hasobject]:
-        raise ValueError(f"save_checkpoint: expected arrays, numbers or texts for {objects}")
-    write_whole(path, _packed(arrays))
+    write_archive(path, members | extra, who="save_checkpoint")
 
 
-def load_checkpoint(path: str | os.PathLike) -> tuple[Layer, dict[str, np.ndarray]]:
+def load_checkpoint(
+    path: str | os.PathLike, layers: Iterable[type[Layer]] = ()
+) -> tuple[Layer, Arrays]:
     """The network in the file, and the extra arrays by name.
 
-    Raises CheckpointError if the file is damaged or no checkpoint, OSError if it cannot be read.
+    `layers` are classes of your own that occur in it, as in load_checkpoint(path, layers=[Gain]).
+    Raises CheckpointError if the file is damaged, no checkpoint, or has a layer that is unknown;
+    OSError if it cannot be read.
     """
     path = Path(path)
-    data = path.read_bytes()
-    if hashlib.sha256(data[:-DIGEST]).hexdigest().encode() != data[-DIGEST:]:
-        raise CheckpointError(
-            f"{path}: the digest at its end does not match its {len(data)} bytes; "
-            "it is damaged, cut short, or no checkpoint of mlp"
-        )
+    kinds = _kinds(layers)
+    members = read_archive(path)
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            members = dict(archive)
-        net = _built(json.loads(members.pop("architecture").item()))
+        numbers = sum(member.size for member in members.values())
+        net = _built(json.loads(members.pop("architecture").item()), kinds, numbers)
         _fill(net, members)
-    except (LookupError, AttributeError, TypeError, ValueError, MemoryError, RecursionError) as e:
+    except MALFORMED as e:
         raise CheckpointError(f"{path}: no network in it that this version reads: {e}") from e
     return net, {name: value for name, value in members.items() if name not in net.parameters()}
 
 
-def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w") as member:  # no time of day
-                np.lib.format.write_array(member, array, allow_pickle=False)
-        archive.comment = bytes(DIGEST)
-    body = buffer.getvalue()[:-DIGEST]
-    return body + hashlib.sha256(body).hexdigest().encode()
+def _kinds(own: Iterable[type[Layer]]) -> Kinds:
+    """The classes that a file may name."""
+    kinds = {name: getattr(layers_of_mlp, name) for name in layers_of_mlp.__all__}
+    kinds["Sequential"] = Sequential
+    for layer in own:
+        if not (isinstance(layer, type) and issubclass(layer, Layer)):
+            raise TypeError(f"load_checkpoint: expected classes of layers, got {layer!r}")
+        if kinds.setdefault(layer.__name__, layer) is not layer:
+            raise ValueError(f"load_checkpoint: there is a layer {layer.__name__} in mlp already")
+    return kinds
 
 
-def _described(layer: Layer) -> list:
+def _described(layer: Layer, who: str) -> list:
     """[kind, positional arguments, keyword arguments], layers within layers likewise."""
     kind = type(layer).__name__
-    if _KINDS.get(kind) is not type(layer):
-        raise ValueError(f"save_checkpoint: expected layers of mlp, got {kind}")
+    if _kinds([]).get(kind, type(layer)) is not type(layer):
+        raise ValueError(f"{who}: expected another name for a layer than {kind}, which mlp has")
     args, kwargs = layer.constructor_arguments()
-    return [kind, [_plain(a, kind) for a in args], {k: _plain(v, kind) for k, v in kwargs.items()}]
+    if kind not in _kinds([]):
+        _check_remade(layer, args, kwargs, who)
+    plain_args = [_plain(a, who, kind) for a in args]
+    return [kind, plain_args, {k: _plain(v, who, kind) for k, v in kwargs.items()}]
 
 
-def _plain(value: Any, kind: str) -> Any:
+def _plain(value: Any, who: str, kind: str) -> Any:
     if isinstance(value, Layer):
-        return _described(value)
-    if isinstance(value, np.ndarray):
+        return {"layer": _described(value, who)}
+    if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if callable(value):
-        raise ValueError(f"save_checkpoint: {kind} holds a function, which no file can keep")
+        raise ValueError(f"{who}: {kind} holds a function, which no file can keep")
     return value
 
 
-def _built(description: list) -> Layer:
+def _check_remade(layer: Layer, args: tuple, kwargs: dict[str, Any], who: str) -> None:
+    """Raise ValueError unless the arguments make a layer with parameters of the same shapes."""
+    kind = type(layer).__name__
+    try:
+        twin = type(layer)(*args, **kwargs)
+        same = {n: p.shape for n, p in twin.parameters().items()} == {
+            n: p.shape for n, p in layer.parameters().items()
+        }
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise ValueError(
+            f"{who}: {kind}(*args, **options) with the args and options of its "
+            f"constructor_arguments() does not make this {kind} again; write that method"
+        )
+
+
+def _built(description: list, kinds: Kinds, numbers: int) -> Layer:
+    """The layer of a description, in a file that holds so many numbers at most."""
     kind, args, kwargs = description
-    if issubclass(_KINDS[kind], Container):
-        args = [_built(part) for part in args]
-    if kind == "Affine":
+    if kind not in kinds:
+        raise ValueError(
+            f"it has a layer {kind}, which is not one of mlp's; if it is yours, "
+            f"load_checkpoint(path, layers=[{kind}])"
+        )
+
+    def value(argument: Any) -> Any:
+        if isinstance(argument, dict) and argument.keys() == {"layer"}:
+            return _built(argument["layer"], kinds, numbers)
+        return argument
+
+    if kind in ("Sequential", "Concat"):  # mlp 0.1 wrote the layers in them without a mark
+        args = [a if isinstance(a, dict) else {"layer": a} for a in args]
+    if kinds[kind] is Affine:
+        if math.prod(args) > numbers:
+            raise ValueError(f"Affine{tuple(args)} has more weights than the file has numbers")
         kwargs = kwargs | {"init": "zeros"}
-    return _KINDS[kind](*args, **kwargs)
+    options = {name: value(option) for name, option in kwargs.items()}
+    return kinds[kind](*map(value, args), **options)
 
 
-def _fill(net: Layer, members: Mapping[str, np.ndarray]) -> None:
+def _fill(net: Layer, members: Arrays) -> None:
     for name, parameter in net.parameters().items():
         if members[name].shape != parameter.shape or members[name].dtype != parameter.dtype:
             raise ValueError(

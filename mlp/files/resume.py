@@ -1,0 +1,201 @@
+"""A training in a file, from which it goes on to the same bytes after it was killed.
+
+All that decides what is still to come is in it: the weights, the optimizer's velocities and step
+count, the state of the generator, the history, and what the callbacks remember (early stopping: its
+best weights). So is what the training was begun with, network, data and options: another one is
+refused, with the difference named.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlp.callbacks import Callback, TrainingState
+from mlp.errors import CheckpointError
+from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
+
+SHARE = 0.02
+"""Of the time that training takes, what saving may take at the most."""
+ROWS = 1 << 14
+"""How many rows are digested at a time."""
+
+
+class TrainingCheckpoint(Callback):
+    """Saves the training to `path` after epochs, and goes on from there if the file exists.
+
+    Saved is after the first and the last epoch, and in between every `seconds`, or by default as
+    often as costs no more than 2 % of the time. `begun_with` says by name what the training was
+    begun with (texts and numbers); it must be the same when training goes on.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        begun_with: Mapping[str, Any],
+        seconds: float | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.begun_with = json.loads(json.dumps(dict(begun_with), default=str))
+        self.seconds = seconds
+        self.saved_at = -np.inf
+        self.cost = 0.0
+
+    def on_start(self, state: TrainingState) -> None:
+        if self.path.exists():
+            members = read_archive(self.path)
+            try:
+                _put_back(state, members, self._checked(members))
+            except CheckpointError:
+                raise
+            except MALFORMED as error:
+                raise CheckpointError(f"{self.path}: no training to go on with: {error}") from error
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.saved_at = -np.inf
+
+    def on_epoch(self, state: TrainingState) -> None:
+        now = time.monotonic()
+        pause = self.cost / SHARE if self.seconds is None else self.seconds
+        ends = state.epoch == state.epochs or state.stop is not None
+        if ends or now - self.saved_at >= pause:
+            self._save(state)
+            self.saved_at = time.monotonic()
+            self.cost = self.saved_at - now
+
+    def _save(self, state: TrainingState) -> None:
+        progress = state.optimizer.state(state.net)
+        notes = {
+            "begun_with": self.begun_with,
+            "epoch": state.epoch,
+            "stop": state.stop,
+            "step": progress.step,
+            "history": state.history,
+            "generator": state.rng.bit_generator.state,
+        }
+        members: Arrays = dict(state.net.parameters())
+        members |= {f"velocity {name}": v for name, v in progress.velocity.items()}
+        members |= dict(_remembered(state))
+        write_archive(
+            self.path,
+            {"training": json.dumps(notes, default=_plain)} | members,
+            who="fit: checkpoint",
+        )
+
+    def _checked(self, members: Arrays) -> dict[str, Any]:
+        """What the file says beside arrays, of a training that was begun as this one."""
+        if "training" not in members:
+            raise CheckpointError(f"{self.path}: holds a network, but no training to go on with")
+        notes = json.loads(members["training"].item())
+        then, now = notes["begun_with"], self.begun_with
+        different = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        if different:
+            said = "; ".join(
+                f"{name}: {then.get(name)} there, {now.get(name)} now" for name in different
+            )
+            raise CheckpointError(
+                f"{self.path}: is the checkpoint of another training ({said}); "
+                "use another path, or remove the file to start anew"
+            )
+        return notes
+
+
+def checkpoint_for(
+    checkpoint: str | os.PathLike | TrainingCheckpoint,
+    state: TrainingState,
+    settings: Mapping[str, Any],
+    x: np.ndarray,
+    y: np.ndarray,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+) -> TrainingCheckpoint:
+    """The checkpoint that `fit` was given, or one for the path that it was given."""
+    if not callable(getattr(state.optimizer, "state", None)):
+        raise TypeError(
+            f"fit: expected an optimizer with state(net) for a checkpoint, got {state.optimizer!r}"
+        )
+    if isinstance(checkpoint, TrainingCheckpoint):
+        return checkpoint
+    begun_with = {
+        "network": repr(state.net),
+        "loss": repr(state.loss),
+        "optimizer": repr(state.optimizer),
+        "epochs": state.epochs,
+        **settings,
+        "data": digest_of(x, y),
+        "validation data": None if validation is None else digest_of(*validation),
+    }
+    return TrainingCheckpoint(checkpoint, begun_with)
+
+
+def digest_of(*arrays: np.ndarray) -> str:
+    """SHA-256 of the shapes, dtypes and numbers of arrays, whatever their layout in memory."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype.str} ".encode())
+        for start in range(0, len(array), ROWS):
+            digest.update(np.ascontiguousarray(array[start : start + ROWS]).data)
+    return digest.hexdigest()
+
+
+def _put_back(state: TrainingState, members: Arrays, notes: dict[str, Any]) -> None:
+    """Everything is read and checked first; only then anything is changed."""
+    weights = {name: members[name] for name in state.net.parameters()}
+    for name, parameter in state.net.parameters().items():
+        if weights[name].shape != parameter.shape or weights[name].dtype != parameter.dtype:
+            raise ValueError(f"{name} is {weights[name].dtype} {weights[name].shape}")
+    velocity = {
+        name: members[f"velocity {name}"] for name in weights if f"velocity {name}" in members
+    }
+    memories = [_memory_of(callback, key, members) for key, callback in _keys(state)]
+    generator, epoch, step = notes["generator"], int(notes["epoch"]), int(notes["step"])
+
+    state.rng.bit_generator.state = _arrays_again(generator)
+    for name, parameter in state.net.parameters().items():
+        parameter[...] = weights[name]
+    progress = state.optimizer.state(state.net)
+    progress.step, progress.velocity = step, velocity
+    state.epoch, state.stop, state.history = epoch, notes["stop"], list(notes["history"])
+    for callback, memory in zip(state.callbacks, memories, strict=True):
+        callback.load_state_dict(memory)
+
+
+def _remembered(state: TrainingState) -> Iterator[tuple[str, np.ndarray]]:
+    for key, callback in _keys(state):
+        for name, value in callback.state_dict().items():
+            yield f"{key} {name}", np.asarray(value)
+
+
+def _keys(state: TrainingState) -> list[tuple[str, Callback]]:
+    """The callbacks under names of their own: the kind, and a number among those of its kind."""
+    kinds = [type(callback).__name__ for callback in state.callbacks]
+    numbers = [kinds[:i].count(kind) for i, kind in enumerate(kinds)]
+    return [
+        (f"callback {kind} {number}", callback)
+        for kind, number, callback in zip(kinds, numbers, state.callbacks, strict=True)
+    ]
+
+
+def _memory_of(callback: Callback, key: str, members: Arrays) -> dict[str, np.ndarray]:
+    start = f"{key} "
+    memory = {n.removeprefix(start): v for n, v in members.items() if n.startswith(start)}
+    if memory.keys() != callback.state_dict().keys():
+        raise ValueError(f"it has no memory of a {type(callback).__name__}")
+    return memory
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays for JSON."""
+    return {"array": value.tolist(), "dtype": value.dtype.str} if value.ndim else value.item()
+
+
+def _arrays_again(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {"array", "dtype"}:
+            return np.array(value["array"], value["dtype"])
+        return {name: _arrays_again(part) for name, part in value.items()}
+    return value
