@@ -43,7 +43,8 @@ def report():
     if "numpy" in sys.modules:
         from threadpoolctl import threadpool_info
         with open(os.environ["REPORT"], "w") as file:
-            json.dump([os.environ.get("OPENBLAS_CORETYPE"), threadpool_info()], file)
+            cores = len(os.sched_getaffinity(0))  # OpenBLAS takes no more threads than that
+            json.dump([os.environ.get("OPENBLAS_CORETYPE"), cores, threadpool_info()], file)
 
 atexit.register(report)
 """
@@ -52,6 +53,7 @@ atexit.register(report)
 def run(command, *words, cwd=None, **variables):
     environment = {k: v for k, v in os.environ.items() if k not in processor.THREADS}
     environment |= {"PYTHONPATH": str(ROOT), "COLUMNS": "80"} | variables
+    environment |= {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     words = map(str, (*command, *words))
     return subprocess.run(
         list(words), cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
@@ -70,7 +72,7 @@ def entries_of(program):
 
 @pytest.fixture
 def report(tmp_path):
-    """Run a command; what NumPy's OpenBLAS, and SciPy's, took at its end."""
+    """Run a command; its OPENBLAS_CORETYPE, cores, and what each OpenBLAS took, at its end."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(REPORTER)
@@ -81,8 +83,8 @@ def report(tmp_path):
         path = os.pathsep.join([str(folder), str(ROOT)])
         done = run(command, *words, cwd=tmp_path, PYTHONPATH=path, REPORT=str(file), **variables)
         assert done.returncode == 0, done.stderr
-        setting, pools = json.loads(file.read_text())
-        return setting, [pool for pool in pools if pool["internal_api"] == "openblas"]
+        setting, cores, pools = json.loads(file.read_text())
+        return setting, cores, [pool for pool in pools if pool["internal_api"] == "openblas"]
 
     return ask
 
@@ -91,15 +93,13 @@ def report(tmp_path):
 @pytest.mark.parametrize("way", entries_of("train"))
 def test_a_training_has_the_threads_that_were_asked_for(report, way, threads):
     words = ("--epochs", "1", "--hidden", "8", "--quiet", "--threads", threads)
-    _, pools = report(entries_of("train")[way], *words)
-    assert pools
-    possible = min(threads, len(os.sched_getaffinity(0)))  # OpenBLAS takes no more than there are
-    assert {pool["num_threads"] for pool in pools} == {possible}
+    _, cores, pools = report(entries_of("train")[way], *words)
+    assert {pool["num_threads"] for pool in pools} == {min(threads, cores)}
 
 
 @pytest.mark.parametrize("way", entries_of("check"))
 def test_a_check_has_the_threads_that_were_asked_for(report, way):
-    _, pools = report(entries_of("check")[way], "--layer", "ReLU()", "--threads=1")
+    _, _, pools = report(entries_of("check")[way], "--layer", "ReLU()", "--threads=1")
     assert {pool["num_threads"] for pool in pools} == {1}
 
 
@@ -107,13 +107,13 @@ def test_a_check_has_the_threads_that_were_asked_for(report, way):
 def test_the_kernel_is_what_the_processor_can_run(report, way, monkeypatch):
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     command = [*entries_of("check")[way], "--layer", "ReLU()"]
-    setting, pools = report(command)
+    setting, _, pools = report(command)
     wide = processor.is_amd_with_avx512(processor._first_core())
     assert setting == ("SkylakeX" if wide else None)
     if wide:
         assert {pool["architecture"] for pool in pools} == {"SkylakeX"}
     if sys.platform == "linux" and os.uname().machine == "x86_64":  # all of these have Nehalem's
-        setting, pools = report(command, OPENBLAS_CORETYPE="Nehalem")
+        setting, _, pools = report(command, OPENBLAS_CORETYPE="Nehalem")
         assert setting == "Nehalem"
         assert {pool["architecture"] for pool in pools} == {"Nehalem"}
 
@@ -201,6 +201,15 @@ def test_a_file_of_your_own_that_is_called_like_the_package(tmp_path):
         assert (checked.returncode, checked.stderr) == (0, "")
         assert "PASS" in checked.stdout
         assert "Double" in checked.stdout
+
+
+def test_a_folder_is_no_file_of_layers(tmp_path):
+    folder = run(SCRIPTS["check"], tmp_path)
+    assert (folder.returncode, folder.stderr.count("\n")) == (2, 1)
+    assert f"--model {tmp_path}" in folder.stderr
+    lost = run(SCRIPTS["check"], "--model", tmp_path / "none")
+    assert lost.returncode == 2
+    assert lost.stderr == f"gradcheck.py: {tmp_path}/none/model.npz: No such file or directory\n"
 
 
 def test_one_thing_is_checked_at_a_time(tmp_path):

@@ -4,13 +4,7 @@ import itertools
 import os
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SKYLAKEX = {
-    "avx2",
-    "fma",
-    "bmi1",
-    "bmi2",
-    *(f"avx512{part}" for part in ("f", "cd", "bw", "dq", "vl")),
-}
+SKYLAKEX = {"avx2", "fma", "bmi1", "bmi2"} | {"avx512" + x for x in ("f", "cd", "bw", "dq", "vl")}
 """What its kernels take for granted, by Linux's names."""
 
 
