@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -201,6 +203,33 @@ def test_a_file_of_your_own_that_is_called_like_the_package(tmp_path):
         assert (checked.returncode, checked.stderr) == (0, "")
         assert "PASS" in checked.stdout
         assert "Double" in checked.stdout
+
+
+ENDLESS = """
+import os, pathlib
+pathlib.Path("running").write_text(str(os.getpid()))
+while True:
+    pass
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_check_leaves_no_process_behind(tmp_path, number, status):
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    command = [*ENTRIES["mlp"], "check", "endless.py"]
+    pipe = subprocess.PIPE
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    how = {"cwd": tmp_path, "env": environment, "stdout": pipe, "stderr": pipe, "text": True}
+    with subprocess.Popen(command, **how) as process:
+        running = tmp_path / "running"
+        while not (running.exists() and running.read_text()):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (status, "", "mlp check: interrupted\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(running.read_text()), 0)
 
 
 def test_a_folder_is_no_file_of_layers(tmp_path):
