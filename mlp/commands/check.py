@@ -31,7 +31,10 @@ KINDS = [*LAYERS, *LOSSES]
 
 def main(arguments: Sequence[str], called: str) -> int:
     """Check what the arguments name; the exit status says the worst verdict."""
-    options = _parser(called).parse_args(arguments)
+    parser = _parser(called)
+    options = parser.parse_args(arguments)
+    if options.file is not None and options.file.is_dir():
+        parser.error(f"{options.file} is a folder; for a run folder, --model {options.file}")
     if options.coordinates:
         return _measure(options.coordinates, options.seed)
     if options.self_test:

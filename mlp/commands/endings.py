@@ -36,7 +36,14 @@ def status_of(program: Callable[[], int], called: str) -> int:
 
 def complain(called: str, error: BaseException, status: int) -> int:
     """Say in one line what went wrong; the exit status, for the caller to return."""
-    said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or "out of memory"
     notes = getattr(error, "__notes__", [])
-    print(f"{called}:", " ".join("; ".join([said, *notes]).split()), file=sys.stderr)
+    print(f"{called}:", " ".join("; ".join([_told(error), *notes]).split()), file=sys.stderr)
     return status
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "out of memory"

@@ -143,9 +143,11 @@ def _one_child(task: dict[str, Any], deadline: float) -> tuple[Run, str]:
         tail: collections.deque[bytes] = collections.deque(maxlen=2)
         reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
         reader.start()
-        with results.open(encoding="utf-8", errors="replace") as lines:
-            why = _watch(child, lines, run, task, deadline)
-        _kill(child)
+        try:
+            with results.open(encoding="utf-8", errors="replace") as lines:
+                why = _watch(child, lines, run, task, deadline)
+        finally:  # also if a signal ends this process
+            _kill(child)
         reader.join(timeout=1)
         child.stdout.close()
     return run, why + _quote(b"".join(tail))
