@@ -107,7 +107,8 @@ def picture(path: pathlib.Path, results: list[dict[str, Any]], title: str) -> No
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("time of one training step over ours (right of 1: they take longer)")
     axes.set_title(title, loc="left")
-    axes.legend(frameon=False, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:  # some peer is here
+        axes.legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
