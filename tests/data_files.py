@@ -53,5 +53,6 @@ def message(path, **options):
     with pytest.raises(DataError) as caught:
         load(path, **options)
     text = str(caught.value)
-    assert text.startswith(str(path)) and "\n" not in text
+    if not text.startswith(str(path)) or "\n" in text:
+        raise AssertionError(f"expected one line that begins with {path}, got {text!r}")
     return text

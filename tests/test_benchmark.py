@@ -15,7 +15,7 @@ SMALL = ["--quick", "--only", "64-32-10 @ 32"]
 def benchmark(*words, path="", cwd=None):
     paths = os.pathsep.join(filter(None, [str(path), str(ROOT), os.environ.get("PYTHONPATH", "")]))
     return subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "benchmark.py"), *map(str, words)],
+        [sys.executable, "-W", "error", str(ROOT / "scripts" / "benchmark.py"), *map(str, words)],
         capture_output=True,
         text=True,
         cwd=cwd,
@@ -29,7 +29,7 @@ def test_steps_are_timed_in_rounds_and_who_is_missing_is_named(tmp_path):
     (broken / "jax.py").write_text("raise ImportError('jax is not for this machine')")
     words = [*SMALL, "--contenders", "floor,textbook,jax_jit", "--out", tmp_path]
     done = benchmark(*words, path=broken)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")  # unclosed pipes would show here
     assert "64-32-10 @ 32" in done.stdout
     assert "missing: jax_jit: jax is not for this machine" in done.stdout
     assert (tmp_path / "steps-1.png").read_bytes().startswith(b"\x89PNG")
@@ -44,7 +44,7 @@ def test_steps_are_timed_in_rounds_and_who_is_missing_is_named(tmp_path):
 def test_inference_asks_all_for_the_same_rows(tmp_path):
     words = ["--inference", "--quick", "--only", "64-32-10", "--contenders", "floor"]
     done = benchmark(*words, "--out", tmp_path)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert [line.split()[:2] for line in done.stdout.splitlines()[1:]] == [
         ["64-32-10", "1"],
         ["64-32-10", "10,000"],

@@ -1,6 +1,7 @@
 """Loading a data set: paths that are no files, samples to predict, the real data."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ def test_paths_that_are_no_files(tmp_path):
     assert "No such file or directory" in message(tmp_path / "none")
     assert "Not a directory" in message(write(tmp_path / "a.csv", "1,2\n") / "b.npz")
     assert "File name too long" in message(tmp_path / ("a" * 300 + ".csv"))
-    assert "null byte" in message("a\0b.csv")
+    assert re.search("null (byte|character)", message("a\0b.csv"))  # Python to 3.12, from 3.13
     assert "unknown type of file; expected" in message(write(tmp_path / "a.png", b"\x89PNG"))
     os.mkfifo(tmp_path / "pipe.csv")
     assert "is a pipe, socket or device" in message(tmp_path / "pipe.csv")

@@ -1,6 +1,7 @@
 """Somebody else's layers: what is caught, how it is named, and what the sandbox survives."""
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -442,6 +443,6 @@ def test_a_loss_that_clips_probabilities_is_tried_on_probabilities(edit, verdict
 
 def test_a_pipe_that_closes_early_is_no_reason_for_a_traceback(tmp_path):
     script = ROOT / "scripts" / "gradcheck.py"
-    command = f"{sys.executable} {script} --layer 'Affine(5, 3)' | true"
+    command = f"{shlex.join([sys.executable, str(script), '--layer', 'Affine(5, 3)'])} | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""

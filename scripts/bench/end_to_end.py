@@ -9,9 +9,8 @@ import sys
 import tempfile
 import time
 
-from bench.modes import say, write
 from bench.processes import SCRIPTS, bind, environment
-from bench.report import aligned, machine
+from bench.report import aligned, machine, say, write
 from bench.rounds import middle, turn
 
 SETTINGS = (
@@ -52,29 +51,30 @@ def _note(name: str, options: argparse.Namespace, runs: dict, missing: dict[str,
 
 def _run(name: str, options: argparse.Namespace) -> dict[str, float]:
     """Seconds, peak memory in MiB and the test accuracy of one run of a program."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name_of_folder:
+        folder = pathlib.Path(name_of_folder)
         script = SCRIPTS / PROGRAMS[name][0]
         words = [str(options.data)]
         if script.name == "train.py":
-            out = pathlib.Path(folder, "run")
+            out = folder / "run"
             words = ["--data", *words, *SETTINGS.split(), "--quiet", "--out", str(out)]
             words += ["--threads", str(options.threads)]
         time.sleep(0.5)
         start = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, str(script), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(options.threads),
-        )
-        bind(process.pid, options.threads)
-        said, complaint = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-    if status:
-        raise RuntimeError(complaint.strip().splitlines()[-1])
-    accuracy = float(NUMBER.findall(said)[0])
+        with open(folder / "said", "w+") as said, open(folder / "complaint", "w+") as complaint:
+            process = subprocess.Popen(
+                [sys.executable, str(script), *words],
+                stdout=said,
+                stderr=complaint,
+                env=environment(options.threads),
+            )
+            bind(process.pid, options.threads)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status  # it has been waited for, with its peak memory
+            seconds = time.perf_counter() - start
+        if status:
+            raise RuntimeError((folder / "complaint").read_text().strip().splitlines()[-1])
+        accuracy = float(NUMBER.findall((folder / "said").read_text())[0])
     return {"seconds": seconds, "MiB": usage.ru_maxrss / 1024, "accuracy": accuracy}
 
 

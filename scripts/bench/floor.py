@@ -5,7 +5,7 @@ if that is faster (two thread pools in turn are not).
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -49,7 +49,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> tuple[Product, Product]:
     )
 
 
-def _all(products: list[Product]) -> Product:
+def _all(products: Sequence[Product]) -> Product:
     def run() -> None:
         for product in products:
             product()

@@ -19,14 +19,14 @@ from statistics import median
 
 import numpy as np
 
+from bench import report
+
 SIZES, BATCH, SEED = (784, 30, 10), 10, 0
 REPEATS = {"full": 5, "default": 20}
 
 
 def main(options: argparse.Namespace) -> int:
     """Run both, print the table, write the JSON."""
-    from bench import modes, report
-
     results = {}
     for name in ("mlp", "torch"):
         command = [sys.executable, "-m", "bench.gradient_check", name]
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
         for name, times in results.items():
             first, *later = (f"{1000 * t:.1f}" for t in _first_and_median(times[mode]))
             rows.append([f"{name}, {mode}", first, *later])
-    modes.write(
+    report.write(
         options.out / f"gradient-check-{options.threads}",
         {"machine": report.machine(), "threads": options.threads, "seconds": results},
         report.aligned(rows),
@@ -84,11 +84,11 @@ def theirs() -> dict[str, Callable[[], bool]]:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     parameters, x, labels = _work()
     W1, b1, W2, b2 = (torch.tensor(p, requires_grad=True) for p in parameters)
-    x, labels = torch.tensor(x), torch.tensor(labels)
+    rows, classes = torch.tensor(x), torch.tensor(labels)
 
     def loss(W1, b1, W2, b2):
-        z = torch.sigmoid(x @ W1 + b1) @ W2 + b2
-        return torch.nn.functional.cross_entropy(z, labels)
+        z = torch.sigmoid(rows @ W1 + b1) @ W2 + b2
+        return torch.nn.functional.cross_entropy(z, classes)
 
     def check(fast: bool) -> bool:
         return torch.autograd.gradcheck(loss, (W1, b1, W2, b2), fast_mode=fast)

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from bench import rounds
-from bench.modes import FULL, QUICK, say, write
 from bench.processes import environment
-from bench.report import aligned, machine
+from bench.report import aligned, machine, say, write
 from bench.work import Cell
 
 AXES = {
@@ -30,7 +29,7 @@ FITTED = 4
 
 
 def main(options: argparse.Namespace) -> int:
-    effort = QUICK if options.quick else FULL
+    effort = rounds.QUICK if options.quick else rounds.FULL
     team = rounds.start(options.threads, ["ours"])
     try:
         curves = {axis: _times(team, cells, effort) for axis, cells in AXES.items()}
@@ -61,7 +60,7 @@ def _times(team: rounds.Team, cells: dict[int, Cell], effort: rounds.Effort) -> 
     return {size: rounds.middle(each)[0] for size, each in seconds.items()}
 
 
-def _bytes(team: rounds.Team, cells: dict[int, Cell]) -> dict[int, int]:
+def _bytes(team: rounds.Team, cells: dict[int, Cell]) -> dict[int, float]:
     worker = team.workers["ours"]
     return {
         size: worker.ask("memory", sizes=cell.sizes, batch=cell.batch)["bytes"]

@@ -1,34 +1,25 @@
 """What `benchmark.py` runs, writes and prints in each of its modes."""
 
 import argparse
-import pathlib
 import sys
-from typing import Any
 
-from bench import inference, report, rounds
+from bench import end_to_end, gradient_check, growth, inference, report, rounds
+from bench.report import say
 from bench.work import GRID
-
-FULL, QUICK = rounds.Effort(15, 0.3), rounds.Effort(3, 0.1)
 
 
 def run(options: argparse.Namespace) -> int:
     if options.end_to_end:
-        from bench import end_to_end
-
         return end_to_end.main(options)
     if options.gradient_check:
-        from bench import gradient_check
-
         return gradient_check.main(options)
     if options.growth:
-        from bench import growth
-
         return growth.main(options)
     return _compare(options)
 
 
 def _compare(options: argparse.Namespace) -> int:
-    effort = QUICK if options.quick else FULL
+    effort = rounds.QUICK if options.quick else rounds.FULL
     names = ["ours", *options.contenders]
     if options.inference:
         names = [name for name in names if name not in ("floor", "textbook")]
@@ -52,26 +43,13 @@ def _compare(options: argparse.Namespace) -> int:
     facts = {"machine": report.machine(), "threads": options.threads}
     facts["contenders"] = {name: worker.facts for name, worker in team.workers.items()}
     facts["missing"] = team.missing
-    write(options.out / name, facts | {"results": results}, text)
+    report.write(options.out / name, facts | {"results": results}, text)
     if not options.inference:
         title = f"One training step, {_threads(options.threads)}"
         report.picture(options.out / f"{name}.png", results, title)
     for reason in team.missing.values():
         print(f"missing: {reason}")
     return 0
-
-
-def write(path: pathlib.Path, content: dict[str, Any], text: str) -> None:
-    """The JSON file, and the table on the terminal and in a file beside it."""
-    report.write_json(path.with_suffix(".json"), content)
-    path.with_suffix(".txt").write_text(text + "\n")
-    print(text)
-
-
-def say(line: str) -> None:
-    """What is being done, on one line of a terminal."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _threads(n: int) -> str:

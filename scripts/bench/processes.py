@@ -26,7 +26,7 @@ class Worker:
 
     def __init__(self, name: str, threads: int) -> None:
         self.name = name
-        self.process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -34,22 +34,30 @@ class Worker:
             text=True,
             env=environment(threads),
         )
-        bind(self.process.pid, threads)
-        self.facts = self._answer()
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("a process without the pipes that were asked for")
+        self._requests, self._answers = self._process.stdin, self._process.stdout
+        bind(self._process.pid, threads)
+        try:
+            self.facts = self._answer()
+        except Missing:
+            self.close()
+            raise
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """The answer; raises Missing where the contender cannot do it."""
         time.sleep(PAUSE)
-        self.process.stdin.write(json.dumps({"do": do} | request) + "\n")
-        self.process.stdin.flush()
+        self._requests.write(json.dumps({"do": do} | request) + "\n")
+        self._requests.flush()
         return self._answer()
 
     def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+        self._requests.close()
+        self._process.wait()
+        self._answers.close()
 
     def _answer(self) -> dict[str, Any]:
-        line = self.process.stdout.readline()
+        line = self._answers.readline()
         answer = json.loads(line) if line else {"error": "its process ended"}
         if "error" in answer:
             raise Missing(f"{self.name}: {answer['error']}")

@@ -1,9 +1,10 @@
-"""The table, the JSON file and the picture."""
+"""What a run shows: progress, the table, the JSON file and the picture."""
 
 import json
 import os
 import pathlib
 import platform
+import sys
 from typing import Any
 
 from bench.rounds import CONTENDERS, PEERS, SHORT, geometric_mean, middle, ratios
@@ -57,9 +58,18 @@ def aligned(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+def write(path: pathlib.Path, content: dict[str, Any], text: str) -> None:
+    """The JSON file, and the table on the terminal and in a file beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    path.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+    path.with_suffix(".txt").write_text(text + "\n")
+    print(text)
+
+
+def say(line: str) -> None:
+    """What is being done, on one line of a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def picture(path: pathlib.Path, results: list[dict[str, Any]], title: str) -> None:
@@ -97,7 +107,8 @@ def picture(path: pathlib.Path, results: list[dict[str, Any]], title: str) -> No
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("time of one training step over ours (right of 1: they take longer)")
     axes.set_title(title, loc="left")
-    axes.legend(frameon=False, loc="lower right")
+    if axes.get_legend_handles_labels()[0]:  # some peer is here
+        axes.legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

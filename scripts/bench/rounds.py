@@ -42,6 +42,9 @@ class Effort(NamedTuple):
     seconds: float
 
 
+FULL, QUICK = Effort(15, 0.3), Effort(3, 0.1)
+
+
 class Team(NamedTuple):
     """The contenders that run here, and a line for each that does not."""
 

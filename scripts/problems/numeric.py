@@ -10,6 +10,7 @@ import numpy as np
 
 from mlp import Sequential
 
+EPS = float(np.finfo(np.float64).eps)
 Function = Callable[[np.ndarray], np.ndarray | complex]
 
 

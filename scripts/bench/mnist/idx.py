@@ -7,11 +7,12 @@ import numpy as np
 
 
 def load(folder: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    parts = []
-    for name in ("train", "t10k"):
-        x, y = (_bytes(folder, f"{name}-{kind}") for kind in ("images-idx3", "labels-idx1"))
-        parts += [x[16:].reshape(-1, 784).astype(np.float32) / 255, y[8:].astype(np.int64)]
-    return tuple(parts)
+    return (*_part(folder, "train"), *_part(folder, "t10k"))
+
+
+def _part(folder: str, name: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = (_bytes(folder, f"{name}-{kind}") for kind in ("images-idx3", "labels-idx1"))
+    return x[16:].reshape(-1, 784).astype(np.float32) / 255, y[8:].astype(np.int64)
 
 
 def _bytes(folder: str, name: str) -> np.ndarray:
