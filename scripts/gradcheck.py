@@ -8,4 +8,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from mlp.commands import console
 
 if __name__ == "__main__":
-    sys.exit(console.run("check", sys.argv[1:], "gradcheck.py"))
+    sys.exit(console.start("check", sys.argv[1:], "gradcheck.py"))

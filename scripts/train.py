@@ -10,5 +10,5 @@ from mlp.commands import console
 if __name__ == "__main__":
     words = sys.argv[1:]
     if words[:1] == ["predict"]:
-        sys.exit(console.run("predict", words[1:], "train.py predict"))
-    sys.exit(console.run("train", words, "train.py"))
+        sys.exit(console.start("predict", words[1:], "train.py predict"))
+    sys.exit(console.start("train", words, "train.py"))

@@ -91,18 +91,19 @@ def report(tmp_path):
     return ask
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("way", entries_of("train"))
-def test_a_training_has_the_threads_that_were_asked_for(report, way, threads):
-    words = ("--epochs", "1", "--hidden", "8", "--quiet", "--threads", threads)
-    _, cores, pools = report(entries_of("train")[way], *words)
-    assert {pool["num_threads"] for pool in pools} == {min(threads, cores)}
-
-
-@pytest.mark.parametrize("way", entries_of("check"))
-def test_a_check_has_the_threads_that_were_asked_for(report, way):
-    _, _, pools = report(entries_of("check")[way], "--layer", "ReLU()", "--threads=1")
+def test_a_training_has_the_threads_that_were_asked_for(report, way):
+    words = ("--epochs", "1", "--hidden", "8", "--quiet", "--threads", "1")
+    _, _, pools = report(entries_of("train")[way], *words)
     assert {pool["num_threads"] for pool in pools} == {1}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("way", entries_of("check"))
+def test_a_check_has_the_threads_that_were_asked_for(report, way, threads):
+    words = ("--layer", "ReLU()", f"--threads={threads}")
+    _, cores, pools = report(entries_of("check")[way], *words)
+    assert {pool["num_threads"] for pool in pools} == {min(threads, cores)}
 
 
 @pytest.mark.parametrize("way", entries_of("check"))

@@ -32,10 +32,10 @@ def main() -> int:
         parser.print_help(sys.stderr)
         return 2
     options = parser.parse_args()
-    return run(options.program, options.arguments, f"{parser.prog} {options.program}")
+    return start(options.program, options.arguments, f"{parser.prog} {options.program}")
 
 
-def run(program: str, arguments: Sequence[str], called: str) -> int:
+def start(program: str, arguments: Sequence[str], called: str) -> int:
     """Start a program; its exit status. Threads and kernels are chosen before NumPy is there."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 (open as long as Python runs)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115

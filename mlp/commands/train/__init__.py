@@ -1,0 +1,1 @@
+"""`mlp train`: options, data, network, training, and the folder that keeps the results."""

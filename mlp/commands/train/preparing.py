@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp import DataError, Scale
-from mlp.commands.train import tasks
+from mlp.commands.train import digit_tasks
 from mlp.data import Dataset, load, stratified_split
 
 LARGEST = 1e15
@@ -44,7 +44,7 @@ def prepared(options: argparse.Namespace) -> Parts:
 
 
 def _divided(options: argparse.Namespace, data: Dataset) -> Parts:
-    shape = tasks.image_shape(data.x)
+    shape = digit_tasks.image_shape(data.x)
     if data.x.dtype != np.uint8:  # pixels are small, and a copy of them is large
         _check_size(data.x)
     if data.y.dtype.kind == "f":
@@ -76,16 +76,18 @@ def _classified(
     rng = np.random.default_rng(SPLIT_SEED)
 
     def encoded(part: Part) -> Part:
-        x, labels = part[0], tasks.class_numbers(part[1], digits)
+        x, labels = part[0], digit_tasks.class_numbers(part[1], digits)
         if options.task == "is-two":
-            return x, tasks.is_two(labels, digits)
+            return x, digit_tasks.is_two(labels, digits)
         if options.task == "reject":
             if shape is None:
                 raise ValueError("task reject needs square images")
-            return tasks.with_non_digits(x, labels, shape, len(digits), rng)
+            return digit_tasks.with_non_digits(x, labels, shape, len(digits), rng)
         return x, labels
 
-    names = {"is-two": ["not 2", "2"], "reject": [*digits, tasks.NONE]}.get(options.task, digits)
+    names = {"is-two": ["not 2", "2"], "reject": [*digits, digit_tasks.NONE]}.get(
+        options.task, digits
+    )
     return Parts(
         encoded(train),
         None if validation is None else encoded(validation),
@@ -108,7 +110,7 @@ def _check_size(x: np.ndarray) -> None:
 
 
 def _checked_names(y: np.ndarray) -> list[str]:
-    names = tasks.class_names(y)
+    names = digit_tasks.class_names(y)
     if len(names) < 2:
         raise ValueError(f"every label is {names[0]}; --label-column says where labels are")
     if len(names) > len(y) / 2:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from mlp import NonFiniteError, Sequential, evaluate, fit
 from mlp.commands import signals
-from mlp.commands.train import assembling, folder, tasks
+from mlp.commands.train import assembling, digit_tasks, folder
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.losses import Loss
@@ -58,8 +58,8 @@ def _kept(
     said = counts = None
     if parts.classes:
         said = loss.labels(net.predict(parts.test[0]))
-        counts = tasks.confusion_counts(parts.test[1], said, len(parts.classes))
-        scores = tasks.scores(options.task, counts)
+        counts = digit_tasks.confusion_counts(parts.test[1], said, len(parts.classes))
+        scores = digit_tasks.scores(options.task, counts)
     else:
         scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
     folder.write(out, options, parts, seed, net, history, scores, said, counts)
