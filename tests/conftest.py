@@ -1,4 +1,4 @@
-"""The machine that the tests run on must not matter: one thread, and a place for what libraries keep.
+"""The machine must not matter: one thread, and a place for what libraries keep.
 
 The matrix products of the tests are small, and threads would only wait for each other (on a busy
 machine for half a minute); NumPy reads their number when it is imported. Matplotlib keeps a list

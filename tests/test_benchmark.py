@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.no_numbers
+
 ROOT = Path(__file__).parents[1]
 SMALL = ["--quick", "--only", "64-32-10 @ 32"]
 

@@ -11,6 +11,8 @@ from data_files import IDX_NAMES, IMAGES, X, Y, idx_folder, message, npz, write
 from mlp.data import load, load_features
 from mlp.errors import DataError
 
+pytestmark = pytest.mark.no_numbers
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 

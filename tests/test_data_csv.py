@@ -10,6 +10,8 @@ import pytest
 from data_files import message, write
 from mlp.data import load
 
+pytestmark = pytest.mark.no_numbers
+
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = ROOT / "data" / "digits.csv.gz"
 

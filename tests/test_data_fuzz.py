@@ -14,9 +14,12 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mlp.data import Dataset, load, load_features
 from mlp.errors import DataError
+
+pytestmark = pytest.mark.no_numbers
 
 CASES = int(os.environ.get("MLP_FUZZ_CASES", "2000"))
 LARGEST_PEAK = 16 << 20  # bytes; the files hold a few kilobytes

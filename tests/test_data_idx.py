@@ -10,6 +10,8 @@ from data_files import IDX_NAMES, IMAGES, LABELS, idx_bytes, idx_folder, message
 from mlp.data import load, load_features
 from mlp.errors import DataError
 
+pytestmark = pytest.mark.no_numbers
+
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_folder_gives_both_parts(tmp_path, suffix):

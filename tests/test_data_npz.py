@@ -12,6 +12,8 @@ from data_files import IMAGES, LABELS, X, Y, message, npz, write
 from mlp.data import load
 from mlp.errors import DataError
 
+pytestmark = pytest.mark.no_numbers
+
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize(

@@ -9,6 +9,12 @@ from mlp import Layer
 
 BY_HAND = [case for case in CASES if case.hand]
 STEP = 2.0**-100
+ROUNDING = 32 * np.finfo(np.float64).eps
+"""Of a sum of products, as a part of the sum of their sizes: one eps for each operation on the way.
+
+The longest way is that of the network: sums of 12, 4 and 8 products, two activations, a softmax of
+3. Kernels that add up in another order stay below that too.
+"""
 
 
 @pytest.mark.parametrize("case", BY_HAND, ids=lambda case: case.name)
@@ -50,15 +56,15 @@ def test_backward_is_the_finite_difference(case: Case):
 @every_layer
 @pytest.mark.parametrize("seed", [0, 1])
 def test_backward_and_jvp_are_the_complex_step(case: Case, seed: int):
-    """The Jacobians of x and of every parameter, entry by entry, to 1e-15 of the largest."""
+    """The Jacobians of x and of every parameter, entry by entry, to a rounding of the largest."""
     layer, x, upstream = prepared(case, seed)
     backward = _rows(layer, upstream.shape)
     for name, J in _complex_step(layer, x).items():
         columns = _columns(layer, x, name)
         scale = abs(J).max()
         assert scale > 0, name
-        assert abs(backward[name] - J).max() <= 1e-15 * scale, name
-        assert abs(columns - J).max() <= 1e-15 * scale, name
+        assert abs(backward[name] - J).max() <= ROUNDING * scale, name
+        assert abs(columns - J).max() <= ROUNDING * scale, name
 
 
 @every_layer
@@ -69,7 +75,7 @@ def test_backward_of_a_sum_over_the_batch_is_the_complex_step(case: Case, seed: 
     for name, J in _complex_step(layer, x).items():
         terms = upstream.ravel()[:, None] * J
         error = gradients[name].ravel() - terms.sum(axis=0)
-        assert abs(error).max() <= 1e-15 * abs(terms).sum(axis=0).max(), name
+        assert abs(error).max() <= ROUNDING * abs(terms).sum(axis=0).max(), name
 
 
 @every_layer
@@ -85,7 +91,7 @@ def test_jvp_is_the_transpose_of_backward(case: Case, seed: int):
     terms = [gradients[name] * change for name, change in ({"x": dx} | changes).items()]
     forward, reverse = np.vdot(upstream, dy), sum(term.sum() for term in terms)
     scale = abs(upstream * dy).sum() + sum(abs(term).sum() for term in terms)
-    assert abs(forward - reverse) <= 1e-15 * scale
+    assert abs(forward - reverse) <= ROUNDING * scale
 
 
 @every_layer
