@@ -24,7 +24,7 @@ from mlp.layers import (
 from mlp.losses import Loss
 from mlp.sequential import Sequential
 
-Case = tuple[Layer, np.ndarray, np.ndarray | None, Loss | None]
+Example = tuple[Layer, np.ndarray, np.ndarray | None, Loss | None]
 """A layer, its input, and a target and loss or None and None."""
 
 NAMES = {name: getattr(layers, name) for name in layers.__all__ if name != "Layer"} | {
@@ -65,7 +65,7 @@ def check_many(coordinates: int, seed: int = 0) -> tuple[int, float, str, set[st
     return count, worst, name, verdicts
 
 
-def builtin_cases(rng: np.random.Generator) -> Iterator[Case]:
+def builtin_cases(rng: np.random.Generator) -> Iterator[Example]:
     """Every layer in its variants, every loss in its forms, a few networks; random numbers."""
     for layer, shape in _layers(rng):
         yield layer, rng.standard_normal(shape), None, None
@@ -96,7 +96,7 @@ def _layers(rng: np.random.Generator) -> Iterator[tuple[Layer, tuple[int, ...]]]
     yield Concat(Affine(4, 2, rng=rng), ReLU(), Sigmoid()), (3, 4)
 
 
-def _losses(rng: np.random.Generator) -> Iterator[Case]:
+def _losses(rng: np.random.Generator) -> Iterator[Example]:
     y = rng.standard_normal((6, 4))
     labels = rng.integers(0, 4, 6)
     rows = Softmax().forward(rng.standard_normal((6, 4)))
@@ -112,7 +112,7 @@ def _losses(rng: np.random.Generator) -> Iterator[Case]:
     yield Flatten(), Sigmoid().forward(y[:, :1]), labels % 2, losses.KLDivergence(reduction="sum")
 
 
-def _networks(rng: np.random.Generator) -> Iterator[Case]:
+def _networks(rng: np.random.Generator) -> Iterator[Example]:
     pixels = rng.integers(0, 17, (8, 8, 8)) / 16 + rng.uniform(0, 0.01, (8, 8, 8))
     labels = rng.integers(0, 10, 8)
     digits = [Flatten(), Affine(64, 32, rng=rng), ReLU(), Affine(32, 10, rng=rng)]
@@ -176,6 +176,6 @@ def _input_shape(layer: Layer) -> tuple[int, ...]:
     raise ValueError(f"found no input shape that {one_line(layer)} takes")
 
 
-def _checked(case: Case, dtype: Any, seed: int) -> Report:
-    layer, x, target, loss = case
+def _checked(example: Example, dtype: Any, seed: int) -> Report:
+    layer, x, target, loss = example
     return gradcheck(layer.astype(dtype), x.astype(dtype), target, loss, rng=seed)

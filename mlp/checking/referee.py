@@ -19,7 +19,7 @@ import numpy as np
 from mlp.checking import oracles
 from mlp.checking.forwards import Forwards
 from mlp.checking.kinks import Kink, examine
-from mlp.checking.oracles import EPS, Reference, Tick
+from mlp.checking.oracles import EPS, Function, NumericalGradient, Tick
 from mlp.layers import (
     Affine,
     Concat,
@@ -32,14 +32,21 @@ from mlp.layers import (
     Softmax,
 )
 from mlp.layers.container import Container
+from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from mlp.sequential import Sequential
 
 ANALYTIC = (Affine, Flatten, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
 """Known to take the complex step (the tests ask); any other layer is asked each time."""
+ANALYTIC_LOSSES = (KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError)
+"""The same for losses; strangers would be asked with outputs that some of these refuse."""
 SAMPLE = 64
 """Coordinates of an array that are compared one by one when there are too many for all."""
 SMALL = 256
 """Arrays up to this size are always compared in full."""
+
+
+FUTILE = 64
+"""Wrong coordinates after which no more kinks are looked for."""
 
 
 class Flow(NamedTuple):
@@ -48,19 +55,24 @@ class Flow(NamedTuple):
     value: np.ndarray
     tolerance: np.ndarray | float = 0.0
     floor: float = 0.0
+    terms: np.ndarray | float = 0.0
+    """Of the same shape: the size of what was added up to the value."""
     method: str = "complex step"
     kinks: tuple[Kink, ...] = ()
 
     def cut(self, cuts: np.ndarray) -> list[Self]:
         tolerance = np.broadcast_to(self.tolerance, self.value.shape)
         values = np.split(self.value, cuts, axis=-1), np.split(tolerance, cuts, axis=-1)
-        return [self._replace(value=v, tolerance=t) for v, t in zip(*values, strict=True)]
+        return [
+            self._replace(value=v, tolerance=t, terms=0.0) for v, t in zip(*values, strict=True)
+        ]
 
     def plus(self, other: Self) -> Self:
         return Flow(
             self.value + other.value,
             self.tolerance + other.tolerance,
             self.floor + other.floor,
+            self.terms + other.terms,
             min(self.method, other.method),  # "central differences" before "complex step"
             self.kinks + tuple(k for k in other.kinks if k not in self.kinks),
         )
@@ -72,7 +84,7 @@ Through = Callable[[Layer, np.ndarray, Flow, str], Flow]
 class Found(NamedTuple):
     """The reference of one array, at flat coordinates, and the kinks its flow came through."""
 
-    reference: Reference
+    reference: NumericalGradient
     coordinates: np.ndarray
     kinks: tuple[Kink, ...]
 
@@ -105,27 +117,31 @@ class _Visit(NamedTuple):
     flow: Flow
     place: str
     forwards: Forwards
-    ask: Callable[..., Reference]
+    ask: Callable[..., NumericalGradient]
+    known: bool
+    """One of ours, which says itself where its kinks are."""
     analytic: bool
 
-    def reference(self, name: str, at: np.ndarray) -> Reference:
+    def reference(self, name: str, at: np.ndarray) -> NumericalGradient:
         """The oracle's answer for the input ("x", rows are samples) or a parameter."""
         axis = 0 if name == "x" else -1
-        lanes = {"lanes": (axis, axis)} if self.analytic else {}
-        return self.ask(self.forwards.of(name), self.point(name), coordinates=at, **lanes)
+        f, point = self.forwards.of(name), self.point(name)
+        if self.analytic:  # rows of x do not mix, nor do columns of a weight matrix
+            return self.ask(f, point, coordinates=at, lanes=(axis, axis))
+        return self.ask(f, point, coordinates=at)
 
     def point(self, name: str) -> np.ndarray:
         return self.x if name == "x" else self.layer.parameters()[name]
 
     def kinks(self) -> np.ndarray | None:
-        """Where the layer says it is at a kink. Central differences find kinks themselves."""
+        """Where the layer says it is at a kink, for the complex step, which cannot see that."""
         return self.layer.kinks(self.x) if self.analytic else None
 
     def own(self, name: str) -> np.ndarray:
         """What the layer's backward says."""
         self.layer.forward(self.x)
         dx = np.asarray(self.layer.backward(self.flow.value))
-        return dx if name == "x" else self.layer.gradients()[name]
+        return dx if name == "x" else np.asarray(self.layer.gradients()[name])
 
 
 class Referee:
@@ -153,8 +169,10 @@ class Referee:
         self.x_sample = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
         if self.full:
-            tolerance = np.broadcast_to(flow.tolerance, x.shape).ravel()
-            whole = Reference(flow.value.ravel(), tolerance, flow.floor, flow.method)
+            tolerance, terms = (
+                np.broadcast_to(part, x.shape).ravel() for part in (flow.tolerance, flow.terms)
+            )
+            whole = NumericalGradient(flow.value.ravel(), tolerance, terms, flow.floor, flow.method)
             self.found["x"] = Found(whole, self.x_sample, flow.kinks)
 
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
@@ -169,19 +187,28 @@ class Referee:
         size = 1 + max(float(abs(value).max(initial=0.0)) for value in values)
         self.size = max(self.size, size)
         known = type(layer) in ANALYTIC
-        reason = None if known else oracles.why_not_analytic(forwards.of("x"), x, self.rng)
+        reason = None if known else self._why_not_analytic(layer, forwards)
+        ask: Callable[..., NumericalGradient] = oracles.richardson
         if reason:
             self.notes.append(f"{place}{layer!r}: {reason}; central differences instead")
-            ask = oracles.richardson
         else:
             trust = known and not self.full
             ask = partial(oracles.complex_step, condition=size, trust_lanes=trust)
         ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
-        return _Visit(layer, x, flow, place, forwards, ask, not reason)
+        return _Visit(layer, x, flow, place, forwards, ask, known, not reason)
+
+    def _why_not_analytic(self, layer: Layer, forwards: Forwards) -> str | None:
+        """The first reason, asked of the input and of each parameter."""
+        points = {"x": forwards.x} | layer.parameters()
+        reasons = (
+            oracles.why_not_analytic(forwards.of(name), point, self.rng)
+            for name, point in points.items()
+        )
+        return next((reason for reason in reasons if reason), None)
 
     def _find(self, visit: _Visit, name: str, at: np.ndarray) -> Found:
         found = Found(visit.reference(name, at), at, visit.flow.kinks)
-        return found if visit.analytic else self._settle(visit, name, found)
+        return found if visit.known else self._settle(visit, name, found)
 
     def _down(self, visit: _Visit) -> Flow:
         """The layer's own flow at its input; a sample is compared if that is the network's."""
@@ -197,9 +224,10 @@ class Referee:
 
     def _down_in_full(self, visit: _Visit) -> Flow:
         """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
-        size, kinks = visit.x.size, ()
+        size = visit.x.size
+        kinks: tuple[Kink, ...] = ()
         smooth = np.arange(size)
-        value, tolerance = np.empty(size), np.empty(size)
+        value, tolerance, terms = np.empty((3, size))
         at_kink = visit.kinks()
         if at_kink is not None and at_kink.any():
             smooth = np.flatnonzero(~at_kink)
@@ -208,37 +236,32 @@ class Referee:
         found = self._find(visit, "x", smooth)
         reference = found.reference
         tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
+        terms[:] = abs(value)
         value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance
+        terms[smooth] = reference.terms
         return Flow(
             value.reshape(visit.x.shape),
             tolerance.reshape(visit.x.shape),
             reference.floor,
+            terms.reshape(visit.x.shape),
             min(visit.flow.method, reference.method),
             found.kinks + kinks,
         )
 
     def _examine(self, visit: _Visit, at_kink: np.ndarray) -> tuple[np.ndarray, Kink]:
-        layer, x, flow, place = visit[:4]
-        return examine(layer, x, flow.value, at_kink, place, self.rng)
+        return examine(visit.layer, visit.x, visit.flow.value, at_kink, visit.place, self.rng)
 
     def _settle(self, visit: _Visit, name: str, found: Found) -> Found:
-        """Look closer where central differences disagree: a kink may lie near x, or at it."""
-        own = visit.own(name).ravel()[found.coordinates]
-        f, point = visit.forwards.of(name), visit.point(name).copy()
-        reference, count = found.reference, 0
-        slack = np.max(visit.flow.tolerance)
-        off = ~(abs(own - reference.gradient) <= reference.tolerance)
-        for k in np.flatnonzero(off | reference.bent):
-            i = found.coordinates[k]
-            low, high, kink = oracles.one_sided(f, point, visit.flow.value, i)
-            inside = low - slack <= own[k] <= high + slack
-            reference.gradient[k] = own[k] if inside else (low + high) / 2
-            reference.tolerance[k] = (high - low) / 2 + slack
-            count += kink and inside
+        own = visit.own(name)
+        if own.shape != visit.point(name).shape:  # a FAIL in any case
+            return found
+        own = own.ravel()[found.coordinates]
+        slack = float(np.max(visit.flow.tolerance))
+        f, point = visit.forwards.of(name), visit.point(name)
+        count = settle(found, own, f, point, visit.flow.value, slack)
         if not count:
             return found
-        text = "backward lies between the slopes of the two sides"
-        kink = Kink(visit.place, type(visit.layer).__name__, count, len(own), text, True)
+        kink = at_kinks(visit.place, visit.layer, count, len(own))
         return found._replace(kinks=(*found.kinks, kink))
 
     def _keep(self, name: str, found: Found) -> None:
@@ -262,13 +285,46 @@ def _all_layers(layer: Layer) -> list[Layer]:
     return [layer, *(found for part in parts for found in _all_layers(part))]
 
 
+def settle(
+    found: Found, own: np.ndarray, f: Function, x: np.ndarray, upstream: np.ndarray, slack: float
+) -> int:
+    """Look closer where backward (`own`) is off the reference: a kink may lie near x, or at it.
+
+    The reference is corrected in place; returns the number of coordinates at a kink at which
+    backward is right. After FUTILE coordinates at which it is not, the rest is left as it is.
+    """
+    reference, count, futile = found.reference, 0, 0
+    by_differences = reference.bent is not None
+    off = ~(abs(own - reference.gradient) <= reference.tolerance)
+    suspects = off | reference.bent if reference.bent is not None else off
+    for k in np.flatnonzero(suspects):
+        low, high, kink = oracles.one_sided(f, x, upstream, found.coordinates[k])
+        inside = low - slack <= own[k] <= high + slack
+        if kink or by_differences:  # at smooth points the complex step is by far the better one
+            reference.gradient[k] = own[k] if inside else (low + high) / 2
+            reference.tolerance[k] = (high - low) / 2 + slack
+            reference.terms[k] = max(reference.terms[k], abs(low), abs(high))
+        count += kink and inside
+        futile += not inside
+        if futile == FUTILE:
+            break
+    return count
+
+
+def at_kinks(place: str, who: object, count: int, total: int) -> Kink:
+    """A kink that was found from forward alone."""
+    text = "backward lies between the slopes of the two sides"
+    return Kink(place, type(who).__name__, count, total, text, True)
+
+
 def _sum(one: Found, two: Found) -> Found:
     """Two contributions to the same array, where both are known."""
     both, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
     a, b = one.reference, two.reference
-    total = Reference(
+    total = NumericalGradient(
         a.gradient[i] + b.gradient[j],
         a.tolerance[i] + b.tolerance[j],
+        a.terms[i] + b.terms[j],
         a.floor + b.floor,
         min(a.method, b.method),
     )

@@ -1,6 +1,6 @@
 """Situations: a way to build a student's layer, numbers to try it on, and what to compare with.
 
-For each kind of layer the plans of `building` are tried until the forward pass runs, and until it
+For each kind of layer the recipes of `building` are tried until the forward pass runs, and until it
 agrees with one of the accepted conventions; where none agrees, the likeliest is kept.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
-from mlp.checking.students.building import Plan, Size, accepts, build, plans, takes_target
+from mlp.checking.students.building import Recipe, Size, accepts, build, recipes, takes_target
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.references import (
@@ -43,7 +43,7 @@ class Situation:
     """Whether the outputs agreed with the reference when it was chosen."""
     notes: list[str] = field(default_factory=list)
     size: Size = field(default_factory=Size)
-    plan: Plan | None = None
+    recipe: Recipe | None = None
 
     def arrays(self, rng: np.random.Generator, n: int) -> Arrays:
         """Inputs for n samples, and random numbers for the parameters."""
@@ -83,9 +83,9 @@ def fit(
     """The first combination that agrees with a reference, else the first that runs."""
     running: list[Situation] = []
     first_error: Broken | None = None
-    for size, plan in itertools.product(sizes, plans(entry)):
+    for size, recipe in itertools.product(sizes, recipes(entry)):
         try:
-            make = _maker(entry, size, plan)
+            make = _maker(entry, size, recipe)
             subject = make()
         except Broken as error:
             first_error = first_error or error
@@ -93,7 +93,9 @@ def fit(
         for draw in draws(subject):
             try:
                 found = _agreeing(
-                    Situation(make, draw, references(subject)[0], entry.kind, size=size, plan=plan),
+                    Situation(
+                        make, draw, references(subject)[0], entry.kind, size=size, recipe=recipe
+                    ),
                     references(subject),
                 )
             except (Broken, WrongOutput) as error:
@@ -107,10 +109,10 @@ def fit(
     raise first_error or Broken("constructor", TypeError("found no way to build it"))
 
 
-def _maker(entry: Entry, size: Size, plan: Plan | None) -> Callable[[], Subject]:
+def _maker(entry: Entry, size: Size, recipe: Recipe | None) -> Callable[[], Subject]:
     def make() -> Subject:
         with guarded("constructor"):
-            return build(entry, size, plan)
+            return build(entry, size, recipe)
 
     return make
 
@@ -197,12 +199,14 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
 
 
 def _also(entry: Entry, size: Size, draws: list[Draw], *layers: Any) -> list[Situation]:
-    """A further situation, if the layer accepts it: a plan that gave it what it asked for."""
+    """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
         found = fit(entry, [size], lambda s: draws, lambda s: [LayerReference(m) for m in layers])
     except (Broken, WrongOutput):
         return []
-    given = found.plan is None or found.plan.gives("stride" if size.stride else "window", "pairs")
+    given = found.recipe is None or found.recipe.gives(
+        "stride" if size.stride else "window", "pairs"
+    )
     return [found] if found.right or given else []
 
 

@@ -1,0 +1,1 @@
+"""What the check itself is checked on: planted mistakes, and correct layers of many styles."""
