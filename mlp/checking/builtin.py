@@ -100,11 +100,11 @@ def _losses(rng: np.random.Generator) -> Iterator[Example]:
     y = rng.standard_normal((6, 4))
     labels = rng.integers(0, 4, 6)
     rows = Softmax().forward(rng.standard_normal((6, 4)))
-    for loss in (losses.SquaredError(), losses.SquaredError(factor=0.5, reduction="sum")):
-        yield Flatten(), y, rng.standard_normal(y.shape), loss
-    for loss in (losses.SoftmaxCrossEntropy(), losses.SoftmaxCrossEntropy(reduction="sum")):
-        yield Flatten(), y, labels, loss
-        yield Flatten(), y, rows, loss
+    for square in (losses.SquaredError(), losses.SquaredError(factor=0.5, reduction="sum")):
+        yield Flatten(), y, rng.standard_normal(y.shape), square
+    for entropy in (losses.SoftmaxCrossEntropy(), losses.SoftmaxCrossEntropy(reduction="sum")):
+        yield Flatten(), y, labels, entropy
+        yield Flatten(), y, rows, entropy
     yield Flatten(), y, rows, losses.SigmoidCrossEntropy()
     yield Flatten(), y[:, :1], labels % 2, losses.SigmoidCrossEntropy(reduction="sum")
     yield Flatten(), Softmax().forward(y), labels, losses.KLDivergence()
@@ -155,7 +155,7 @@ def _build(node: ast.expr, rng: np.random.Generator) -> Any:
     name = ast.unparse(node.func)
     if name not in NAMES:
         raise ValueError(f"{name} is no built-in layer; there are {', '.join(sorted(NAMES))}")
-    options = {keyword.arg: _build(keyword.value, rng) for keyword in node.keywords}
+    options = {k.arg: _build(k.value, rng) for k in node.keywords if k.arg is not None}
     if name == "Affine":
         options.setdefault("rng", rng)
     return NAMES[name](*(_build(argument, rng) for argument in node.args), **options)

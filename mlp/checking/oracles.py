@@ -209,8 +209,9 @@ def central(f: Function, x: np.ndarray, coordinate: int) -> np.ndarray:
     """The derivative of every output in one flat coordinate of x, as `richardson` does it."""
     point = np.array(x, np.float64)
     middle, h = np.array(f(point)), _steps(point)[coordinate]
-    coarse, fine = (sum(_slopes(f, point, middle, coordinate, step)) / 2 for step in (h, h / 2))
-    return (4 * fine - coarse) / 3
+    right, left = _slopes(f, point, middle, coordinate, h)
+    near_right, near_left = _slopes(f, point, middle, coordinate, h / 2)
+    return (4 * (near_right + near_left) - (right + left)) / 6
 
 
 def one_sided(
@@ -298,9 +299,11 @@ def _lane_and_place(
     chosen: np.ndarray, shape: tuple[int, ...], axis: int
 ) -> tuple[np.ndarray, np.ndarray]:
     index, sizes = [*np.unravel_index(chosen, shape)], [*shape]
-    for of in (index, sizes):
-        of[0], of[axis] = of[axis], of[0]
-    place = np.ravel_multi_index(index[1:], sizes[1:]) if sizes[1:] else np.zeros_like(chosen)
+    index[0], index[axis] = index[axis], index[0]
+    sizes[0], sizes[axis] = sizes[axis], sizes[0]
+    place = np.zeros_like(chosen)
+    for along, size in zip(index[1:], sizes[1:], strict=True):  # in row-major order
+        place = place * size + along
     return index[0], place
 
 

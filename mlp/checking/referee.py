@@ -19,7 +19,8 @@ import numpy as np
 from mlp.checking import oracles
 from mlp.checking.forwards import Forwards
 from mlp.checking.kinks import Kink, examine
-from mlp.checking.oracles import EPS, Function, NumericalGradient, Tick
+from mlp.checking.oracles import EPS, NumericalGradient, Tick
+from mlp.checking.settling import Found, settled
 from mlp.layers import (
     Affine,
     Concat,
@@ -45,10 +46,6 @@ SMALL = 256
 """Arrays up to this size are always compared in full."""
 
 
-FUTILE = 64
-"""Wrong coordinates after which no more kinks are looked for."""
-
-
 class Flow(NamedTuple):
     """dL/dy on its way down through the layers."""
 
@@ -67,7 +64,7 @@ class Flow(NamedTuple):
             self._replace(value=v, tolerance=t, terms=0.0) for v, t in zip(*values, strict=True)
         ]
 
-    def plus(self, other: Self) -> Self:
+    def plus(self, other: "Flow") -> "Flow":
         return Flow(
             self.value + other.value,
             self.tolerance + other.tolerance,
@@ -79,14 +76,6 @@ class Flow(NamedTuple):
 
 
 Through = Callable[[Layer, np.ndarray, Flow, str], Flow]
-
-
-class Found(NamedTuple):
-    """The reference of one array, at flat coordinates, and the kinks its flow came through."""
-
-    reference: NumericalGradient
-    coordinates: np.ndarray
-    kinks: tuple[Kink, ...]
 
 
 def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str = "") -> Flow:
@@ -173,7 +162,7 @@ class Referee:
                 np.broadcast_to(part, x.shape).ravel() for part in (flow.tolerance, flow.terms)
             )
             whole = NumericalGradient(flow.value.ravel(), tolerance, terms, flow.floor, flow.method)
-            self.found["x"] = Found(whole, self.x_sample, flow.kinks)
+            self.found["x"] = Found(whole, np.arange(x.size), flow.kinks).part(self.x_sample)
 
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
         visit = self._visit(layer, x, flow, place)
@@ -207,7 +196,9 @@ class Referee:
         return next((reason for reason in reasons if reason), None)
 
     def _find(self, visit: _Visit, name: str, at: np.ndarray) -> Found:
-        found = Found(visit.reference(name, at), at, visit.flow.kinks)
+        reference = visit.reference(name, at)
+        method = min(visit.flow.method, reference.method)
+        found = Found(reference._replace(method=method), at, visit.flow.kinks)
         return found if visit.known else self._settle(visit, name, found)
 
     def _down(self, visit: _Visit) -> Flow:
@@ -218,33 +209,36 @@ class Referee:
             kinks = (*kinks, self._examine(visit, at_kink)[1])
             smooth = smooth[~at_kink.ravel()[smooth]] if visit.x is self.x else smooth
         if visit.x is self.x:  # nothing is further down
-            self._keep("x", self._find(visit, "x", smooth)._replace(kinks=kinks))
+            found = self._find(visit, "x", smooth)
+            kinks = tuple(dict.fromkeys((*kinks, *found.kinks)))
+            self._keep("x", found._replace(kinks=kinks))
             return visit.flow._replace(kinks=kinks)
         return Flow(visit.own("x"), kinks=kinks)
 
     def _down_in_full(self, visit: _Visit) -> Flow:
         """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
-        size = visit.x.size
+        shape, smooth = visit.x.shape, np.arange(visit.x.size)
         kinks: tuple[Kink, ...] = ()
-        smooth = np.arange(size)
-        value, tolerance, terms = np.empty((3, size))
         at_kink = visit.kinks()
         if at_kink is not None and at_kink.any():
-            smooth = np.flatnonzero(~at_kink)
-            own, kink = self._examine(visit, at_kink)
-            value[:], kinks = own.ravel(), (kink,)
+            smooth, kinks = np.flatnonzero(~at_kink), (self._examine(visit, at_kink)[1],)
         found = self._find(visit, "x", smooth)
-        reference = found.reference
-        tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
-        terms[:] = abs(value)
+        reference, smooth = found.reference, found.coordinates
+        value = np.empty(visit.x.size)
+        if len(smooth) < visit.x.size:
+            value[:] = visit.own("x").ravel()
+        tolerance = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
+        terms = abs(value)
         value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance
         terms[smooth] = reference.terms
+        if visit.x is self.x:
+            self.x_sample = np.intersect1d(self.x_sample, smooth)
         return Flow(
-            value.reshape(visit.x.shape),
-            tolerance.reshape(visit.x.shape),
+            value.reshape(shape),
+            tolerance.reshape(shape),
             reference.floor,
-            terms.reshape(visit.x.shape),
-            min(visit.flow.method, reference.method),
+            terms.reshape(shape),
+            reference.method,
             found.kinks + kinks,
         )
 
@@ -252,17 +246,13 @@ class Referee:
         return examine(visit.layer, visit.x, visit.flow.value, at_kink, visit.place, self.rng)
 
     def _settle(self, visit: _Visit, name: str, found: Found) -> Found:
+        """Look for kinks where a stranger's backward is off; what is right at one is left out."""
         own = visit.own(name)
         if own.shape != visit.point(name).shape:  # a FAIL in any case
             return found
-        own = own.ravel()[found.coordinates]
-        slack = float(np.max(visit.flow.tolerance))
-        f, point = visit.forwards.of(name), visit.point(name)
-        count = settle(found, own, f, point, visit.flow.value, slack)
-        if not count:
-            return found
-        kink = at_kinks(visit.place, visit.layer, count, len(own))
-        return found._replace(kinks=(*found.kinks, kink))
+        f, point, flow = visit.forwards.of(name), visit.point(name), visit.flow
+        slack = float(np.max(flow.tolerance))
+        return settled(found, f, point, flow.value, own, slack, visit.place, visit.layer)
 
     def _keep(self, name: str, found: Found) -> None:
         if name in self.found:  # the input of several branches
@@ -274,10 +264,10 @@ class Referee:
         ids = np.arange(value.size)
         if self.full or value.size <= SMALL:
             return ids
-        ids = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
-        places = ids.shape[1]
-        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / len(ids)))))
-        return np.sort(ids[:, chosen.astype(np.intp)], axis=None)
+        lanes = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
+        count, places = lanes.shape
+        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / count))))
+        return np.sort(lanes[:, chosen.astype(np.intp)], axis=None)
 
 
 def _all_layers(layer: Layer) -> list[Layer]:
@@ -285,47 +275,17 @@ def _all_layers(layer: Layer) -> list[Layer]:
     return [layer, *(found for part in parts for found in _all_layers(part))]
 
 
-def settle(
-    found: Found, own: np.ndarray, f: Function, x: np.ndarray, upstream: np.ndarray, slack: float
-) -> int:
-    """Look closer where backward (`own`) is off the reference: a kink may lie near x, or at it.
-
-    The reference is corrected in place; returns the number of coordinates at a kink at which
-    backward is right. After FUTILE coordinates at which it is not, the rest is left as it is.
-    """
-    reference, count, futile = found.reference, 0, 0
-    by_differences = reference.bent is not None
-    off = ~(abs(own - reference.gradient) <= reference.tolerance)
-    suspects = off | reference.bent if reference.bent is not None else off
-    for k in np.flatnonzero(suspects):
-        low, high, kink = oracles.one_sided(f, x, upstream, found.coordinates[k])
-        inside = low - slack <= own[k] <= high + slack
-        if kink or by_differences:  # at smooth points the complex step is by far the better one
-            reference.gradient[k] = own[k] if inside else (low + high) / 2
-            reference.tolerance[k] = (high - low) / 2 + slack
-            reference.terms[k] = max(reference.terms[k], abs(low), abs(high))
-        count += kink and inside
-        futile += not inside
-        if futile == FUTILE:
-            break
-    return count
-
-
-def at_kinks(place: str, who: object, count: int, total: int) -> Kink:
-    """A kink that was found from forward alone."""
-    text = "backward lies between the slopes of the two sides"
-    return Kink(place, type(who).__name__, count, total, text, True)
-
-
 def _sum(one: Found, two: Found) -> Found:
     """Two contributions to the same array, where both are known."""
-    both, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    _, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    one, two = one.part(i), two.part(j)
     a, b = one.reference, two.reference
     total = NumericalGradient(
-        a.gradient[i] + b.gradient[j],
-        a.tolerance[i] + b.tolerance[j],
-        a.terms[i] + b.terms[j],
+        a.gradient + b.gradient,
+        a.tolerance + b.tolerance,
+        a.terms + b.terms,
         a.floor + b.floor,
         min(a.method, b.method),
     )
-    return Found(total, both, one.kinks + tuple(k for k in two.kinks if k not in one.kinks))
+    kinks = one.kinks + tuple(k for k in two.kinks if k not in one.kinks)
+    return Found(total, one.coordinates, kinks)

@@ -39,11 +39,16 @@ def exit_status(verdicts: Iterable[str], error: str | None = None) -> int:
 class WrongEntry(NamedTuple):
     """One entry of a wrong gradient."""
 
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     analytic: float
     """What backward says."""
     reference: float
     tolerance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as plain numbers; its place is called index there."""
+        numbers = self._asdict()
+        return {"index": numbers.pop("at")} | numbers
 
 
 class Diagnosis(NamedTuple):
@@ -86,7 +91,7 @@ class Row:
         """The row as plain numbers, strings and lists."""
         return vars(self) | {
             "shape": list(self.shape),
-            "wrong": [entry._asdict() for entry in self.wrong],
+            "wrong": [entry.to_dict() for entry in self.wrong],
         }
 
     @classmethod
@@ -130,7 +135,8 @@ class Report:
     @property
     def verdict(self) -> str:
         """The worst of the rows and the whole."""
-        return worst([row.verdict for row in self.rows] + [self.whole] * (self.whole is not None))
+        whole = [] if self.whole is None else [self.whole]
+        return worst([*(row.verdict for row in self.rows), *whole])
 
     @property
     def ok(self) -> bool:
@@ -192,7 +198,8 @@ class Report:
         return report
 
     def __repr__(self) -> str:
-        return "\n".join([self._title(), *_table(self.rows), *_explained(self)])
+        title = textwrap.wrap(self._title(), WIDTH, subsequent_indent="    ")
+        return "\n".join([*title, *_table(self.rows), *_explained(self)])
 
     __str__ = __repr__
 
@@ -264,9 +271,9 @@ def _table(rows: list[Row]) -> list[str]:
         for note in row.notes:
             lines += _wrapped(note, 4)
         for entry in row.wrong:
-            where = ", ".join(map(str, entry.index))
-            line = f"    d{row.name}[{where}]: backward {entry.analytic:+.6e}, "
-            lines.append(f"{line}{row.oracle} {entry.reference:+.6e}")
+            where = ", ".join(map(str, entry.at))
+            line = f"d{row.name}[{where}]: backward {entry.analytic:+.6e}, "
+            lines += _wrapped(f"{line}{row.oracle} {entry.reference:+.6e}", 4)
         if row.wrong_count > len(row.wrong) > 0:
             lines.append(f"    and {row.wrong_count - len(row.wrong):,} more")
     return lines

@@ -79,12 +79,9 @@ class PairSubject(Subject):
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         wanted = required(self._backward)
-        if len(wanted) == 1:
-            upstream = ()
-        elif not upstream:
-            upstream = (1.0,)
+        given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
         cache_first = bool(wanted) and plain(wanted[0]) == "cache"
-        arguments = (self._cache, *upstream) if cache_first else (*upstream, self._cache)
+        arguments = (self._cache, *given) if cache_first else (*given, self._cache)
         result = self._backward(*arguments)
         return named_results(result, (*self.inputs, *self.parameters), self.inputs)
 

@@ -82,7 +82,9 @@ def recipes(entry: Entry) -> list[Recipe | None]:
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
-    found = [Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
+    found: list[Recipe | None] = [
+        Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))
+    ]
     if helpful != needed:
         found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
     return found
@@ -133,7 +135,7 @@ def _helpful(name: str, kind: str | None) -> bool:
         "MaxPool": ("window", "stride"),
         "Multiply": ("pairs",),
     }
-    return meaning(name) in wanted.get(kind, ())
+    return meaning(name) in wanted.get(kind or "", ())
 
 
 def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], Any]]:
@@ -146,14 +148,15 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     yield lambda name, i, size: sizes(size)[min(i, 1)]
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
-        yield (
-            lambda name, i, size, shape=shape, bias=bias: (
-                size.array(shape(size)) if i == 0 else size.array(bias(size), 1)
-            )
-        )
+        yield _arrays(shape, bias)
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
+
+
+def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:
+    """The weights and the bias themselves, as the first and the second argument."""
+    return lambda name, i, size: size.array((bias if i else shape)(size), min(i, 1))
 
 
 def _array_shapes() -> list[tuple[Callable, Callable]]:
@@ -201,7 +204,7 @@ def _object(entry: Entry, size: Size, recipe: Recipe | None) -> Subject:
     if entry.make is not None:
         instance = entry.make()
     else:
-        positional, named = recipe.arguments(size)
+        positional, named = recipe.arguments(size) if recipe else ([], {})
         instance = entry.code(*positional, **named)
     if takes_target(entry):
         return LossObject(instance, ("x", "target"), {})
@@ -345,6 +348,6 @@ def _option(name: str, size: Size, position: int | None = None) -> Any:
 
 
 def _optional_windows(entry: Entry, size: Size) -> list[str]:
-    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind, ())
+    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind or "", ())
     names = inspect.signature(entry.code[0]).parameters
     return [n for n in names if meaning(n) in wanted and _asked(n, size)]

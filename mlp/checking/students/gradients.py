@@ -11,7 +11,7 @@ from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
 from mlp.checking.students.examination import AVERAGED, BATCHES, Examination
-from mlp.checking.students.references import OwnForward
+from mlp.checking.students.references import OwnForward, PoolReference
 from mlp.checking.students.situations import Situation, affine
 from mlp.checking.students.trials import (
     LEAST,
@@ -24,7 +24,7 @@ from mlp.checking.students.trials import (
     forward,
     run,
 )
-from mlp.layers import MaxPool, Multiply
+from mlp.layers import Multiply
 
 LARGEST_JACOBIAN = 30
 VISIBLE = 1e-3
@@ -96,7 +96,7 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
         return True
     if close(found, truth, s.reference.tolerance):
         return False
-    return not (isinstance(s.reference, OwnForward) and _excused(s, trial, name, found, truth))
+    return not _excused(s, trial, name, found, truth)
 
 
 def _excused(s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np.ndarray) -> bool:
@@ -190,9 +190,9 @@ def _evidence(s: Situation, trial: Trial, truth: Arrays, names: list[str]) -> Ev
 
 
 def _wiring(s: Situation, trial: Trial) -> np.ndarray | None:
-    layer = getattr(s.reference, "layer", None)
-    if isinstance(layer, MaxPool):
-        return conventions.windows_of(layer, trial.arrays["x"].shape)
+    if isinstance(s.reference, PoolReference):
+        return s.reference.windows(trial.arrays["x"].shape)
+    layer = s.reference.layer
     if isinstance(layer, Multiply):
         width = trial.arrays["x"].shape[1]
         pairs = layer.pairs if layer.pairs is not None else np.arange(width).reshape(-1, 2)

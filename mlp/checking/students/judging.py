@@ -16,7 +16,7 @@ from mlp.checking.students.examination import AVERAGED, Examination, Finding
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
-from mlp.checking.students.references import LossReference
+from mlp.checking.students.references import LossReference, PoolReference
 from mlp.checking.students.situations import Situation, affine, situations
 from mlp.checking.students.trials import (
     Broken,
@@ -153,8 +153,8 @@ def _behaviour(main: Situation, seed: int) -> list[Finding]:
 def _at_kinks(examination: Examination, main: Situation) -> None:
     if main.kind == "ReLU":
         found = conventions.relu_at_zero(main, examination.seed + 3)
-    elif main.kind == "MaxPool":
-        found = conventions.pool_ties(main, examination.seed + 3)
+    elif isinstance(main.reference, PoolReference):
+        found = conventions.pool_ties(main, main.reference, examination.seed + 3)
     else:
         return
     if found.accepted:
@@ -190,6 +190,7 @@ def _check_batch(examination: Examination, main: Situation, trial: Trial, who: s
     wrong = wrong_arrays(main, trial, truths)
     averages = AVERAGED in examination.notes
     if wrong and not (averages and conventions.averaged(trial.gradients, truths, trial.n)):
-        shapes = [n for n in wrong if np.shape(trial.gradients.get(n)) != truths[n].shape]
+        found = {n: trial.gradients.get(n) for n in wrong}
+        shapes = [n for n, g in found.items() if g is None or g.shape != truths[n].shape]
         name = "wrong-shape" if shapes else "unknown"
         examination.blame(name, "", f"For a batch of {who} d{wrong[0]} is wrong.")

@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import IO, Any, TextIO
 
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.child import Task
@@ -146,7 +146,7 @@ def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
     return run, why + _quote(b"".join(tail))
 
 
-def _start(task: Task) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+def _start(task: Task) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """The child, and what it prints."""
     root = str(Path(__file__).resolve().parents[3])
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}

@@ -20,6 +20,7 @@ from mlp.checking.students.references import (
     AffineReference,
     LayerReference,
     OwnForward,
+    PoolReference,
     ProductReference,
     Reference,
     loss_references,
@@ -82,7 +83,7 @@ def fit(
 ) -> Situation:
     """The first combination that agrees with a reference, else the first that runs."""
     running: list[Situation] = []
-    first_error: Broken | None = None
+    first_error: Broken | WrongOutput | None = None
     for size, recipe in itertools.product(sizes, recipes(entry)):
         try:
             make = _maker(entry, size, recipe)
@@ -99,7 +100,7 @@ def fit(
                     references(subject),
                 )
             except (Broken, WrongOutput) as error:
-                first_error = first_error if first_error is not None else error
+                first_error = first_error or error
                 continue
             if found.right:
                 return found
@@ -187,7 +188,10 @@ def multiply(entry: Entry) -> list[Situation]:
     if not listed:
         return [main]
     shared = [(0, 1), (1, 2), (3, 3), (1, 0)]
-    return [main, *_also(entry, Size(D=5, pairs=shared), [normal(5)], Multiply(shared))]
+    return [
+        main,
+        *_also(entry, Size(D=5, pairs=shared), [normal(5)], LayerReference(Multiply(shared))),
+    ]
 
 
 def _wired(pairs: Any) -> Iterator[Multiply]:
@@ -198,10 +202,10 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], *layers: Any) -> list[Situation]:
+def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
     """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
-        found = fit(entry, [size], lambda s: draws, lambda s: [LayerReference(m) for m in layers])
+        found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
     given = found.recipe is None or found.recipe.gives(
@@ -215,9 +219,10 @@ def maxpool(entry: Entry) -> list[Situation]:
     known = accepts(entry, "window")
     main = _pool_fit(entry, [Size(window=2), Size(window=(2, 2))], (6,), (4, 6), known)
     shape = main.draw(np.random.default_rng(0), 2)["x"].shape[1:]
-    layer = main.reference.layer
     found = [main]
-    k, s = layer.window, layer.stride
+    if not isinstance(main.reference, PoolReference):
+        return found
+    k, s = main.reference.window, main.reference.stride
     odd = (*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True)))
     if odd[-1] > k[-1] and (odd[-1] - k[-1]) % s[-1]:
         found += _same_maker(main, normal(*odd))
@@ -231,7 +236,10 @@ def maxpool(entry: Entry) -> list[Situation]:
                     entry,
                     Size(window=w, stride=stride and (stride if w == window else (stride, stride))),
                     [normal(*shape[:-2], 6, 7)] if image else [normal(9)],
-                    *(MaxPool(side, s) for s in ([stride] if stride else [None, 2, 1])),
+                    *(
+                        PoolReference(MaxPool(side, s))
+                        for s in ([stride] if stride else [None, 2, 1])
+                    ),
                 )
     return found
 
@@ -240,26 +248,26 @@ def _pool_fit(
     entry: Entry, sizes: list[Size], vector: tuple, image: tuple, known: bool
 ) -> Situation:
     attempts: list[Situation] = []
-    error: Exception | None = None
+    errors: list[Exception] = []
     for shape, images in ((vector, False), ((2, *image), True), (image, True)):
-        layers = _pools(images, known)
+        references = [PoolReference(m) for m in _pools(images, known)]
         for size in sizes:
             try:
-                found = fit(
-                    entry,
-                    [size],
-                    lambda s, shape=shape: [normal(*shape)],
-                    lambda s, layers=layers: [LayerReference(m) for m in layers],
-                )
-            except (Broken, WrongOutput) as problem:
-                error = error or problem
+                found = fit(entry, [size], _always([normal(*shape)]), _always(references))
+            except (Broken, WrongOutput) as error:
+                errors.append(error)
                 continue
             if found.right:
                 return found
             attempts.append(found)
     if attempts:
         return min(attempts, key=lambda s: not _same_shape(s))
-    raise error
+    raise errors[0]
+
+
+def _always(these: list[Any]) -> Callable[[Subject], list[Any]]:
+    """The same list for every subject."""
+    return lambda subject: these
 
 
 def _pools(images: bool, known: bool) -> list[MaxPool]:
