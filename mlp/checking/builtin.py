@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mlp import layers, losses
-from mlp.checking.checker import gradcheck, one_line
+from mlp.checking.checker import gradcheck
 from mlp.checking.report import Report
+from mlp.checking.walking import one_line
 from mlp.layers import (
     Affine,
     Concat,

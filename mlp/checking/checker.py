@@ -1,7 +1,6 @@
 """The gradient check: what backward and jvp say, against what the forward pass does."""
 
 import copy
-import math
 import sys
 from typing import Any
 
@@ -11,9 +10,12 @@ from mlp.checking import oracles
 from mlp.checking.comparing import ENOUGH, independent, judge
 from mlp.checking.forwards import Forwards
 from mlp.checking.oracles import EPS, STEP
-from mlp.checking.referee import ANALYTIC_LOSSES, Flow, Referee, walk
+from mlp.checking.precision import compare_float32, pulled
+from mlp.checking.randomness import random_layers
+from mlp.checking.referee import ANALYTIC_LOSSES, Referee
 from mlp.checking.report import Report, Row, worst_entries
 from mlp.checking.settling import Found, settled
+from mlp.checking.walking import Flow, one_line, walk
 from mlp.layers import Flatten, Layer
 from mlp.layers.arrays import as_numbers
 from mlp.layers.container import Container
@@ -24,10 +26,6 @@ MANY = 20_000
 """Coordinates up to which everything is compared one by one."""
 DIRECTIONS = 2
 """Random directions per array in which the whole network is differentiated."""
-REPEATS = 4
-"""Forward passes that must all give the same output."""
-SAME = 2.0**-40
-"""Two forward passes on the same numbers agree to this part of the largest output."""
 
 
 def gradcheck(
@@ -67,7 +65,7 @@ def gradcheck(
     check = _Check(layer, x, target, loss, rng)
     count = check.x.size + sum(p.size for p in check.net.parameters().values())
     notes = check.notes
-    if random := _random_layers(check):
+    if random := random_layers(check.net, check.x):
         rows, notes = check.nothing_compared(), random
     else:
         rows = check.rows(full or count <= MANY)
@@ -285,33 +283,6 @@ class _Check:
         return float(32 * EPS * self.size * doubt + floor)
 
 
-def _random_layers(check: _Check) -> list[str]:
-    """Notes on the layers whose forward pass is another function each time it is called."""
-    random: list[str] = []
-
-    def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-        if _varies(layer, x):
-            where = f"layer {place[:-1]} {one_line(layer)}" if place else one_line(layer)
-            random.append(
-                f"{where} is random: two forward passes on the same x differ, so that there is no "
-                "derivative to compare with; fix its seed, keep its mask, or check it as it is "
-                "used for evaluation"
-            )
-        return Flow(np.zeros_like(x))
-
-    if _varies(check.net, check.x):
-        walk(check.net, check.x, Flow(check.upstream), through)
-    check.net.forward(check.x)
-    return random
-
-
-def _varies(layer: Layer, x: np.ndarray) -> bool:
-    first = np.array(layer.forward(x))
-    slack = SAME * abs(first).max(initial=0.0)
-    again = (np.asarray(layer.forward(x)) for _ in range(REPEATS - 1))
-    return any(y.shape != first.shape or (abs(y - first) > slack).any() for y in again)
-
-
 def _conclude(row: Row, found: Found) -> None:
     """The verdict, once all has been compared."""
     if any(not kink.valid for kink in found.kinks):
@@ -341,44 +312,19 @@ def _add_float32(check: _Check, rows: dict[str, Row]) -> None:
         truth = check.loss.backward()
         check.loss.forward(y, check.target)
         upstream = _finite("the gradient of the loss in float32", check.loss.backward())
-        _compare_float32(rows["x"], "dL/dy", upstream, truth, y, np.ones(()))
+        compare_float32(rows["x"], "dL/dy", upstream, truth, y, np.ones(()))
 
     def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-        ours = _pulled(layer, x, flow.value)
-        truth = _pulled(layer.astype(np.float64), *(v.astype(float) for v in (x, flow.value)))
+        ours = pulled(layer, x, flow.value)
+        truth = pulled(layer.astype(np.float64), *(v.astype(float) for v in (x, flow.value)))
         for name, value in ours.items():
             row = rows.get(place + name, rows["x"])
-            _compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
+            compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
         return Flow(ours["x"])
 
     dx = walk(net, x, Flow(upstream), through).value
     if dx.dtype != np.float32 or y.dtype != np.float32:
         rows["x"].fail(f"float32 in, but y is {y.dtype} and dx is {dx.dtype}")
-
-
-def _pulled(layer: Layer, x: np.ndarray, upstream: np.ndarray) -> dict[str, np.ndarray]:
-    layer.forward(x)
-    dx = layer.backward(upstream)
-    return {"x": dx} | {name: np.asarray(g) for name, g in layer.gradients().items()}
-
-
-def _compare_float32(
-    row: Row, name: str, value: np.ndarray, truth: np.ndarray, x: np.ndarray, upstream: np.ndarray
-) -> None:
-    eps, tiny = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
-    width = max((1, *x.shape, *upstream.shape))
-    size = float(abs(truth).max(initial=0.0))
-    # A sum of `width` rounded terms is off by about sqrt(width) eps; the 4 allows for bad luck.
-    allowed = tiny + 4 * math.sqrt(width) * eps * size
-    # Terms that cancel leave the rounding of the upstream that was multiplied by x.
-    noise = 8 * eps * float(abs(upstream).max(initial=0.0))
-    allowed += noise * max(1.0, float(abs(x).max(initial=0.0)))
-    fits = value.shape == truth.shape
-    error = float(abs(value - truth).max(initial=0.0)) if fits else np.inf
-    row.max_error = max(row.max_error or 0.0, error / size if size else error)
-    row.resolution = max(row.resolution, allowed / size if size else np.inf)
-    if not error <= allowed:
-        row.fail(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
 
 
 def _blame(check: _Check) -> list[str]:
@@ -425,13 +371,6 @@ def _seed(rng: np.random.Generator | int | None) -> int:
     if rng is None:
         return int(np.random.default_rng().integers(2**32))
     return int(rng)
-
-
-def one_line(layer: Layer) -> str:
-    """One line for a layer."""
-    if isinstance(layer, Container):
-        return f"{type(layer).__name__}({', '.join(map(one_line, layer.layers))})"
-    return repr(layer)
 
 
 def _finite(what: str, values: np.ndarray) -> np.ndarray:

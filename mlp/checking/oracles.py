@@ -226,7 +226,9 @@ def one_sided(
     point = np.array(x, np.float64)
     upstream = np.asarray(upstream, np.float64)
     middle = np.array(f(point))
-    h, gaps = float(_steps(point)[coordinate]), []
+    h = float(_steps(point)[coordinate])
+    centers: list[float] = []
+    gaps: list[float] = []
     rounding = 16 * EPS * abs(upstream) * abs(middle)
     still = None
     low = high = noise = least = 0.0
@@ -241,9 +243,14 @@ def one_sided(
         # Rounding of f over the step: what the two sides may differ by at a smooth point.
         noise = float(least + rounding[~still].sum() / h)
         gaps.append(high - low)
-        # Smooth: the gap is second differences, h f'', so a quarter of h leaves a quarter of it.
-        halving = len(gaps) > 2 and gaps[-1] < 0.3 * gaps[-2] < 0.09 * gaps[-3]
-        if gaps[-1] <= noise or halving:
+        centers.append((low + high) / 2)
+        # Smooth: the gap is second differences, of order h, so a quarter of h leaves a quarter.
+        if len(gaps) > 2 and gaps[-1] < 0.3 * gaps[-2] < 0.09 * gaps[-3]:
+            # The center is the central difference, off by order h^2, a 16th of what it was at the
+            # step before: by less than it moved.
+            doubt = min(gaps[-1] / 2, abs(centers[-1] - centers[-2])) + noise
+            return centers[-1] - doubt, centers[-1] + doubt, False
+        if gaps[-1] <= noise:
             return low - noise, high + noise, False
         h /= 4
     return low - noise, high + noise, True

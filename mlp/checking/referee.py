@@ -12,7 +12,7 @@ forward pass of the whole network, in random directions.
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +21,9 @@ from mlp.checking.forwards import Forwards
 from mlp.checking.kinks import Kink, examine
 from mlp.checking.oracles import EPS, NumericalGradient, Tick
 from mlp.checking.settling import Found, settled
+from mlp.checking.walking import Flow, all_layers, walk
 from mlp.layers import (
     Affine,
-    Concat,
     Flatten,
     Layer,
     MaxPool,
@@ -32,9 +32,7 @@ from mlp.layers import (
     Sigmoid,
     Softmax,
 )
-from mlp.layers.container import Container
 from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
-from mlp.sequential import Sequential
 
 ANALYTIC = (Affine, Flatten, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
 """Known to take the complex step (the tests ask); any other layer is asked each time."""
@@ -44,58 +42,6 @@ SAMPLE = 64
 """Coordinates of an array that are compared one by one when there are too many for all."""
 SMALL = 256
 """Arrays up to this size are always compared in full."""
-
-
-class Flow(NamedTuple):
-    """dL/dy on its way down through the layers."""
-
-    value: np.ndarray
-    tolerance: np.ndarray | float = 0.0
-    floor: float = 0.0
-    terms: np.ndarray | float = 0.0
-    """Of the same shape: the size of what was added up to the value."""
-    method: str = "complex step"
-    kinks: tuple[Kink, ...] = ()
-
-    def cut(self, cuts: np.ndarray) -> list[Self]:
-        tolerance = np.broadcast_to(self.tolerance, self.value.shape)
-        values = np.split(self.value, cuts, axis=-1), np.split(tolerance, cuts, axis=-1)
-        return [
-            self._replace(value=v, tolerance=t, terms=0.0) for v, t in zip(*values, strict=True)
-        ]
-
-    def plus(self, other: "Flow") -> "Flow":
-        return Flow(
-            self.value + other.value,
-            self.tolerance + other.tolerance,
-            self.floor + other.floor,
-            self.terms + other.terms,
-            min(self.method, other.method),  # "central differences" before "complex step"
-            self.kinks + tuple(k for k in other.kinks if k not in self.kinks),
-        )
-
-
-Through = Callable[[Layer, np.ndarray, Flow, str], Flow]
-
-
-def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str = "") -> Flow:
-    """Take flow from the output of layer to its input, one `through` per layer that is no joint."""
-    if type(layer) is Sequential:
-        inputs = [x]
-        for part in layer.layers:
-            inputs.append(part.forward(inputs[-1]))
-        for i in reversed(range(len(layer))):
-            flow = walk(layer[i], inputs[i], flow, through, f"{place}{i}.")
-        return flow
-    if type(layer) is Concat:
-        widths = [branch.forward(x).shape[-1] for branch in layer.layers]
-        parts = zip(layer.layers, flow.cut(np.cumsum(widths)[:-1]), strict=True)
-        flows = [walk(b, x, part, through, f"{place}{i}.") for i, (b, part) in enumerate(parts)]
-        total = flows[0]
-        for other in flows[1:]:
-            total = total.plus(other)
-        return total
-    return through(layer, x, flow, place)
 
 
 class _Visit(NamedTuple):
@@ -153,7 +99,7 @@ class Referee:
 
         `twin` is a complex copy of net.
         """
-        self.twins = dict(zip(_all_layers(net), _all_layers(twin), strict=True))
+        self.twins = dict(zip(all_layers(net), all_layers(twin), strict=True))
         self.x = x
         self.x_sample = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
@@ -268,11 +214,6 @@ class Referee:
         count, places = lanes.shape
         chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / count))))
         return np.sort(lanes[:, chosen.astype(np.intp)], axis=None)
-
-
-def _all_layers(layer: Layer) -> list[Layer]:
-    parts = layer.layers if isinstance(layer, Container) else ()
-    return [layer, *(found for part in parts for found in _all_layers(part))]
 
 
 def _sum(one: Found, two: Found) -> Found:

@@ -2,15 +2,15 @@
 
 A Report is about one layer: a Row for each array, notes, and the name of the mistake where it is
 known. An Outcome is all that was checked together. Both are text by `str()` and plain data by
-`to_dict()`; `Report.from_dict` reads a report back that came from another process.
+`to_dict()`.
 """
 
 import json
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,23 +94,6 @@ class Row:
             "wrong": [entry.to_dict() for entry in self.wrong],
         }
 
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Undo `to_dict`."""
-        return cls(
-            name=_text(data["name"]),
-            shape=_indices(data["shape"]),
-            verdict=_one_of(("FAIL", "INCONCLUSIVE", "KINK", "PASS"), data["verdict"]),
-            oracle=_text(data["oracle"]),
-            checked=int(_number(data["checked"])),
-            max_error=None if data["max_error"] is None else _number(data["max_error"]),
-            resolution=_number(data["resolution"]),
-            used=_number(data["used"]),
-            notes=_each(_text, data["notes"]),
-            wrong=_each(_wrong_entry, data["wrong"]),
-            wrong_count=int(_number(data["wrong_count"])),
-        )
-
 
 @dataclass(repr=False)
 class Report:
@@ -158,10 +141,10 @@ class Report:
         """The largest of the rows."""
         return max((row.resolution for row in self.rows), default=None)
 
-    def to_dict(self, pictures: bool = False) -> dict[str, Any]:
-        """The report as plain data that JSON can hold; pictures only if asked for."""
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data that JSON can hold, without the pictures."""
         origin = {"seed": self.seed, "dtype": self.dtype}
-        return _for_json(
+        return for_json(
             {"name": self.name, "verdict": self.verdict}
             | {key: value for key, value in origin.items() if value is not None}
             | {
@@ -172,30 +155,7 @@ class Report:
                 "notes": self.notes,
                 "arrays": [row.to_dict() for row in self.rows],
             }
-            | ({"pictures": self.pictures} if pictures else {})
         )
-
-    @classmethod
-    def from_dict(cls, data: Any) -> Self:
-        """Undo `to_dict`, for data that may be anything; ValueError if it is no report."""
-        try:
-            pictures = data.get("pictures", {}).items()
-            report = cls(
-                name=_text(data["name"]),
-                rows=_each(Row.from_dict, data["arrays"]),
-                notes=_each(_text, data["notes"]),
-                whole=_one_of(VERDICTS, data["verdict"]),
-                diagnosis=None if data["diagnosis"] is None else _diagnosis(data["diagnosis"]),
-                seed=None if data.get("seed") is None else int(_number(data["seed"])),
-                dtype=None if data.get("dtype") is None else _text(data["dtype"]),
-                against=None if data["oracle"] is None else _text(data["oracle"]),
-                pictures={_text(name): _picture(*pair) for name, pair in pictures},
-            )
-        except (KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise ValueError(f"no report of a gradient check: {error!r}") from error
-        if report.verdict != report.whole:
-            raise ValueError(f"the arrays say {report.verdict}, the report says {report.whole}")
-        return report
 
     def __repr__(self) -> str:
         title = textwrap.wrap(self._title(), WIDTH, subsequent_indent="    ")
@@ -327,53 +287,12 @@ def worst_entries(
     return entries, int(wrong.sum())
 
 
-def _for_json(value: Any) -> Any:
+def for_json(value: Any) -> Any:
     """Arrays become lists; NaN and the infinities, which JSON does not know, become text."""
     if isinstance(value, dict):
-        return {key: _for_json(v) for key, v in value.items()}
+        return {key: for_json(v) for key, v in value.items()}
     if isinstance(value, np.ndarray):
-        return _for_json(value.tolist())
+        return for_json(value.tolist())
     if isinstance(value, list | tuple):
-        return [_for_json(v) for v in value]
+        return [for_json(v) for v in value]
     return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> float:
-    if value in ("nan", "inf", "-inf") or type(value) in (int, float):
-        return float(value)
-    raise TypeError(f"expected a number, got {value!r:.40}")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, got {value!r:.40}")
-    return value
-
-
-def _each(read: Callable[[Any], Any], values: Any) -> list[Any]:
-    if not isinstance(values, list):
-        raise TypeError(f"expected a list, got {values!r:.40}")
-    return [read(value) for value in values]
-
-
-def _one_of(allowed: tuple[str, ...], value: Any) -> str:
-    if value not in allowed:
-        raise TypeError(f"expected one of {allowed}, got {value!r:.40}")
-    return str(value)
-
-
-def _indices(values: Any) -> tuple[int, ...]:
-    return tuple(int(_number(value)) for value in _each(_number, values))
-
-
-def _wrong_entry(data: dict[str, Any]) -> WrongEntry:
-    numbers = (_number(data[key]) for key in ("analytic", "reference", "tolerance"))
-    return WrongEntry(_indices(data["index"]), *numbers)
-
-
-def _diagnosis(data: dict[str, Any]) -> Diagnosis:
-    return Diagnosis(_text(data["id"]), _text(data["text"]), _each(_text, data["also"]))
-
-
-def _picture(found: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
-    return np.array(found, np.float64), np.array(right, np.float64)

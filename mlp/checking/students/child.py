@@ -17,6 +17,7 @@ from mlp.checking.students.building import takes_target
 from mlp.checking.students.judging import judge_entry
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.trials import describe
+from mlp.checking.students.wire import to_wire
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def main(task: Task) -> None:
             _say(out, start=entry.name)
             report = judge_entry(entry, task.seed, divides)
             divides = divides or any("averaged over" in n for n in report.notes if "loss" in n)
-            _say(out, done=report.to_dict(pictures=True), loss_divides=divides)
+            _say(out, done=to_wire(report), loss_divides=divides)
         _say(out, end=True)
         out.flush()
         sys.stdout.flush()

@@ -11,8 +11,9 @@ from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
 from mlp.checking.students.examination import AVERAGED, BATCHES, Examination
+from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
-from mlp.checking.students.situations import Situation, affine
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     LEAST,
     Arrays,

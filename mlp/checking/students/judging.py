@@ -13,11 +13,12 @@ from mlp.checking.report import Report
 from mlp.checking.students import conventions, extremes, probes
 from mlp.checking.students.building import Size, wants_the_unknown
 from mlp.checking.students.examination import AVERAGED, Examination, Finding
+from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
 from mlp.checking.students.references import LossReference, PoolReference
-from mlp.checking.students.situations import Situation, affine, situations
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     Broken,
     NothingToCheck,

@@ -21,6 +21,7 @@ from typing import IO, Any, TextIO
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.child import Task
 from mlp.checking.students.loading import guess_names
+from mlp.checking.students.wire import from_wire
 
 QUOTED_LINES = 5
 KEPT_BYTES = 4096
@@ -53,7 +54,8 @@ class Run:
         """Take in one line of the child's; any other line has come from the file."""
         try:
             told = json.loads(line)
-            self._take_in(told)
+            if isinstance(told, dict):
+                self._take_in(told)
         except (ValueError, TypeError, KeyError, RecursionError):
             return
 
@@ -65,10 +67,10 @@ class Run:
         elif "start" in told and told["start"] in (self.loaded or ()):
             self.current, self.since = told["start"], time.monotonic()
         elif "done" in told:
-            report = Report.from_dict(told["done"])
+            report, divides = from_wire(told["done"]), bool(told["loss_divides"])
             if report.name in (self.loaded or ()):
                 self.reports[report.name] = report
-                self.loss_divides, self.current = bool(told["loss_divides"]), None
+                self.loss_divides, self.current = divides, None
         self.ended = self.ended or "end" in told
 
 

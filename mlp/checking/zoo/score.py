@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from mlp.checking.report import Report
+from mlp.checking.students.forms import situations
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.references import OwnForward
 from mlp.checking.students.sandbox import check_file
-from mlp.checking.students.situations import Situation, situations
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import Broken, NothingToCheck, WrongOutput, run
 from mlp.checking.zoo.mistakes import as_file, planted
 
