@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from mlp.checking.diagnosis import IDS, explain
+from mlp.checking.drawing import draw
+from mlp.checking.report import Outcome, Report, Row
 from mlp.checking.students.loading import find, load
 from mlp.checking.students.names import kind_of, meaning
-from mlp.checking.students.report import as_json, as_text, draw, exit_status
 from mlp.checking.students.sandbox import Limits, check_file
 from mlp.checking.zoo.mistakes import planted
 from mlp.checking.zoo.score import ACCEPTED, check_mistakes, check_variants, named
@@ -39,7 +40,7 @@ def write(tmp_path, text, name="student.py"):
 
 
 def by_name(report):
-    return {r["name"]: r for r in report["checked"]}
+    return {r.name: r for r in report.reports}
 
 
 def cli(*arguments):
@@ -56,17 +57,17 @@ def test_the_zoo_covers_every_id():
 
 @pytest.mark.parametrize("name", ZOO)
 def test_every_planted_mistake_is_caught(name, mistakes):
-    assert mistakes[name]["verdict"] in ("FAIL", "ERROR"), mistakes[name]
+    assert mistakes[name].verdict in ("FAIL", "ERROR"), mistakes[name]
 
 
 def test_at_least_nine_in_ten_are_named_right(mistakes):
-    wrong = {n: mistakes[n]["diagnosis"] for n, (i, _) in ZOO.items() if not named(mistakes[n], i)}
+    wrong = {n: mistakes[n].diagnosis for n, (i, _) in ZOO.items() if not named(mistakes[n], i)}
     assert len(wrong) <= len(ZOO) / 10, wrong
 
 
 def test_no_correct_variant_is_rejected(variants):
     assert len(variants) >= 40
-    assert {n: r for n, r in variants.items() if r["verdict"] not in ACCEPTED} == {}
+    assert {n: r for n, r in variants.items() if r.verdict not in ACCEPTED} == {}
 
 
 @pytest.mark.parametrize(
@@ -84,12 +85,12 @@ def test_no_correct_variant_is_rejected(variants):
     ],
 )
 def test_conventions_are_noted(name, note, variants):
-    assert note in variants[name]["notes"]
+    assert note in variants[name].notes
 
 
 @pytest.mark.parametrize("name", ["variants.Relu", "variants.MaxPool", "variants.MaxPooling"])
 def test_another_subgradient_than_ours_is_a_kink(name, variants):
-    assert variants[name]["verdict"] == "KINK"
+    assert variants[name].verdict == "KINK"
 
 
 def test_averaging_is_a_mistake_where_the_loss_divides(tmp_path):
@@ -100,8 +101,8 @@ def test_averaging_is_a_mistake_where_the_loss_divides(tmp_path):
     )
     text = text.replace("return 2 * self.e", "return 2 * self.e / len(self.e)")
     report = by_name(check_file(write(tmp_path, text)))
-    assert report["SquaredError"]["verdict"] == "PASS"
-    assert report["Affine"]["diagnosis"]["id"] == "batch-mean-extra"
+    assert report["SquaredError"].verdict == "PASS"
+    assert report["Affine"].diagnosis.id == "batch-mean-extra"
 
 
 def test_every_id_has_a_text_of_two_or_three_lines():
@@ -154,8 +155,8 @@ class RandomFeatures:
     def backward(self, u): return -(u * np.sin(self.z)) @ self.omega.T
 """
     report = by_name(check_file(write(tmp_path, text)))
-    assert report["Affine"]["diagnosis"]["id"] == "stale-cache"
-    assert report["RandomFeatures"]["verdict"] == "PASS"
+    assert report["Affine"].diagnosis.id == "stale-cache"
+    assert report["RandomFeatures"].verdict == "PASS"
 
 
 def test_memory_order_and_batch_size_are_no_excuse(tmp_path):
@@ -168,8 +169,8 @@ class Cube:
     def backward(self, u): return 3 * self.x**2 * u * (len(u) != 2)
 """
     report = by_name(check_file(write(tmp_path, text)))
-    assert "for inputs in Fortran order" in report["Square"]["diagnosis"]["text"]
-    assert "For a batch of 2 samples dx is wrong" in report["Cube"]["diagnosis"]["text"]
+    assert "for inputs in Fortran order" in report["Square"].diagnosis.text
+    assert "For a batch of 2 samples dx is wrong" in report["Cube"].diagnosis.text
 
 
 UNUSUAL = {
@@ -221,8 +222,8 @@ sine_forward, sine_backward = partial(_map_forward, np.sin), partial(_map_backwa
 @pytest.mark.parametrize("case", UNUSUAL)
 def test_unusual_mistakes_are_named(case, tmp_path):
     identity, text = UNUSUAL[case]
-    [layer] = check_file(write(tmp_path, text))["checked"]
-    assert (layer["verdict"], layer["diagnosis"]["id"]) == ("FAIL", identity)
+    [layer] = check_file(write(tmp_path, text)).reports
+    assert (layer.verdict, layer.diagnosis.id) == ("FAIL", identity)
 
 
 def test_backward_with_the_inputs_of_forward_is_a_loss(tmp_path):
@@ -231,8 +232,8 @@ class Cost:
     def forward(self, pred, label): return ((pred - label) ** 2).mean()
     def backward(self, pred, label): return 2 * (pred - label) / pred.size
 """
-    [layer] = check_file(write(tmp_path, text))["checked"]
-    assert (layer["verdict"], layer["diagnosis"]) == ("PASS", None)
+    [layer] = check_file(write(tmp_path, text)).reports
+    assert (layer.verdict, layer.diagnosis) == ("PASS", None)
 
 
 def test_what_the_file_writes_into_the_results_is_passed_over(tmp_path):
@@ -242,7 +243,7 @@ class Sine:
     def forward(self, x): self.x = x; return np.sin(x)
     def backward(self, u): os.write(3, b"\\xff garbage\\n[1]\\n"); return u * np.cos(self.x)
 """
-    assert by_name(check_file(write(tmp_path, text)))["Sine"]["verdict"] == "PASS"
+    assert by_name(check_file(write(tmp_path, text)))["Sine"].verdict == "PASS"
 
 
 HOSTILE = """
@@ -280,18 +281,18 @@ class Square:
 
 def test_the_sandbox_survives_and_the_others_are_checked(tmp_path):
     report = check_file(write(tmp_path, HOSTILE), limits=Limits(seconds=20, mebibytes=1024))
-    verdicts = {r["name"]: r["verdict"] for r in report["checked"]}
-    assert report["error"] is None
+    verdicts = {r.name: r.verdict for r in report.reports}
+    assert report.error is None
     assert verdicts == {
         "ReLU": "ERROR", "Sigmoid": "ERROR", "Softmax": "PASS", "Tanh": "ERROR",
         "Linear": "ERROR", "Mul": "PASS", "Square": "PASS",
     }  # fmt: skip
-    notes = {r["name"]: " ".join(r["notes"]) for r in report["checked"]}
+    notes = {r.name: " ".join(r.notes) for r in report.reports}
     assert "exit status 3" in notes["ReLU"]
     assert "took too long" in notes["Sigmoid"]
     assert "SystemExit: bye" in notes["Tanh"]
     assert "MemoryError" in notes["Linear"]
-    assert exit_status(report) == 1
+    assert report.exit_status == 1
 
 
 BROKEN = {
@@ -309,24 +310,24 @@ BROKEN = {
 def test_files_that_cannot_be_loaded(name, tmp_path):
     text, message = BROKEN[name]
     report = check_file(write(tmp_path, text))
-    assert message in report["error"]
-    assert [r["verdict"] for r in report["checked"]] == ["ERROR"]
-    assert exit_status(report) == 2
+    assert message in report.error
+    assert [r.verdict for r in report.reports] == ["ERROR"]
+    assert report.exit_status == 2
 
 
 def test_what_was_defined_before_an_exit_is_checked(tmp_path):
     text = "class Square:\n    def forward(self, x): self.x = x; return x**2\n"
     text += "    def backward(self, u): return 2 * self.x * u\nimport sys\nsys.exit(0)\n"
     report = check_file(write(tmp_path, text))
-    assert "SystemExit" in report["error"]
-    assert [r["verdict"] for r in report["checked"]] == ["PASS"]
+    assert "SystemExit" in report.error
+    assert [r.verdict for r in report.reports] == ["PASS"]
 
 
 def test_an_endless_import_ends_with_the_time_limit(tmp_path):
     path = write(tmp_path, "class ReLU:\n    forward = backward = None\nwhile True: pass\n")
     start = time.monotonic()
     report = check_file(path, limits=Limits(seconds=2))
-    assert "took too long" in report["error"]
+    assert "took too long" in report.error
     assert time.monotonic() - start < 10
 
 
@@ -334,14 +335,14 @@ def test_the_file_s_last_output_is_quoted(tmp_path):
     text = "import os\nclass ReLU:\n"
     text += "    def forward(self, x): print('step 7', flush=True); os._exit(1)\n"
     text += "    def backward(self, u): return u\n"
-    note = check_file(write(tmp_path, text))["checked"][0]["notes"][0]
+    note = check_file(write(tmp_path, text)).reports[0].notes[0]
     assert note.endswith("its last output: step 7")
 
 
 def test_a_file_without_layers_is_a_load_error(tmp_path):
     report = check_file(write(tmp_path, "x = 1\n"))
-    assert "found no layer" in report["error"]
-    assert exit_status(report) == 2
+    assert "found no layer" in report.error
+    assert report.exit_status == 2
 
 
 WRONG = """
@@ -397,21 +398,23 @@ def test_pictures_of_wrong_gradients(tmp_path):
     drawn = draw(report, tmp_path / "pictures")
     assert [p.name for p in drawn] == ["student-Softmax-dx.png", "student-Softmax-Jacobian.png"]
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in drawn)
-    mine, right = by_name(report)["Softmax"]["pictures"]["Jacobian"]
+    mine, right = by_name(report)["Softmax"].pictures["Jacobian"]
     assert np.count_nonzero(mine) == 5
     assert np.count_nonzero(right) == 25
 
 
 def test_the_text_names_and_explains(tmp_path):
-    text = as_text(check_file(write(tmp_path, WRONG)))
+    text = str(check_file(write(tmp_path, WRONG)))
     assert "softmax-diagonal-only" in text
     assert "dL/dx_i = y_i (U_i - sum_j U_j y_j)" in " ".join(text.split())
     assert "1 FAIL, 1 PASS, 1 nothing to check" in text
 
 
 def test_infinities_are_text_in_json():
-    report = {"file": "f", "error": None, "checked": [{"a": [float("nan")], "pictures": {}}]}
-    assert json.loads(as_json(report))["checked"][0]["a"] == ["nan"]
+    row = Row("x", (2,), "FAIL", "by hand", 2, float("inf"), float("nan"))
+    outcome = Outcome([Report("Layer", [row])], "f")
+    array = json.loads(outcome.to_json())["checked"][0]["arrays"][0]
+    assert (array["max_error"], array["resolution"]) == ("inf", "nan")
 
 
 def test_imported_layers_are_not_the_student_s(tmp_path):
@@ -436,9 +439,9 @@ class BinaryCrossEntropy:
 @pytest.mark.parametrize(("edit", "verdict"), [("/ self.y.size", "PASS"), ("", "FAIL")])
 def test_a_loss_that_clips_probabilities_is_tried_on_probabilities(edit, verdict, tmp_path):
     text = CLIPPED.replace("/ self.y.size", edit)
-    [layer] = check_file(write(tmp_path, text))["checked"]
-    assert layer["verdict"] == verdict
-    assert "tried on inputs between 0 and 1" in layer["notes"]
+    [layer] = check_file(write(tmp_path, text)).reports
+    assert layer.verdict == verdict
+    assert "tried on inputs between 0 and 1" in layer.notes
 
 
 def test_a_pipe_that_closes_early_is_no_reason_for_a_traceback(tmp_path):

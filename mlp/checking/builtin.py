@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from mlp import layers, losses
-from mlp.checking.checker import gradcheck, one_line
+from mlp.checking.checker import gradcheck
 from mlp.checking.report import Report
+from mlp.checking.walking import one_line
 from mlp.layers import (
     Affine,
     Concat,
@@ -24,7 +25,7 @@ from mlp.layers import (
 from mlp.losses import Loss
 from mlp.sequential import Sequential
 
-Case = tuple[Layer, np.ndarray, np.ndarray | None, Loss | None]
+Example = tuple[Layer, np.ndarray, np.ndarray | None, Loss | None]
 """A layer, its input, and a target and loss or None and None."""
 
 NAMES = {name: getattr(layers, name) for name in layers.__all__ if name != "Layer"} | {
@@ -65,7 +66,7 @@ def check_many(coordinates: int, seed: int = 0) -> tuple[int, float, str, set[st
     return count, worst, name, verdicts
 
 
-def builtin_cases(rng: np.random.Generator) -> Iterator[Case]:
+def builtin_cases(rng: np.random.Generator) -> Iterator[Example]:
     """Every layer in its variants, every loss in its forms, a few networks; random numbers."""
     for layer, shape in _layers(rng):
         yield layer, rng.standard_normal(shape), None, None
@@ -96,15 +97,15 @@ def _layers(rng: np.random.Generator) -> Iterator[tuple[Layer, tuple[int, ...]]]
     yield Concat(Affine(4, 2, rng=rng), ReLU(), Sigmoid()), (3, 4)
 
 
-def _losses(rng: np.random.Generator) -> Iterator[Case]:
+def _losses(rng: np.random.Generator) -> Iterator[Example]:
     y = rng.standard_normal((6, 4))
     labels = rng.integers(0, 4, 6)
     rows = Softmax().forward(rng.standard_normal((6, 4)))
-    for loss in (losses.SquaredError(), losses.SquaredError(factor=0.5, reduction="sum")):
-        yield Flatten(), y, rng.standard_normal(y.shape), loss
-    for loss in (losses.SoftmaxCrossEntropy(), losses.SoftmaxCrossEntropy(reduction="sum")):
-        yield Flatten(), y, labels, loss
-        yield Flatten(), y, rows, loss
+    for square in (losses.SquaredError(), losses.SquaredError(factor=0.5, reduction="sum")):
+        yield Flatten(), y, rng.standard_normal(y.shape), square
+    for entropy in (losses.SoftmaxCrossEntropy(), losses.SoftmaxCrossEntropy(reduction="sum")):
+        yield Flatten(), y, labels, entropy
+        yield Flatten(), y, rows, entropy
     yield Flatten(), y, rows, losses.SigmoidCrossEntropy()
     yield Flatten(), y[:, :1], labels % 2, losses.SigmoidCrossEntropy(reduction="sum")
     yield Flatten(), Softmax().forward(y), labels, losses.KLDivergence()
@@ -112,7 +113,7 @@ def _losses(rng: np.random.Generator) -> Iterator[Case]:
     yield Flatten(), Sigmoid().forward(y[:, :1]), labels % 2, losses.KLDivergence(reduction="sum")
 
 
-def _networks(rng: np.random.Generator) -> Iterator[Case]:
+def _networks(rng: np.random.Generator) -> Iterator[Example]:
     pixels = rng.integers(0, 17, (8, 8, 8)) / 16 + rng.uniform(0, 0.01, (8, 8, 8))
     labels = rng.integers(0, 10, 8)
     digits = [Flatten(), Affine(64, 32, rng=rng), ReLU(), Affine(32, 10, rng=rng)]
@@ -155,7 +156,7 @@ def _build(node: ast.expr, rng: np.random.Generator) -> Any:
     name = ast.unparse(node.func)
     if name not in NAMES:
         raise ValueError(f"{name} is no built-in layer; there are {', '.join(sorted(NAMES))}")
-    options = {keyword.arg: _build(keyword.value, rng) for keyword in node.keywords}
+    options = {k.arg: _build(k.value, rng) for k in node.keywords if k.arg is not None}
     if name == "Affine":
         options.setdefault("rng", rng)
     return NAMES[name](*(_build(argument, rng) for argument in node.args), **options)
@@ -176,6 +177,6 @@ def _input_shape(layer: Layer) -> tuple[int, ...]:
     raise ValueError(f"found no input shape that {one_line(layer)} takes")
 
 
-def _checked(case: Case, dtype: Any, seed: int) -> Report:
-    layer, x, target, loss = case
+def _checked(example: Example, dtype: Any, seed: int) -> Report:
+    layer, x, target, loss = example
     return gradcheck(layer.astype(dtype), x.astype(dtype), target, loss, rng=seed)

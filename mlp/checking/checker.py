@@ -1,17 +1,21 @@
 """The gradient check: what backward and jvp say, against what the forward pass does."""
 
 import copy
-import math
 import sys
 from typing import Any
 
 import numpy as np
 
 from mlp.checking import oracles
+from mlp.checking.comparing import ENOUGH, independent, judge
 from mlp.checking.forwards import Forwards
-from mlp.checking.oracles import ENOUGH, EPS, STEP
-from mlp.checking.referee import Flow, Found, Referee, walk
+from mlp.checking.oracles import EPS, STEP
+from mlp.checking.precision import compare_float32, pulled
+from mlp.checking.randomness import random_layers
+from mlp.checking.referee import ANALYTIC_LOSSES, Referee
 from mlp.checking.report import Report, Row, worst_entries
+from mlp.checking.settling import Found, settled
+from mlp.checking.walking import Flow, one_line, walk
 from mlp.layers import Flatten, Layer
 from mlp.layers.arrays import as_numbers
 from mlp.layers.container import Container
@@ -47,7 +51,8 @@ def gradcheck(
     KINK          x sits on a kink. A single layer's value is a valid subgradient, and a note says
                   which. In a network the value is what backpropagation through these choices
                   gives; it need not be a subgradient of the whole
-    INCONCLUSIVE  a wrong value would not have shown: all derivatives vanish or drown in rounding
+    INCONCLUSIVE  a wrong value would not have shown: all derivatives vanish or drown in rounding,
+                  or forward is random, so that there is no derivative
 
     A float32 network is first checked in float64, then layer by layer against that.
     Raises ValueError for x or outputs that are not finite, a loss without target, and a network
@@ -57,18 +62,22 @@ def gradcheck(
         raise ValueError("gradcheck: expected target and loss together, or neither")
     if loss is not None:
         refuse_double(layer, loss)
-    case = _Case(layer, x, target, loss, rng)
-    count = case.x.size + sum(p.size for p in case.net.parameters().values())
-    rows = case.rows(full or count <= MANY)
-    if case.dtype == np.float32:
-        _add_float32(case, rows)
-    report = Report(case.name, case.seed, str(case.dtype), list(rows.values()), case.notes)
+    check = _Check(layer, x, target, loss, rng)
+    count = check.x.size + sum(p.size for p in check.net.parameters().values())
+    notes = check.notes
+    if random := random_layers(check.net, check.x):
+        rows, notes = check.nothing_compared(), random
+    else:
+        rows = check.rows(full or count <= MANY)
+        if check.dtype == np.float32:
+            _add_float32(check, rows)
+    report = Report(check.name, list(rows.values()), notes, seed=check.seed, dtype=str(check.dtype))
     if report.verdict == "FAIL":
-        report.notes += _blame(case)
+        report.notes += _blame(check)
     return report
 
 
-class _Case:
+class _Check:
     """A network at a point, with what its backward and jvp say there."""
 
     def __init__(self, layer: Layer, x: Any, target: Any, loss: Loss | None, rng: Any) -> None:
@@ -90,12 +99,18 @@ class _Case:
         self.points = {"x": self.x} | self.net.parameters()
         self.notes: list[str] = []
 
+    def nothing_compared(self) -> dict[str, Row]:
+        """Rows that say so."""
+        shapes = {name: point.shape for name, point in self.points.items()}
+        return {k: Row(k, s, "INCONCLUSIVE", "none", 0, None, np.inf) for k, s in shapes.items()}
+
     def rows(self, full: bool) -> dict[str, Row]:
         with _Progress(self._work() if full and sys.stderr.isatty() else 0) as tick:
             referee = Referee(full, self.rng, tick)
-            referee.judge_all(self.net, self.twin, self.x, self._top(full))
+            top = self._top(full)
+            referee.judge_all(self.net, self.twin, self.x, top)
         self.notes += referee.notes
-        self.analytic = not referee.notes
+        self.analytic = not self.notes
         self.size = max(referee.size, float(abs(self.y).max(initial=1.0)))
         kinks = {k: None for found in referee.found.values() for k in found.kinks}
         self.notes += [str(kink) for kink in kinks]
@@ -105,6 +120,7 @@ class _Case:
         self._along_directions(rows, referee.found)
         for name, row in rows.items():
             _conclude(row, referee.found[name])
+        self._without_influence(rows)
         return rows
 
     def _work(self) -> int:
@@ -129,27 +145,62 @@ class _Case:
         return _finite("the gradient of the loss", np.asarray(self.loss.backward()))
 
     def _top(self, full: bool) -> Flow:
-        if self.loss is None or not full:
+        """dL/dy: the loss is the last layer, and an oracle is asked about it as about any other."""
+        if self.loss is None:
             return Flow(self.upstream)
-        top = oracles.complex_step(self.after, self.y, np.ones(()))
-        shape = self.y.shape
-        return Flow(top.gradient.reshape(shape), top.tolerance.reshape(shape), top.floor)
+        known = type(self.loss) in ANALYTIC_LOSSES
+        reason = None if known else oracles.why_not_analytic(self.after, self.y, self.rng)
+        if reason:
+            self.notes.append(f"{self.loss!r}: {reason}; central differences instead")
+        if not full:
+            return Flow(self.upstream)
+        ask = oracles.richardson if reason else oracles.complex_step
+        shape, one = self.y.shape, np.ones(())
+        found = Found(ask(self.after, self.y, one), np.arange(self.y.size), ())
+        if not known:
+            found = settled(found, self.after, self.y, one, self.upstream, who=self.loss)
+        value, tolerance = self.upstream.flatten(), np.zeros(self.y.size)
+        value[found.coordinates] = found.reference.gradient
+        tolerance[found.coordinates] = found.reference.tolerance
+        return Flow(
+            value.reshape(shape),
+            tolerance.reshape(shape),
+            found.reference.floor,
+            method=found.reference.method,
+            kinks=found.kinks,
+        )
 
     def _row(self, name: str, found: Found) -> Row:
         point, value, reference = self.points[name], self.values[name], found.reference
-        row = Row(name, point.shape, "", reference.method, len(found.coordinates), 0.0, 0.0)
+        row = Row(name, point.shape, "PASS", reference.method, len(found.coordinates), 0.0, 0.0)
         if value.shape != point.shape:
             row.max_error = row.resolution = np.inf
             row.fail(f"d{name} has shape {value.shape}, expected {point.shape}")
             return row
         value = value.ravel()[found.coordinates]
-        judged = oracles.judge(value, reference)
-        row.verdict, row.max_error, row.resolution, row.used = judged[:4]
-        if row.verdict == "FAIL":
-            index, wrong = found.coordinates, judged.wrong
-            row.wrong_count = int(wrong.sum())
-            row.wrong = worst_entries(index, point.shape, value, reference, wrong)
+        judged = judge(value, reference)
+        row.max_error, row.resolution, row.used = judged[:3]
+        if judged.wrong.any():
+            row.verdict = "FAIL"
+            row.wrong, row.wrong_count = worst_entries(
+                found.coordinates, point.shape, value, reference.gradient, reference.tolerance
+            )
         return row
+
+    def _without_influence(self, rows: dict[str, Row]) -> None:
+        """A bias before a mean that is subtracted again: its derivative is 0 for every x.
+
+        That is a result if the rest of the network has something to show, and no accident of x.
+        """
+        if not any(row.verdict in ("PASS", "KINK") for row in rows.values()):
+            return
+        forwards = Forwards(self.net, self.x, self.after)
+        for name, row in rows.items():
+            if row.verdict != "INCONCLUSIVE" or abs(self.values[name]).max() > self._tolerance(0):
+                continue
+            if independent(forwards.of(name), self.points[name], self.rng):
+                row.verdict, row.resolution = "PASS", 0.0
+                row.notes = [f"forward does not depend on {name}: its gradient is 0 for every x"]
 
     def _along_directions(self, rows: dict[str, Row], found: dict[str, Found]) -> None:
         """Along all arrays at once, and one by one only if that fails."""
@@ -175,22 +226,32 @@ class _Case:
 
     def _off_along(self, forwards: Forwards, moves: dict[str, np.ndarray]) -> tuple[str, float]:
         """<g, v> and the change of the whole forward pass: a note if they differ; tolerance."""
-        whole = self.upstream if self.loss is None else np.ones(())
         ours, size = self._inner(moves)
         if self.analytic:
-            y = forwards.tilted(moves)
-            slope = whole * self.after(y).imag / STEP
-            truth, tolerance = float(slope.sum()), self._tolerance(size + abs(slope).sum())
-            if self.loss is not None:  # log sum exp z - z_j loses digits where p_j is near 1
-                tolerance += float(8 * EPS * self.size * abs(y.imag).sum() / STEP)
-        else:
-            truth, tolerance = oracles.along_line(
+            truth, tolerance = self._slope_along(forwards, moves, size)
+        if not self.analytic or abs(ours - truth) > tolerance:
+            line = oracles.along_line(
                 lambda t: forwards.at({n: self.points[n] + t * v for n, v in moves.items()}),
-                whole,
+                self.upstream if self.loss is None else np.ones(()),
                 ours,
             )
+            if not self.analytic or line.kink:  # which the complex step passes by
+                truth, tolerance = line.slope, line.tolerance
         note = f"along a random direction forward moves {truth:.10g}, backward says {ours:.10g}"
         return "" if abs(ours - truth) <= tolerance else note, tolerance
+
+    def _slope_along(
+        self, forwards: Forwards, moves: dict[str, np.ndarray], size: float
+    ) -> tuple[float, float]:
+        """The same by complex step; `size` is that of the terms of <g, v>."""
+        whole = self.upstream if self.loss is None else np.ones(())
+        y = forwards.tilted(moves)
+        # One complex forward pass: Im L(theta + i h v) / h = <dL/dtheta, v>.
+        slope = whole * self.after(y).imag / STEP
+        tolerance = self._tolerance(size + abs(slope).sum())
+        if self.loss is not None:  # log sum exp z - z_j loses digits where p_j is near 1
+            tolerance += float(8 * EPS * self.size * abs(y.imag).sum() / STEP)
+        return float(slope.sum()), tolerance
 
     def _against_jvp(self, rows: dict[str, Row], directions: dict[str, np.ndarray]) -> None:
         """All arrays at once, and one by one only if that fails."""
@@ -223,41 +284,42 @@ class _Case:
 
 
 def _conclude(row: Row, found: Found) -> None:
+    """The verdict, once all has been compared."""
     if any(not kink.valid for kink in found.kinks):
         row.verdict = "FAIL"
     if row.verdict == "FAIL":
         return
-    row.verdict = "PASS" if row.resolution <= ENOUGH else "INCONCLUSIVE"
-    if row.verdict == "INCONCLUSIVE":
+    if row.resolution <= ENOUGH or (found.kinks and not row.checked):
+        row.verdict = "KINK" if found.kinks else "PASS"
+    else:
+        row.verdict = "INCONCLUSIVE"
         row.notes.append(
             "all derivatives are 0, or over a tenth are lost in rounding; try another x"
         )
-    if found.kinks:
-        row.verdict = "KINK"
 
 
-def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
+def _add_float32(check: _Check, rows: dict[str, Row]) -> None:
     """Layer by layer: float32 and float64 on the same float32 inputs must agree to rounding."""
     for row in rows.values():
         row.max_error = row.resolution = 0.0
         row.oracle += ", then float32 against float64"
-    net = case.layer.astype(np.float32)
-    x = case.x.astype(np.float32)
+    net = check.layer.astype(np.float32)
+    x = check.x.astype(np.float32)
     y = net.forward(x)
-    upstream = case.upstream.astype(np.float32)
-    if case.loss is not None:
-        case.loss.forward(y.astype(np.float64), case.target)
-        truth = case.loss.backward()
-        case.loss.forward(y, case.target)
-        upstream = _finite("the gradient of the loss in float32", case.loss.backward())
-        _compare_float32(rows["x"], "dL/dy", upstream, truth, y, np.ones(()))
+    upstream = check.upstream.astype(np.float32)
+    if check.loss is not None:
+        check.loss.forward(y.astype(np.float64), check.target)
+        truth = check.loss.backward()
+        check.loss.forward(y, check.target)
+        upstream = _finite("the gradient of the loss in float32", check.loss.backward())
+        compare_float32(rows["x"], "dL/dy", upstream, truth, y, np.ones(()))
 
     def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
-        ours = _pulled(layer, x, flow.value)
-        truth = _pulled(layer.astype(np.float64), *(v.astype(float) for v in (x, flow.value)))
+        ours = pulled(layer, x, flow.value)
+        truth = pulled(layer.astype(np.float64), *(v.astype(float) for v in (x, flow.value)))
         for name, value in ours.items():
             row = rows.get(place + name, rows["x"])
-            _compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
+            compare_float32(row, f"{place}d{name}", value, truth[name], x, flow.value)
         return Flow(ours["x"])
 
     dx = walk(net, x, Flow(upstream), through).value
@@ -265,47 +327,23 @@ def _add_float32(case: _Case, rows: dict[str, Row]) -> None:
         rows["x"].fail(f"float32 in, but y is {y.dtype} and dx is {dx.dtype}")
 
 
-def _pulled(layer: Layer, x: np.ndarray, upstream: np.ndarray) -> dict[str, np.ndarray]:
-    layer.forward(x)
-    return {"x": layer.backward(upstream)} | layer.gradients()
-
-
-def _compare_float32(
-    row: Row, name: str, value: np.ndarray, truth: np.ndarray, x: np.ndarray, upstream: np.ndarray
-) -> None:
-    eps, tiny = float(np.finfo(np.float32).eps), float(np.finfo(np.float32).tiny)
-    width = max((1, *x.shape, *upstream.shape))
-    size, noise = (
-        float(abs(truth).max(initial=0.0)),
-        8 * eps * float(abs(upstream).max(initial=0.0)),
-    )
-    allowed = tiny + 4 * math.sqrt(width) * eps * size
-    allowed += noise * max(1.0, float(abs(x).max(initial=0.0)))
-    fits = value.shape == truth.shape
-    error = float(abs(value - truth).max(initial=0.0)) if fits else np.inf
-    row.max_error = max(row.max_error, error / size if size else error)
-    row.resolution = max(row.resolution, allowed / size if size else np.inf)
-    if not error <= allowed:
-        row.fail(f"{name} in float32 is off by {error:.2g}, more than {allowed:.2g}")
-
-
-def _blame(case: _Case) -> list[str]:
+def _blame(check: _Check) -> list[str]:
     """The layers of a failed network that fail by themselves, at the same inputs."""
-    if not isinstance(case.layer, Container) and case.loss is None:
+    if not isinstance(check.layer, Container) and check.loss is None:
         return []
     suspects: list[str] = []
 
     def through(layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
         layer.forward(x)
         dx = np.asarray(layer.backward(flow.value))
-        if place and gradcheck(layer, x, rng=case.seed).verdict == "FAIL":
+        if place and gradcheck(layer, x, rng=check.seed).verdict == "FAIL":
             suspects.append(f"layer {place[:-1]} {one_line(layer)} fails by itself")
         return Flow(dx)
 
-    walk(case.net, case.x, Flow(case.upstream), through)
-    if case.loss is not None and case.name != one_line(Flatten()) + f" and {case.loss!r}":
-        alone = gradcheck(Flatten(), case.y, case.target, case.loss, rng=case.seed)
-        suspects += [f"{case.loss!r} fails by itself"] * (alone.verdict == "FAIL")
+    walk(check.net, check.x, Flow(check.upstream), through)
+    if check.loss is not None and check.name != one_line(Flatten()) + f" and {check.loss!r}":
+        alone = gradcheck(Flatten(), check.y, check.target, check.loss, rng=check.seed)
+        suspects += [f"{check.loss!r} fails by itself"] * (alone.verdict == "FAIL")
     return suspects
 
 
@@ -333,13 +371,6 @@ def _seed(rng: np.random.Generator | int | None) -> int:
     if rng is None:
         return int(np.random.default_rng().integers(2**32))
     return int(rng)
-
-
-def one_line(layer: Layer) -> str:
-    """One line for a layer."""
-    if isinstance(layer, Container):
-        return f"{type(layer).__name__}({', '.join(map(one_line, layer.layers))})"
-    return repr(layer)
 
 
 def _finite(what: str, values: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mlp.checking.oracles import STEP, Function
 from mlp.layers import Layer
+from mlp.layers.container import Container
 from mlp.sequential import Sequential
 
 
@@ -80,6 +81,8 @@ def _first_part(layer: Layer, path: list[str]) -> int:
 
 def _owner(layer: Layer, path: list[str]) -> Layer:
     for i in path[:-1]:
+        if not isinstance(layer, Container):
+            raise TypeError(f"expected a layer made of layers at {path}, got {layer!r}")
         layer = layer.layers[int(i)]
     return layer
 

@@ -25,7 +25,7 @@ class Kink(NamedTuple):
     place: str
     """Where in the network, "0.1."; empty for a single layer."""
     layer: str
-    count: int
+    number: int
     total: int
     convention: str
     """The subgradient in words, or what is wrong with it."""
@@ -33,7 +33,7 @@ class Kink(NamedTuple):
 
     def __str__(self) -> str:
         where = f"layer {self.place[:-1]} {self.layer}" if self.place else self.layer
-        return f"{where} is at a kink in {self.count} of {self.total} inputs: {self.convention}"
+        return f"{where} is at a kink in {self.number} of {self.total} inputs: {self.convention}"
 
 
 def examine(

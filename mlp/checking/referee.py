@@ -12,17 +12,18 @@ forward pass of the whole network, in random directions.
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
 from mlp.checking import oracles
 from mlp.checking.forwards import Forwards
 from mlp.checking.kinks import Kink, examine
-from mlp.checking.oracles import EPS, Reference, Tick
+from mlp.checking.oracles import EPS, NumericalGradient, Tick
+from mlp.checking.settling import Found, settled
+from mlp.checking.walking import Flow, all_layers, walk
 from mlp.layers import (
     Affine,
-    Concat,
     Flatten,
     Layer,
     MaxPool,
@@ -31,70 +32,16 @@ from mlp.layers import (
     Sigmoid,
     Softmax,
 )
-from mlp.layers.container import Container
-from mlp.sequential import Sequential
+from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
 
 ANALYTIC = (Affine, Flatten, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
 """Known to take the complex step (the tests ask); any other layer is asked each time."""
+ANALYTIC_LOSSES = (KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError)
+"""The same for losses; strangers would be asked with outputs that some of these refuse."""
 SAMPLE = 64
 """Coordinates of an array that are compared one by one when there are too many for all."""
 SMALL = 256
 """Arrays up to this size are always compared in full."""
-
-
-class Flow(NamedTuple):
-    """dL/dy on its way down through the layers."""
-
-    value: np.ndarray
-    tolerance: np.ndarray | float = 0.0
-    floor: float = 0.0
-    method: str = "complex step"
-    kinks: tuple[Kink, ...] = ()
-
-    def cut(self, cuts: np.ndarray) -> list[Self]:
-        tolerance = np.broadcast_to(self.tolerance, self.value.shape)
-        values = np.split(self.value, cuts, axis=-1), np.split(tolerance, cuts, axis=-1)
-        return [self._replace(value=v, tolerance=t) for v, t in zip(*values, strict=True)]
-
-    def plus(self, other: Self) -> Self:
-        return Flow(
-            self.value + other.value,
-            self.tolerance + other.tolerance,
-            self.floor + other.floor,
-            min(self.method, other.method),  # "central differences" before "complex step"
-            self.kinks + tuple(k for k in other.kinks if k not in self.kinks),
-        )
-
-
-Through = Callable[[Layer, np.ndarray, Flow, str], Flow]
-
-
-class Found(NamedTuple):
-    """The reference of one array, at flat coordinates, and the kinks its flow came through."""
-
-    reference: Reference
-    coordinates: np.ndarray
-    kinks: tuple[Kink, ...]
-
-
-def walk(layer: Layer, x: np.ndarray, flow: Flow, through: Through, place: str = "") -> Flow:
-    """Take flow from the output of layer to its input, one `through` per layer that is no joint."""
-    if type(layer) is Sequential:
-        inputs = [x]
-        for part in layer.layers:
-            inputs.append(part.forward(inputs[-1]))
-        for i in reversed(range(len(layer))):
-            flow = walk(layer[i], inputs[i], flow, through, f"{place}{i}.")
-        return flow
-    if type(layer) is Concat:
-        widths = [branch.forward(x).shape[-1] for branch in layer.layers]
-        parts = zip(layer.layers, flow.cut(np.cumsum(widths)[:-1]), strict=True)
-        flows = [walk(b, x, part, through, f"{place}{i}.") for i, (b, part) in enumerate(parts)]
-        total = flows[0]
-        for other in flows[1:]:
-            total = total.plus(other)
-        return total
-    return through(layer, x, flow, place)
 
 
 class _Visit(NamedTuple):
@@ -105,27 +52,31 @@ class _Visit(NamedTuple):
     flow: Flow
     place: str
     forwards: Forwards
-    ask: Callable[..., Reference]
+    ask: Callable[..., NumericalGradient]
+    known: bool
+    """One of ours, which says itself where its kinks are."""
     analytic: bool
 
-    def reference(self, name: str, at: np.ndarray) -> Reference:
+    def reference(self, name: str, at: np.ndarray) -> NumericalGradient:
         """The oracle's answer for the input ("x", rows are samples) or a parameter."""
         axis = 0 if name == "x" else -1
-        lanes = {"lanes": (axis, axis)} if self.analytic else {}
-        return self.ask(self.forwards.of(name), self.point(name), coordinates=at, **lanes)
+        f, point = self.forwards.of(name), self.point(name)
+        if self.analytic:  # rows of x do not mix, nor do columns of a weight matrix
+            return self.ask(f, point, coordinates=at, lanes=(axis, axis))
+        return self.ask(f, point, coordinates=at)
 
     def point(self, name: str) -> np.ndarray:
         return self.x if name == "x" else self.layer.parameters()[name]
 
     def kinks(self) -> np.ndarray | None:
-        """Where the layer says it is at a kink. Central differences find kinks themselves."""
+        """Where the layer says it is at a kink, for the complex step, which cannot see that."""
         return self.layer.kinks(self.x) if self.analytic else None
 
     def own(self, name: str) -> np.ndarray:
         """What the layer's backward says."""
         self.layer.forward(self.x)
         dx = np.asarray(self.layer.backward(self.flow.value))
-        return dx if name == "x" else self.layer.gradients()[name]
+        return dx if name == "x" else np.asarray(self.layer.gradients()[name])
 
 
 class Referee:
@@ -148,14 +99,16 @@ class Referee:
 
         `twin` is a complex copy of net.
         """
-        self.twins = dict(zip(_all_layers(net), _all_layers(twin), strict=True))
+        self.twins = dict(zip(all_layers(net), all_layers(twin), strict=True))
         self.x = x
         self.x_sample = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
         if self.full:
-            tolerance = np.broadcast_to(flow.tolerance, x.shape).ravel()
-            whole = Reference(flow.value.ravel(), tolerance, flow.floor, flow.method)
-            self.found["x"] = Found(whole, self.x_sample, flow.kinks)
+            tolerance, terms = (
+                np.broadcast_to(part, x.shape).ravel() for part in (flow.tolerance, flow.terms)
+            )
+            whole = NumericalGradient(flow.value.ravel(), tolerance, terms, flow.floor, flow.method)
+            self.found["x"] = Found(whole, np.arange(x.size), flow.kinks).part(self.x_sample)
 
     def _through(self, layer: Layer, x: np.ndarray, flow: Flow, place: str) -> Flow:
         visit = self._visit(layer, x, flow, place)
@@ -169,19 +122,30 @@ class Referee:
         size = 1 + max(float(abs(value).max(initial=0.0)) for value in values)
         self.size = max(self.size, size)
         known = type(layer) in ANALYTIC
-        reason = None if known else oracles.why_not_analytic(forwards.of("x"), x, self.rng)
+        reason = None if known else self._why_not_analytic(layer, forwards)
+        ask: Callable[..., NumericalGradient] = oracles.richardson
         if reason:
             self.notes.append(f"{place}{layer!r}: {reason}; central differences instead")
-            ask = oracles.richardson
         else:
             trust = known and not self.full
             ask = partial(oracles.complex_step, condition=size, trust_lanes=trust)
         ask = partial(ask, upstream=flow.value, upstream_tolerance=flow.tolerance, tick=self.tick)
-        return _Visit(layer, x, flow, place, forwards, ask, not reason)
+        return _Visit(layer, x, flow, place, forwards, ask, known, not reason)
+
+    def _why_not_analytic(self, layer: Layer, forwards: Forwards) -> str | None:
+        """The first reason, asked of the input and of each parameter."""
+        points = {"x": forwards.x} | layer.parameters()
+        reasons = (
+            oracles.why_not_analytic(forwards.of(name), point, self.rng)
+            for name, point in points.items()
+        )
+        return next((reason for reason in reasons if reason), None)
 
     def _find(self, visit: _Visit, name: str, at: np.ndarray) -> Found:
-        found = Found(visit.reference(name, at), at, visit.flow.kinks)
-        return found if visit.analytic else self._settle(visit, name, found)
+        reference = visit.reference(name, at)
+        method = min(visit.flow.method, reference.method)
+        found = Found(reference._replace(method=method), at, visit.flow.kinks)
+        return found if visit.known else self._settle(visit, name, found)
 
     def _down(self, visit: _Visit) -> Flow:
         """The layer's own flow at its input; a sample is compared if that is the network's."""
@@ -191,55 +155,50 @@ class Referee:
             kinks = (*kinks, self._examine(visit, at_kink)[1])
             smooth = smooth[~at_kink.ravel()[smooth]] if visit.x is self.x else smooth
         if visit.x is self.x:  # nothing is further down
-            self._keep("x", self._find(visit, "x", smooth)._replace(kinks=kinks))
+            found = self._find(visit, "x", smooth)
+            kinks = tuple(dict.fromkeys((*kinks, *found.kinks)))
+            self._keep("x", found._replace(kinks=kinks))
             return visit.flow._replace(kinks=kinks)
         return Flow(visit.own("x"), kinks=kinks)
 
     def _down_in_full(self, visit: _Visit) -> Flow:
         """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
-        size, kinks = visit.x.size, ()
-        smooth = np.arange(size)
-        value, tolerance = np.empty(size), np.empty(size)
+        shape, smooth = visit.x.shape, np.arange(visit.x.size)
+        kinks: tuple[Kink, ...] = ()
         at_kink = visit.kinks()
         if at_kink is not None and at_kink.any():
-            smooth = np.flatnonzero(~at_kink)
-            own, kink = self._examine(visit, at_kink)
-            value[:], kinks = own.ravel(), (kink,)
+            smooth, kinks = np.flatnonzero(~at_kink), (self._examine(visit, at_kink)[1],)
         found = self._find(visit, "x", smooth)
-        reference = found.reference
-        tolerance[:] = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
+        reference, smooth = found.reference, found.coordinates
+        value = np.empty(visit.x.size)
+        if len(smooth) < visit.x.size:
+            value[:] = visit.own("x").ravel()
+        tolerance = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
+        terms = abs(value)
         value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance
+        terms[smooth] = reference.terms
+        if visit.x is self.x:
+            self.x_sample = np.intersect1d(self.x_sample, smooth)
         return Flow(
-            value.reshape(visit.x.shape),
-            tolerance.reshape(visit.x.shape),
+            value.reshape(shape),
+            tolerance.reshape(shape),
             reference.floor,
-            min(visit.flow.method, reference.method),
+            terms.reshape(shape),
+            reference.method,
             found.kinks + kinks,
         )
 
     def _examine(self, visit: _Visit, at_kink: np.ndarray) -> tuple[np.ndarray, Kink]:
-        layer, x, flow, place = visit[:4]
-        return examine(layer, x, flow.value, at_kink, place, self.rng)
+        return examine(visit.layer, visit.x, visit.flow.value, at_kink, visit.place, self.rng)
 
     def _settle(self, visit: _Visit, name: str, found: Found) -> Found:
-        """Look closer where central differences disagree: a kink may lie near x, or at it."""
-        own = visit.own(name).ravel()[found.coordinates]
-        f, point = visit.forwards.of(name), visit.point(name).copy()
-        reference, count = found.reference, 0
-        slack = np.max(visit.flow.tolerance)
-        off = ~(abs(own - reference.gradient) <= reference.tolerance)
-        for k in np.flatnonzero(off | reference.bent):
-            i = found.coordinates[k]
-            low, high, kink = oracles.one_sided(f, point, visit.flow.value, i)
-            inside = low - slack <= own[k] <= high + slack
-            reference.gradient[k] = own[k] if inside else (low + high) / 2
-            reference.tolerance[k] = (high - low) / 2 + slack
-            count += kink and inside
-        if not count:
+        """Look for kinks where a stranger's backward is off; what is right at one is left out."""
+        own = visit.own(name)
+        if own.shape != visit.point(name).shape:  # a FAIL in any case
             return found
-        text = "backward lies between the slopes of the two sides"
-        kink = Kink(visit.place, type(visit.layer).__name__, count, len(own), text, True)
-        return found._replace(kinks=(*found.kinks, kink))
+        f, point, flow = visit.forwards.of(name), visit.point(name), visit.flow
+        slack = float(np.max(flow.tolerance))
+        return settled(found, f, point, flow.value, own, slack, visit.place, visit.layer)
 
     def _keep(self, name: str, found: Found) -> None:
         if name in self.found:  # the input of several branches
@@ -251,25 +210,23 @@ class Referee:
         ids = np.arange(value.size)
         if self.full or value.size <= SMALL:
             return ids
-        ids = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
-        places = ids.shape[1]
-        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / len(ids)))))
-        return np.sort(ids[:, chosen.astype(np.intp)], axis=None)
-
-
-def _all_layers(layer: Layer) -> list[Layer]:
-    parts = layer.layers if isinstance(layer, Container) else ()
-    return [layer, *(found for part in parts for found in _all_layers(part))]
+        lanes = np.moveaxis(ids.reshape(value.shape), axis, 0).reshape(value.shape[axis], -1)
+        count, places = lanes.shape
+        chosen = np.linspace(0, places - 1, min(places, max(2, ceil(SAMPLE / count))))
+        return np.sort(lanes[:, chosen.astype(np.intp)], axis=None)
 
 
 def _sum(one: Found, two: Found) -> Found:
     """Two contributions to the same array, where both are known."""
-    both, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    _, i, j = np.intersect1d(one.coordinates, two.coordinates, return_indices=True)
+    one, two = one.part(i), two.part(j)
     a, b = one.reference, two.reference
-    total = Reference(
-        a.gradient[i] + b.gradient[j],
-        a.tolerance[i] + b.tolerance[j],
+    total = NumericalGradient(
+        a.gradient + b.gradient,
+        a.tolerance + b.tolerance,
+        a.terms + b.terms,
         a.floor + b.floor,
         min(a.method, b.method),
     )
-    return Found(total, both, one.kinks + tuple(k for k in two.kinks if k not in one.kinks))
+    kinks = one.kinks + tuple(k for k in two.kinks if k not in one.kinks)
+    return Found(total, one.coordinates, kinks)

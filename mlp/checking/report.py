@@ -1,13 +1,62 @@
-"""What a gradient check found: a row per array, printable at 80 columns."""
+"""What a gradient check found: one record, for our own layers and for other people's files.
 
+A Report is about one layer: a Row for each array, notes, and the name of the mistake where it is
+known. An Outcome is all that was checked together. Both are text by `str()` and plain data by
+`to_dict()`.
+"""
+
+import json
 import math
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+VERDICTS = ("ERROR", "FAIL", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
+"""From the worst to the best."""
 SHOWN = 10
 """Wrong entries that are printed."""
+WIDTH = 80
+
+
+def worst(verdicts: Iterable[str]) -> str:
+    """The verdict on the whole; where nothing was compared, a mistake would not have shown."""
+    return min(verdicts, key=VERDICTS.index, default="INCONCLUSIVE")
+
+
+def exit_status(verdicts: Iterable[str], error: str | None = None) -> int:
+    """0 nothing wrong, 1 any FAIL or ERROR, 2 an error in loading, 3 nothing but INCONCLUSIVE."""
+    found = set(verdicts)
+    if error is not None:
+        return 2
+    if found & {"FAIL", "ERROR"}:
+        return 1
+    return 3 if "INCONCLUSIVE" in found else 0
+
+
+class WrongEntry(NamedTuple):
+    """One entry of a wrong gradient."""
+
+    at: tuple[int, ...]
+    analytic: float
+    """What backward says."""
+    reference: float
+    tolerance: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as plain numbers; its place is called index there."""
+        numbers = self._asdict()
+        return {"index": numbers.pop("at")} | numbers
+
+
+class Diagnosis(NamedTuple):
+    """The name of a mistake, what to do about it, and further names that fit."""
+
+    id: str
+    text: str
+    also: list[str]
 
 
 @dataclass
@@ -21,15 +70,15 @@ class Row:
     oracle: str
     checked: int
     """Coordinates compared one by one."""
-    max_error: float
-    """Largest difference, relative to the largest entry."""
+    max_error: float | None
+    """Largest difference, relative to the largest entry; None where nothing could be compared."""
     resolution: float
     """The relative error that would have been seen in 90 % of the entries."""
     used: float = 0.0
     """Largest error as a part of the tolerance, which is 32 eps of the numbers that were added."""
     notes: list[str] = field(default_factory=list)
-    wrong: list[tuple[tuple[int, ...], float, float, float]] = field(default_factory=list)
-    """The worst entries: index, what backward says, the reference, the tolerance."""
+    wrong: list[WrongEntry] = field(default_factory=list)
+    """The worst entries."""
     wrong_count: int = 0
 
     def fail(self, note: str) -> None:
@@ -39,124 +88,211 @@ class Row:
             self.notes.append(note)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
+        """The row as plain numbers, strings and lists."""
+        return vars(self) | {
             "shape": list(self.shape),
-            "verdict": self.verdict,
-            "oracle": self.oracle,
-            "checked": self.checked,
-            "max_error": _finite(self.max_error),
-            "resolution": _finite(self.resolution),
-            "used": _finite(self.used),
-            "notes": list(self.notes),
-            "wrong_count": self.wrong_count,
-            "wrong": [
-                {
-                    "index": list(i),
-                    "analytic": _finite(g),
-                    "reference": _finite(r),
-                    "tolerance": _finite(t),
-                }
-                for i, g, r, t in self.wrong
-            ],
+            "wrong": [entry.to_dict() for entry in self.wrong],
         }
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
-    """The result of `gradcheck`; `str()` is a table, `.ok` says whether all rows are sound."""
+    """The result of a gradient check of one layer; `str()` is a table, `.ok` says if it is sound.
+
+    `rows` holds the arrays; `whole` is a verdict on the layer that no single array shows, such as
+    FAIL for a wrong output. Together they give the `verdict`.
+    """
 
     name: str
-    seed: int
-    dtype: str
-    rows: list[Row]
+    rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    whole: str | None = None
+    diagnosis: Diagnosis | None = None
+    seed: int | None = None
+    dtype: str | None = None
+    against: str | None = None
+    """The oracle, where there are no rows to say it."""
+    pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    """Wrong arrays by name, beside the right ones."""
 
     @property
     def verdict(self) -> str:
-        """The worst of the rows."""
-        found = {row.verdict for row in self.rows}
-        return next(v for v in ("FAIL", "INCONCLUSIVE", "KINK", "PASS") if v in found)
+        """The worst of the rows and the whole."""
+        whole = [] if self.whole is None else [self.whole]
+        return worst([*(row.verdict for row in self.rows), *whole])
 
     @property
     def ok(self) -> bool:
-        """True if every row is PASS or KINK."""
+        """True if a gradient was compared, and every row is PASS or KINK."""
         return self.verdict in ("PASS", "KINK")
 
+    @property
+    def oracle(self) -> str | None:
+        """What the gradients were compared with."""
+        return ", ".join(sorted({row.oracle for row in self.rows})) or self.against
+
+    @property
+    def max_error(self) -> float | None:
+        """The largest of the rows."""
+        return max((r.max_error for r in self.rows if r.max_error is not None), default=None)
+
+    @property
+    def resolution(self) -> float | None:
+        """The largest of the rows."""
+        return max((row.resolution for row in self.rows), default=None)
+
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain numbers, strings and lists."""
-        return {
-            "name": self.name,
-            "verdict": self.verdict,
-            "seed": self.seed,
-            "dtype": self.dtype,
-            "oracle": ", ".join(sorted({row.oracle for row in self.rows})),
-            "max_error": _finite(max(row.max_error for row in self.rows)),
-            "resolution": _finite(max(row.resolution for row in self.rows)),
-            "diagnosis": None,
-            "notes": list(self.notes),
-            "arrays": [row.to_dict() for row in self.rows],
-        }
+        """The report as plain data that JSON can hold, without the pictures."""
+        origin = {"seed": self.seed, "dtype": self.dtype}
+        return for_json(
+            {"name": self.name, "verdict": self.verdict}
+            | {key: value for key, value in origin.items() if value is not None}
+            | {
+                "oracle": self.oracle,
+                "max_error": self.max_error,
+                "resolution": self.resolution,
+                "diagnosis": self.diagnosis and self.diagnosis._asdict(),
+                "notes": self.notes,
+                "arrays": [row.to_dict() for row in self.rows],
+            }
+        )
+
+    def __repr__(self) -> str:
+        title = textwrap.wrap(self._title(), WIDTH, subsequent_indent="    ")
+        return "\n".join([*title, *_table(self.rows), *_explained(self)])
+
+    __str__ = __repr__
+
+    def _title(self) -> str:
+        origin = "" if self.dtype is None else f", {self.dtype}, seed {self.seed}"
+        return f"{self.verdict}  {self.name}{origin}"
+
+    def lines(self, verdict_width: int) -> list[str]:
+        """One line, and below it what is wrong and what was noted."""
+        head = f"{self.verdict:<{verdict_width}}  {self.name}"
+        head += f", {self.dtype}" if self.dtype else ""
+        tail = self.diagnosis.id if self.diagnosis else ""
+        if not tail and self.max_error is not None and self.resolution is not None:
+            tail = f"error {self.max_error:.1e}  sees {self.resolution:.1e}"
+        room = WIDTH - 2 - len(tail)
+        head = head if len(head) <= room else head[: room - 3] + "..."
+        named = self.diagnosis is not None and self.diagnosis.id != "unknown"
+        unsound = [] if named else [r for r in self.rows if r.verdict in ("FAIL", "INCONCLUSIVE")]
+        return [f"{head:<{room}}  {tail}".rstrip(), *_table(unsound), *_explained(self)]
+
+
+@dataclass
+class Outcome:
+    """All that was checked together; `file` and `error` are those of a file of somebody else's."""
+
+    reports: list[Report]
+    file: str | None = None
+    error: str | None = None
+
+    @property
+    def exit_status(self) -> int:
+        """What a program returns that did nothing but this."""
+        return exit_status((report.verdict for report in self.reports), self.error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """One JSON object."""
+        checked = [report.to_dict() for report in self.reports]
+        return {"file": self.file, "error": self.error, "checked": checked}
+
+    def to_json(self) -> str:
+        """The same as text, without NaN and infinities, which JSON does not know."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.verdict}  {self.name}, {self.dtype}, seed {self.seed}",
-            f"  {'array':<10} {'shape':<17} {'checked':>17} {'error':>8} {'sees':>8}  verdict",
-        ]
-        for row in self.rows:
-            size = math.prod(row.shape)
-            lines.append(
-                f"  {row.name:<10} {row.shape!s:<17} {f'{row.checked:,} of {size:,}':>17} "
-                f"{row.max_error:>8.1e} {row.resolution:>8.1e}  {row.verdict}"
-            )
-            lines += [f"    {note}" for note in row.notes] + _worst(row)
-        return "\n".join(lines + [f"  {note}" for note in self.notes])
+        if self.file is None and len(self.reports) <= 2:
+            return "\n\n".join(map(str, self.reports))
+        lines = [line for line in (self.file, self.error) if line]
+        verdicts = [report.verdict for report in self.reports]
+        width = max(map(len, verdicts), default=0)
+        for report in self.reports:
+            lines += report.lines(width)
+        tally = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+        return "\n".join([*lines, tally])
 
 
-def summary(reports: list[Report]) -> str:
-    """One line per report; those that are not sound follow in full."""
-    lines = [f"{'checked':<52} {'dtype':<8} {'error':>8} {'sees':>8}  verdict"]
-    for report in reports:
-        error = max(row.max_error for row in report.rows)
-        sees = max(row.resolution for row in report.rows)
-        name = report.name if len(report.name) <= 52 else report.name[:49] + "..."
-        lines.append(f"{name:<52} {report.dtype:<8} {error:>8.1e} {sees:>8.1e}  {report.verdict}")
-        if report.verdict == "KINK":
-            lines += [f"    {note}" for note in report.notes]
-    details = [f"\n{report}" for report in reports if not report.ok]
-    return "\n".join(lines + details)
-
-
-def _worst(row: Row) -> list[str]:
-    lines = [
-        f"    d{row.name}[{', '.join(map(str, index))}]: backward {value:+.6e}, "
-        f"{row.oracle} {reference:+.6e}"
-        for index, value, reference, _ in row.wrong
-    ]
-    if row.wrong_count > len(row.wrong) > 0:
-        lines.append(f"    and {row.wrong_count - len(row.wrong):,} more")
+def _table(rows: list[Row]) -> list[str]:
+    """A line for each array, with its notes and its worst entries."""
+    lines = []
+    if rows:
+        head = f"  {'array':<10} {'shape':<17} {'checked':>17} {'error':>8} {'sees':>8}  verdict"
+        lines.append(head)
+    for row in rows:
+        count = f"{row.checked:,} of {math.prod(row.shape):,}"
+        error = "" if row.max_error is None else f"{row.max_error:.1e}"
+        lines.append(
+            f"  {row.name:<10} {row.shape!s:<17} {count:>17} "
+            f"{error:>8} {row.resolution:>8.1e}  {row.verdict}"
+        )
+        for note in row.notes:
+            lines += _wrapped(note, 4)
+        for entry in row.wrong:
+            where = ", ".join(map(str, entry.at))
+            line = f"d{row.name}[{where}]: backward {entry.analytic:+.6e}, "
+            lines += _wrapped(f"{line}{row.oracle} {entry.reference:+.6e}", 4)
+        if row.wrong_count > len(row.wrong) > 0:
+            lines.append(f"    and {row.wrong_count - len(row.wrong):,} more")
     return lines
 
 
+def _explained(report: Report) -> list[str]:
+    """The diagnosis and the notes."""
+    lines = []
+    if report.diagnosis is not None:
+        for line in report.diagnosis.text.splitlines():
+            lines += _wrapped(line, 4)
+        if report.diagnosis.also:
+            lines += _wrapped(f"also: {', '.join(report.diagnosis.also)}", 4)
+    for note in report.notes:
+        lines += _wrapped(note, 2)
+    return lines
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    first, rest = " " * indent, " " * (indent + 2)
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+
+
 def worst_entries(
-    index: np.ndarray, shape: tuple[int, ...], value: np.ndarray, reference, wrong: np.ndarray
-) -> list[tuple[tuple[int, ...], float, float, float]]:
-    """The SHOWN entries furthest beyond their tolerance; `index` are their flat positions."""
+    index: np.ndarray,
+    shape: tuple[int, ...],
+    value: np.ndarray,
+    reference: np.ndarray,
+    tolerance: np.ndarray,
+) -> tuple[list[WrongEntry], int]:
+    """The SHOWN entries furthest beyond their tolerance, and how many are beyond it at all.
+
+    All arrays are flat; `index` holds the flat positions of the entries in an array of `shape`.
+    """
+    error = abs(value - reference)
+    wrong = ~(error <= tolerance)  # NaN is wrong
     excess = np.full(len(index), -1.0)
-    np.divide(abs(value - reference.gradient), reference.tolerance, out=excess, where=wrong)
+    np.divide(error, tolerance, out=excess, where=wrong & (tolerance > 0))
+    excess[wrong & ~(tolerance > 0)] = np.inf
     order = np.argsort(-np.nan_to_num(excess, nan=np.inf), kind="stable")[:SHOWN]
-    return [
-        (
-            tuple(map(int, np.unravel_index(index[k], shape))),
+    entries = [
+        WrongEntry(
+            tuple(int(i) for i in np.unravel_index(index[k], shape)),
             float(value[k]),
-            float(reference.gradient[k]),
-            float(reference.tolerance[k]),
+            float(reference[k]),
+            float(tolerance[k]),
         )
         for k in order
         if wrong[k]
     ]
+    return entries, int(wrong.sum())
 
 
-def _finite(number: float) -> float | None:
-    """JSON has no infinity."""
-    return float(number) if math.isfinite(number) else None
+def for_json(value: Any) -> Any:
+    """Arrays become lists; NaN and the infinities, which JSON does not know, become text."""
+    if isinstance(value, dict):
+        return {key: for_json(v) for key, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return for_json(value.tolist())
+    if isinstance(value, list | tuple):
+        return [for_json(v) for v in value]
+    return str(float(value)) if isinstance(value, float) and not math.isfinite(value) else value

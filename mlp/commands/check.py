@@ -11,15 +11,14 @@ worse than INCONCLUSIVE.
 """
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from mlp.checking.builtin import DTYPES, check_builtin, check_layer, check_many, parse_layer
-from mlp.checking.report import Report, summary
+from mlp.checking.builtin import check_builtin, check_layer, check_many, parse_layer
+from mlp.checking.drawing import draw
+from mlp.checking.report import Outcome, exit_status
 from mlp.checking.students.names import LAYERS, LOSSES, kind_of
-from mlp.checking.students.report import as_json, as_text, draw, exit_status
 from mlp.checking.students.sandbox import Limits, check_file
 from mlp.checking.zoo.score import table
 from mlp.commands.check_run import check_run
@@ -50,8 +49,9 @@ def main(arguments: Sequence[str], called: str) -> int:
             reports = check_builtin(seed=options.seed)
     except (ValueError, TypeError, OSError) as error:
         return complain(called, error, 2)
-    show(reports, options.json)
-    return status([report.verdict for report in reports])
+    outcome = Outcome(reports)
+    print(outcome.to_json() if options.json else outcome)
+    return outcome.exit_status
 
 
 def _parser(called: str) -> argparse.ArgumentParser:
@@ -102,21 +102,21 @@ def _kind(text: str) -> tuple[str, str]:
 
 def _student(options: argparse.Namespace, called: str) -> int:
     """Check a student's file; nothing goes to standard error unless it cannot be loaded."""
-    report = check_file(
+    outcome = check_file(
         options.file,
-        names=dict(options.names),
+        kinds=dict(options.names),
         only=options.only,
         seed=options.seed,
         limits=Limits(options.timeout, options.memory),
     )
-    print(as_json(report) if options.json else as_text(report))
+    print(outcome.to_json() if options.json else outcome)
     if options.picture:
-        drawn = draw(report, options.picture)
+        drawn = draw(outcome, options.picture)
         if not options.json:
             print(*drawn, sep="\n")
-    if report["error"]:
-        print(f"{called}: {report['error']}", file=sys.stderr)
-    return exit_status(report)
+    if outcome.error:
+        print(f"{called}: {outcome.error}", file=sys.stderr)
+    return outcome.exit_status
 
 
 def _self_test() -> int:
@@ -129,24 +129,4 @@ def _measure(coordinates: int, seed: int) -> int:
     count, worst, name, verdicts = check_many(coordinates, seed)
     print(f"{count:,} coordinates: the worst error is {worst:.2f} eps of the natural scale")
     print(f"(32 are allowed), in {name}; verdicts {', '.join(sorted(verdicts))}")
-    return status(verdicts)
-
-
-def show(reports: list[Report], as_json: bool) -> None:
-    """Print reports to standard output."""
-    if as_json:
-        checked = [report.to_dict() for report in reports]
-        print(json.dumps({"file": None, "error": None, "checked": checked}))
-        return
-    if len(reports) > len(DTYPES):
-        print(summary(reports))
-    else:
-        print(*reports, sep="\n\n")
-
-
-def status(verdicts: Iterable[str]) -> int:
-    """The exit status that a list of verdicts means."""
-    verdicts = set(verdicts)
-    if verdicts & {"FAIL", "ERROR"}:
-        return 1
-    return 3 if "INCONCLUSIVE" in verdicts else 0
+    return exit_status(verdicts)

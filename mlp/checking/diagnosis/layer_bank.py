@@ -86,10 +86,10 @@ def _multiply(e: Evidence) -> Iterator[Named]:
         return
     j, k = e.wiring.T
     swapped = np.zeros_like(x)
-    np.add.at(swapped, (slice(None), j), u * x[:, j])
-    np.add.at(swapped, (slice(None), k), u * x[:, k])
-    yield "factors-swapped", "x", swapped
     rows = np.arange(len(x))[:, None]
+    np.add.at(swapped, (rows, j), u * x[:, j])
+    np.add.at(swapped, (rows, k), u * x[:, k])
+    yield "factors-swapped", "x", swapped
     places = np.concatenate([j, k])
     parts = np.concatenate([u * x[:, k], u * x[:, j]], axis=1)
     yield from _lost(

@@ -1,8 +1,8 @@
 """Check layers that somebody else wrote, in a file of their own.
 
 Reading order: names (what a name stands for), loading (find layers in a file), adapters (one
-interface for all forms), building (construct them), references and situations (what to compare
-with, and on which numbers), trials (one forward and backward), judging with outputs, gradients,
-conventions, probes and extremes (the checks in their order), child and sandbox (in a process of
-its own), report (text, JSON, pictures).
+interface for all forms), building (construct them), references, situations and forms (what to
+compare with, and on which numbers), trials (one forward and backward), judging with outputs,
+gradients, conventions, probes and extremes (the checks in their order), examination (what they
+found, which becomes a report), child, wire and sandbox (in a process of its own).
 """

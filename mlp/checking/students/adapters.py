@@ -79,12 +79,9 @@ class PairSubject(Subject):
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         wanted = required(self._backward)
-        if len(wanted) == 1:
-            upstream = ()
-        elif not upstream:
-            upstream = (1.0,)
+        given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
         cache_first = bool(wanted) and plain(wanted[0]) == "cache"
-        arguments = (self._cache, *upstream) if cache_first else (*upstream, self._cache)
+        arguments = (self._cache, *given) if cache_first else (*given, self._cache)
         result = self._backward(*arguments)
         return named_results(result, (*self.inputs, *self.parameters), self.inputs)
 
@@ -93,16 +90,16 @@ class ObjectSubject(Subject):
     """An object with `forward(x)` and `backward(upstream)` that keeps what it needs."""
 
     def __init__(
-        self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Place"]
+        self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Slot"]
     ) -> None:
         self.instance = instance
         self.inputs = inputs
         self.parameters = tuple(parameters)
-        self._places = parameters
+        self._slots = parameters
         self._noticed: dict[str, str] = {}
 
     def get(self, name: str) -> np.ndarray:
-        return self._places[name].read()
+        return self._slots[name].read()
 
     def set(self, name: str, value: np.ndarray) -> None:
         old = self.get(name)
@@ -110,11 +107,11 @@ class ObjectSubject(Subject):
             old[...] = value
             if self.get(name) is old:
                 return
-        twins = [p for p in places(self.instance) if p.read() is old] or [self._places[name]]
+        twins = [p for p in slots(self.instance) if p.read() is old] or [self._slots[name]]
         new = value.copy()
-        for place in twins:
+        for slot in twins:
             with contextlib.suppress(AttributeError):  # a property without setter, a frozen class
-                place.write(new)
+                slot.write(new)
 
     def forward(self, *inputs: np.ndarray) -> Any:
         return call_forward(self.instance)(*inputs)
@@ -124,12 +121,12 @@ class ObjectSubject(Subject):
             self.instance.zero_grad()
         method = self.instance.backward
         extra = required(method)[len(upstream) :]
-        before = {p.path: np.array(p.read()) for p in places(self.instance)}
+        before = {p.path: np.array(p.read()) for p in slots(self.instance)}
         result = method(*upstream, *(default_for(name) for name in extra))
         found = named_results(result, (*self.inputs, *self.parameters), self.inputs)
         for name in self.parameters:
             if found.get(name) is None:
-                found[name] = self._places[name].gradient(self)
+                found[name] = self._slots[name].gradient(self)
             if found[name] is None:
                 found[name] = self._written(name, before)
         return found
@@ -139,7 +136,7 @@ class ObjectSubject(Subject):
         value = self.get(parameter)
         alike = {
             p.path: p.read()
-            for p in places(self.instance)
+            for p in slots(self.instance)
             if p.read().shape == value.shape and p.read() is not value
         }
         written = [q for q in alike if not np.array_equal(alike[q], before.get(q, np.nan))]
@@ -188,7 +185,7 @@ def as_number(value: Any) -> Any:
     return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
-class Place:
+class Slot:
     """Where an object keeps an array: an attribute, a key of a dict, a position in a list."""
 
     def __init__(self, holder: Any, key: Any, path: str) -> None:
@@ -211,15 +208,15 @@ class Place:
             setattr(self.holder, self.key, value)
 
     def gradient(self, subject: ObjectSubject) -> Any:
-        """The gradient that the student keeps for the parameter in this place, or None."""
+        """The gradient that the student keeps for the parameter in this slot, or None."""
         if not isinstance(self.holder, dict | list) and self.holder is not subject.instance:
             return first_attribute(self.holder, ("grad", "g", "gradient", "d"))
         if isinstance(self.holder, list):
             return self._beside_in_lists(subject.instance)
         names = gradient_names(self.name)
-        for place in places(subject.instance, everything=True):
-            if plain(place.name) in names and place.read() is not None:
-                return place.read()
+        for slot in slots(subject.instance, everything=True):
+            if plain(slot.name) in names and slot.read() is not None:
+                return slot.read()
         return self._in_holder(subject.instance)
 
     def _in_holder(self, instance: Any) -> Any:
@@ -243,9 +240,9 @@ class Place:
             if isinstance(value, list | tuple) and len(value) > self.key:
                 return value[self.key]
         wanted = gradient_names("b" if self.key else "W")
-        for place in places(instance, everything=True):
-            if plain(place.name) in wanted:
-                return place.read()
+        for slot in slots(instance, everything=True):
+            if plain(slot.name) in wanted:
+                return slot.read()
         return None
 
 
@@ -274,17 +271,17 @@ def attributes(instance: Any) -> dict[str, Any]:
     return found
 
 
-def places(instance: Any, everything: bool = False) -> list[Place]:
+def slots(instance: Any, everything: bool = False) -> list[Slot]:
     """Places of float arrays (or, with everything, of anything) in an object."""
-    found: list[Place] = []
+    found: list[Slot] = []
     for name, value in attributes(instance).items():
         if isinstance(value, dict):
-            found += [Place(value, key, f"{name}[{key!r}]") for key in value]
+            found += [Slot(value, key, f"{name}[{key!r}]") for key in value]
         elif isinstance(value, list) and not everything:
-            found += [Place(value, i, f"{name}[{i}]") for i in range(len(value))]
+            found += [Slot(value, i, f"{name}[{i}]") for i in range(len(value))]
         elif (inner := data_attribute(value)) is not None:
-            found.append(Place(value, inner, name))
-        found.append(Place(instance, name, name))
+            found.append(Slot(value, inner, name))
+        found.append(Slot(instance, name, name))
     return found if everything else [p for p in found if is_float_array(p.read())]
 
 

@@ -1,6 +1,6 @@
 """Build a student's layer, whatever its constructor wants.
 
-A plan is a way to build it for a given size. Plans are tried in order, and the first whose
+A recipe is a way to build it for a given size. Recipes are tried in order, and the first whose
 forward pass accepts the input is kept.
 """
 
@@ -16,11 +16,11 @@ from mlp.checking.students.adapters import (
     LossObject,
     ObjectSubject,
     PairSubject,
-    Place,
+    Slot,
     Subject,
     call_forward,
-    places,
     required,
+    slots,
     training_flags,
 )
 from mlp.checking.students.loading import Entry, forward_of
@@ -46,7 +46,7 @@ class Size:
 
 
 @dataclass
-class Plan:
+class Recipe:
     """Constructor arguments by meaning, as functions of the size."""
 
     fill: Callable[[str, int, Size], Any]
@@ -64,10 +64,10 @@ class Plan:
         return positional, {n: v for n, v in values.items() if n in self.keywords}
 
 
-def build(entry: Entry, size: Size, plan: Plan | None) -> Subject:
+def build(entry: Entry, size: Size, recipe: Recipe | None) -> Subject:
     """A fresh subject of the entry."""
     if entry.is_class:
-        return _object(entry, size, plan)
+        return _object(entry, size, recipe)
     if not entry.is_pair:
         return LossFunction(entry.code)
     if takes_target(entry):
@@ -75,16 +75,18 @@ def build(entry: Entry, size: Size, plan: Plan | None) -> Subject:
     return _pair(entry, size)
 
 
-def plans(entry: Entry) -> list[Plan | None]:
+def recipes(entry: Entry) -> list[Recipe | None]:
     """The ways to build it, likeliest first."""
     if not entry.is_class or entry.make is not None:
         return [None]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
-    found = [Plan(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
+    found: list[Recipe | None] = [
+        Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))
+    ]
     if helpful != needed:
-        found += [Plan(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
+        found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
     return found
 
 
@@ -133,7 +135,7 @@ def _helpful(name: str, kind: str | None) -> bool:
         "MaxPool": ("window", "stride"),
         "Multiply": ("pairs",),
     }
-    return meaning(name) in wanted.get(kind, ())
+    return meaning(name) in wanted.get(kind or "", ())
 
 
 def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], Any]]:
@@ -146,14 +148,15 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     yield lambda name, i, size: sizes(size)[min(i, 1)]
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
-        yield (
-            lambda name, i, size, shape=shape, bias=bias: (
-                size.array(shape(size)) if i == 0 else size.array(bias(size), 1)
-            )
-        )
+        yield _arrays(shape, bias)
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
+
+
+def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:
+    """The weights and the bias themselves, as the first and the second argument."""
+    return lambda name, i, size: size.array((bias if i else shape)(size), min(i, 1))
 
 
 def _array_shapes() -> list[tuple[Callable, Callable]]:
@@ -197,11 +200,11 @@ def _pairs_first(name: str, index: int, size: Size) -> Any:
     return np.array(value) if wanted == "pairs" else value
 
 
-def _object(entry: Entry, size: Size, plan: Plan | None) -> Subject:
+def _object(entry: Entry, size: Size, recipe: Recipe | None) -> Subject:
     if entry.make is not None:
         instance = entry.make()
     else:
-        positional, named = plan.arguments(size)
+        positional, named = recipe.arguments(size) if recipe else ([], {})
         instance = entry.code(*positional, **named)
     if takes_target(entry):
         return LossObject(instance, ("x", "target"), {})
@@ -228,10 +231,10 @@ def takes_target(entry: Entry) -> bool:
     return True
 
 
-def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
+def find_parameters(instance: Any, kind: str | None) -> dict[str, Slot]:
     """W and b by their usual names; for Affine under any name, by their shapes."""
-    arrays = [p for p in places(instance) if not _is_gradient(p, instance)]
-    found: dict[str, Place] = {}
+    arrays = [p for p in slots(instance) if not _is_gradient(p, instance)]
+    found: dict[str, Slot] = {}
     for role, names in (("W", WEIGHTS), ("b", BIASES)):
         named = [p for p in arrays if plain(p.name) in names or _wrapped(p, names)]
         if named:
@@ -240,22 +243,22 @@ def find_parameters(instance: Any, kind: str | None) -> dict[str, Place]:
         _complete_affine(found, arrays)
     elif kind is None:
         known = {id(p.read()) for p in found.values()}
-        for place in arrays:
-            taken = place.name in ("x", "y", "target")
-            if id(place.read()) not in known and place.read().size and not taken:
-                found.setdefault(place.name, place)
-                known.add(id(place.read()))
+        for slot in arrays:
+            taken = slot.name in ("x", "y", "target")
+            if id(slot.read()) not in known and slot.read().size and not taken:
+                found.setdefault(slot.name, slot)
+                known.add(id(slot.read()))
     else:
         found = {}
     return found
 
 
-def _wrapped(place: Place, names: set[str]) -> bool:
+def _wrapped(slot: Slot, names: set[str]) -> bool:
     """A Parameter object called W: the attribute of the layer has the name, not the array."""
-    return plain(place.path) in names
+    return plain(slot.path) in names
 
 
-def _complete_affine(found: dict[str, Place], arrays: list[Place]) -> None:
+def _complete_affine(found: dict[str, Slot], arrays: list[Slot]) -> None:
     if "W" not in found:
         matrices = [p for p in arrays if p.read().ndim == 2 and min(p.read().shape) > 1]
         if matrices:
@@ -267,14 +270,14 @@ def _complete_affine(found: dict[str, Place], arrays: list[Place]) -> None:
             found["b"] = vectors[0]
 
 
-def _is_gradient(place: Place, instance: Any) -> bool:
+def _is_gradient(slot: Slot, instance: Any) -> bool:
     """dW, grad_b, ...: named after another array of the object, or inside a dict of gradients."""
-    if place.holder is not instance and not isinstance(place.holder, dict | list):
-        return place.name in ("grad", "g", "gradient")
-    path = plain(place.path)
+    if slot.holder is not instance and not isinstance(slot.holder, dict | list):
+        return slot.name in ("grad", "g", "gradient")
+    path = plain(slot.path)
     if path.startswith(("grad", "dparam", "momentum", "velocity", "cache")):
         return True
-    name = plain(place.name)
+    name = plain(slot.name)
     for prefix in ("dld", "grad", "d", "v", "m"):
         rest = name.removeprefix(prefix)
         if rest != name and (rest in WEIGHTS | BIASES or _has(instance, rest)):
@@ -283,7 +286,7 @@ def _is_gradient(place: Place, instance: Any) -> bool:
 
 
 def _has(instance: Any, name: str) -> bool:
-    return any(plain(p.name) == name for p in places(instance))
+    return any(plain(p.name) == name for p in slots(instance))
 
 
 def _pair(entry: Entry, size: Size) -> Subject:
@@ -324,7 +327,7 @@ def _is_option(name: str, kind: str | None) -> bool:
     return kind is None and wanted in ("window", "stride", "slope", "rate", "flag", "seed")
 
 
-def _option(name: str, size: Size, place: int | None = None) -> Any:
+def _option(name: str, size: Size, position: int | None = None) -> Any:
     """A value for an option; those of a pool are window and stride, whatever their names."""
     if plain(name).endswith(("param", "params", "config")):
         side = size.window if isinstance(size.window, int) else size.window[0]
@@ -337,14 +340,14 @@ def _option(name: str, size: Size, place: int | None = None) -> Any:
             "mode": "train",
         }
     wanted = meaning(name)
-    if place is not None and wanted not in ("window", "stride", "flag"):
-        wanted = ("window", "stride")[min(place, 1)]
+    if position is not None and wanted not in ("window", "stride", "flag"):
+        wanted = ("window", "stride")[min(position, 1)]
         return _by_meaning(wanted, 0, size)
     value = _by_meaning(name, 0, size)
     return np.array(value) if wanted == "pairs" else value
 
 
 def _optional_windows(entry: Entry, size: Size) -> list[str]:
-    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind, ())
+    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind or "", ())
     names = inspect.signature(entry.code[0]).parameters
     return [n for n in names if meaning(n) in wanted and _asked(n, size)]

@@ -1,43 +1,61 @@
 """The child process: load one file, check its layers, write one JSON line for each.
 
-    python -m mlp.checking.students.child '{"file": ..., "results": ..., ...}'
+    python -m mlp.checking.students.child '{"path": ..., "results": ..., ...}'
 
-The lines are {"loaded": [names], "error": ...}, then {"start": name} and {"done": record} for
+The lines are {"loaded": [names], "error": ...}, then {"start": name} and {"done": report} for
 each layer in turn: what was written before a crash still counts.
 """
 
 import json
 import os
 import sys
-import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from mlp.checking.students.building import takes_target
-from mlp.checking.students.case import Case, record
-from mlp.checking.students.judging import check
+from mlp.checking.students.judging import judge_entry
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.trials import describe
+from mlp.checking.students.wire import to_wire
 
 
-def main(task: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Task:
+    """What a child is asked to do."""
+
+    file: str
+    """The path as the user wrote it."""
+    path: str
+    results: str = ""
+    """The file that it writes to."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Kinds of layers by name, where the user gave them."""
+    only: list[str] = field(default_factory=list)
+    """Names to check; all, if there are none."""
+    skip: list[str] = field(default_factory=list)
+    seed: int = 0
+    mebibytes: int = 1024
+    loss_divides: bool = False
+    """Whether a loss of the file is known to be an average."""
+
+
+def main(task: Task) -> None:
     """Check what the task names. The interpreter is left without the file's exit handlers."""
-    with open(task["results"], "a", encoding="utf-8", buffering=1) as out:
-        _limit_memory(task["memory"])
-        module, error = load(Path(task["path"]))
-        entries = find(module, task["as"])
+    with open(task.results, "a", encoding="utf-8", buffering=1) as out:
+        _limit_memory(task.mebibytes)
+        module, error = load(Path(task.path))
+        entries = find(module, task.kinds)
         _say(out, loaded=[e.name for e in entries], error=error and cannot_load(task, error))
-        wanted = [e for e in entries if e.name not in task["skip"]]
-        if task["only"]:
-            wanted = [e for e in wanted if e.name in task["only"]]
-        divides = task["divides"]
+        wanted = [e for e in entries if e.name not in task.skip]
+        if task.only:
+            wanted = [e for e in wanted if e.name in task.only]
+        divides = task.loss_divides
         for entry in sorted(wanted, key=lambda e: not _is_loss(e)):
             _say(out, start=entry.name)
-            result = _checked(entry, task["seed"], divides)
-            divides = divides or any("averaged over" in n for n in result["notes"] if "loss" in n)
-            _say(out, done=result, divides=divides)
+            report = judge_entry(entry, task.seed, divides)
+            divides = divides or any("averaged over" in n for n in report.notes if "loss" in n)
+            _say(out, done=to_wire(report), loss_divides=divides)
         _say(out, end=True)
         out.flush()
         sys.stdout.flush()
@@ -45,23 +63,12 @@ def main(task: dict[str, Any]) -> None:
         os._exit(0)
 
 
-def cannot_load(task: dict[str, Any], error: BaseException) -> str:
+def cannot_load(task: Task, error: BaseException) -> str:
     """One line: what stopped the file from loading, and where."""
     if isinstance(error, SyntaxError):
         where = f"line {error.lineno}: " if error.lineno else ""
-        return f"cannot load {task['file']}: {where}{error.msg}"
-    return f"cannot load {task['file']}: {describe(error)}"
-
-
-def _checked(entry: Entry, seed: int, divides: bool) -> dict[str, Any]:
-    """check, whatever happens in it and whatever the file has set for the whole process."""
-    try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return check(entry, seed, divides)
-    except BaseException as error:
-        case = Case(entry, seed, divides)
-        return record(case, "ERROR", note=f"stopped by {describe(error)}")
+        return f"cannot load {task.file}: {where}{error.msg}"
+    return f"cannot load {task.file}: {describe(error)}"
 
 
 def _is_loss(entry: Entry) -> bool:
@@ -73,7 +80,7 @@ def _is_loss(entry: Entry) -> bool:
 
 
 def _say(out: TextIO, **line: Any) -> None:
-    out.write(json.dumps(line, default=float) + "\n")
+    out.write(json.dumps(line) + "\n")
     out.flush()
 
 
@@ -88,4 +95,4 @@ def _limit_memory(mebibytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(Task(**json.loads(sys.argv[1])))

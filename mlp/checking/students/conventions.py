@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students.references import AffineReference, LossReference
+from mlp.checking.students.references import AffineReference, LossReference, PoolReference
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import Arrays, Trial, close, run
-from mlp.layers import MaxPool
 
 
 @dataclass
@@ -32,7 +31,7 @@ def notes(situation: Situation) -> list[str]:
         return ["weights are (out, in)"]
     if isinstance(reference, LossReference):
         return [f"the loss is {reference.label.partition(', ')[2]}"]
-    if isinstance(getattr(reference, "layer", None), MaxPool):
+    if isinstance(reference, PoolReference):
         return [f"compared with {reference.label}"]
     return []
 
@@ -61,23 +60,13 @@ def relu_at_zero(situation: Situation, seed: int) -> AtKink:
     return AtKink(False, False, "At x = 0 the slope is outside [0, 1].", trial=trial)
 
 
-def windows_of(layer: MaxPool, shape: tuple[int, ...]) -> np.ndarray:
-    """The flat positions (of the pooled axes) that each window covers, in row-major order."""
-    axes = len(layer.window)
-    pooled = shape[-axes:]
-    positions = np.arange(int(np.prod(pooled))).reshape(pooled)
-    views = np.lib.stride_tricks.sliding_window_view(positions, layer.window)
-    steps = tuple(slice(None, None, s) for s in layer.stride)
-    return views[steps].reshape(-1, int(np.prod(layer.window)))
-
-
-def pool_ties(situation: Situation, seed: int) -> AtKink:
+def pool_ties(situation: Situation, reference: PoolReference, seed: int) -> AtKink:
     """A tie may go to the first, to the last, or be split evenly."""
     rng = np.random.default_rng(seed)
     arrays = situation.arrays(rng, 7)
     arrays["x"] = rng.integers(0, 2, arrays["x"].shape).astype(float)
     trial = run(situation.make(), arrays, None, rng)
-    windows = windows_of(situation.reference.layer, arrays["x"].shape)
+    windows = reference.windows(arrays["x"].shape)
     rules = {"to the first": "first", "to the last": "last", "evenly to all of the": "split"}
     for words, rule in rules.items():
         if close(trial.gradients["x"], tied(arrays["x"], trial.upstream, windows, rule)):

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students.adapters import ObjectSubject, Subject, places
+from mlp.checking.students.adapters import ObjectSubject, Subject, slots
+from mlp.checking.students.examination import Finding
 from mlp.checking.students.references import LossReference, OwnForward, Reference
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
@@ -18,8 +19,6 @@ from mlp.checking.students.trials import (
     forward,
     run,
 )
-
-Finding = tuple[str | None, str]
 
 
 def large(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -41,7 +40,7 @@ def overflows(s: Situation, seed: int) -> Iterator[Finding]:
     try:
         trial = run(s.make(), arrays, None, rng)
     except (Broken, WrongOutput) as error:
-        yield "overflow", f"For inputs of +-1000, {error}."
+        yield Finding("overflow", f"For inputs of +-1000, {error}.")
         return
     judge = _black_box if isinstance(s.reference, OwnForward) else _against_reference
     yield from judge(s, trial)
@@ -51,15 +50,17 @@ def _against_reference(s: Situation, trial: Trial) -> Iterator[Finding]:
     truth = s.reference.forward(trial.arrays)
     if not close(trial.y, truth, 1e-6):
         if _capped(s.reference, trial, truth):
-            yield None, "a clip or a tiny constant in the logarithm bounds the loss at +-1000"
+            yield Finding(
+                None, "a clip or a tiny constant in the logarithm bounds the loss at +-1000"
+            )
             return
-        yield "overflow", _compared("forward", trial.y, truth)
+        yield Finding("overflow", _compared("forward", trial.y, truth))
         return
     for name, right in s.reference.gradients(trial.arrays, trial.upstream).items():
         found = trial.gradients[name]
         scaled = right / trial.n if not close(found.reshape(right.shape), right, 1e-6) else right
         if not close(found.reshape(right.shape), scaled, 1e-6):
-            yield "overflow", _compared(f"d{name}", found, right)
+            yield Finding("overflow", _compared(f"d{name}", found, right))
             return
 
 
@@ -91,13 +92,13 @@ def _black_box(s: Situation, trial: Trial) -> Iterator[Finding]:
         exact = _in_long_double(s, trial.arrays)
         if exact is None or exact.shape != trial.y.shape:
             if np.isnan(trial.y).any():
-                yield "overflow", "For inputs of +-1000 forward gives NaN."
+                yield Finding("overflow", "For inputs of +-1000 forward gives NaN.")
         elif (np.isfinite(exact) & (abs(exact) < 1e300) & ~finite).any():
-            yield "overflow", "For inputs of +-1000 forward gives NaN or infinity."
+            yield Finding("overflow", "For inputs of +-1000 forward gives NaN or infinity.")
         return
     bad = [n for n, g in trial.gradients.items() if g is not None and not np.isfinite(g).all()]
     if bad:
-        yield "overflow", f"For inputs of +-1000 forward is finite, d{bad[0]} is not."
+        yield Finding("overflow", f"For inputs of +-1000 forward is finite, d{bad[0]} is not.")
 
 
 def _in_long_double(s: Situation, arrays: Arrays) -> np.ndarray | None:
@@ -125,14 +126,14 @@ def dtypes(s: Situation, seed: int) -> Iterator[Finding]:
             upstream = rng.standard_normal(y.shape).astype(dtype)
             trial = run(s.make(), given, upstream, rng)
         except (Broken, WrongOutput) as error:
-            yield None, f"{np.dtype(dtype)} input is refused: {error}"
+            yield Finding(None, f"{np.dtype(dtype)} input is refused: {error}")
             continue
         yield from _changed(trial, np.dtype(dtype))
 
 
 def _has_constants(subject: Subject) -> bool:
     """Arrays of its own that are no parameters: their dtype decides, as that of parameters."""
-    held = places(subject.instance) if isinstance(subject, ObjectSubject) else []
+    held = slots(subject.instance) if isinstance(subject, ObjectSubject) else []
     known = {id(subject.get(name)) for name in subject.parameters}
     return any(id(p.read()) not in known and p.read().dtype == np.float64 for p in held)
 
@@ -149,5 +150,5 @@ def _changed(trial: Trial, dtype: np.dtype) -> Iterator[Finding]:
         text = f"With {dtype} input {what} is {value.dtype}."
         if value.dtype.kind in "biu":
             continue
-        yield (None if loss and dtype == np.float32 else "dtype-changed"), text
+        yield Finding(None if loss and dtype == np.float32 else "dtype-changed", text)
         return

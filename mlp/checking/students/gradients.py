@@ -5,13 +5,17 @@ from typing import Any
 import numpy as np
 
 from mlp.checking import diagnosis
+from mlp.checking.comparing import independent
 from mlp.checking.diagnosis import Evidence
+from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.case import AVERAGED, BATCHES, Case
-from mlp.checking.students.references import OwnForward
-from mlp.checking.students.situations import Situation, affine
+from mlp.checking.students.examination import AVERAGED, BATCHES, Examination
+from mlp.checking.students.forms import affine
+from mlp.checking.students.references import OwnForward, PoolReference
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
+    LEAST,
     Arrays,
     Broken,
     Trial,
@@ -21,21 +25,23 @@ from mlp.checking.students.trials import (
     forward,
     run,
 )
-from mlp.layers import MaxPool, Multiply
+from mlp.layers import Multiply
 
 LARGEST_JACOBIAN = 30
+VISIBLE = 1e-3
+"""A comparison that could not have seen a relative error of this size proves nothing."""
 
 
-def gradients_are_right(case: Case, s: Situation, is_main: bool) -> bool:
-    """Judge the gradients in one situation; findings and rows go into the case."""
-    rng = np.random.default_rng(case.seed + 1)
+def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -> bool:
+    """Judge the gradients in one situation; findings and rows go into the examination."""
+    rng = np.random.default_rng(examination.seed + 1)
     try:
         trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
     except Broken as error:
-        if case.entry.kind == "Affine" and _named_when_square(case, error):
+        if examination.entry.kind == "Affine" and _named_when_square(examination, error):
             return False
-        if error.stage == "backward" and probes.remembers(s, case.seed):
-            case.blame("stale-cache", "", f"With another batch size, {error}.")
+        if error.stage == "backward" and probes.remembers(s, examination.seed):
+            examination.blame("stale-cache", "", f"With another batch size, {error}.")
             return False
         raise
     truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
@@ -44,34 +50,36 @@ def gradients_are_right(case: Case, s: Situation, is_main: bool) -> bool:
     if not wrong[0]:  # show the batch that went wrong
         trials, truths = trials[::-1], truths[::-1]
     if is_main or names:
-        _fill_rows(case, s, trials[0], truths[0], names)
-    if names and _only_averaged(case, trials, truths, names):
+        _fill_rows(examination, s, trials[0], truths[0], names)
+    if names and _only_averaged(examination, trials, truths, names):
         return True
     if names:
-        _diagnose(case, s, trials, truths, names)
-    _bias_shape(case, trials[0])
+        _diagnose(examination, s, trials, truths, names)
+    _bias_shape(examination, trials[0])
     return not names
 
 
-def _only_averaged(case: Case, trials: list[Trial], truths: list[Arrays], names: list[str]) -> bool:
+def _only_averaged(
+    examination: Examination, trials: list[Trial], truths: list[Arrays], names: list[str]
+) -> bool:
     pairs = zip(trials, truths, strict=True)
     if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
         return False
-    if case.divides:
+    if examination.loss_divides:
         why = "A loss in this file divides by the number of samples already."
-        case.blame("batch-mean-extra", "", why)
+        examination.blame("batch-mean-extra", "", why)
         return False
-    case.notes.append(AVERAGED)
+    examination.notes.append(AVERAGED)
     for name in names:
-        case.rows[name]["verdict"] = "PASS"
-    case.pictures.clear()
+        examination.rows[name].verdict = "PASS"
+    examination.pictures.clear()
     return True
 
 
-def _bias_shape(case: Case, trial: Trial) -> None:
+def _bias_shape(examination: Examination, trial: Trial) -> None:
     b, db = trial.arrays.get("b"), trial.gradients.get("b")
     if b is not None and db is not None and b.shape != db.shape and b.size == db.size:
-        case.notes.append(f"the gradient of b has the shape {db.shape}, b has {b.shape}")
+        examination.notes.append(f"the gradient of b has the shape {db.shape}, b has {b.shape}")
 
 
 def wrong_arrays(s: Situation, trial: Trial, truth: Arrays) -> list[str]:
@@ -89,7 +97,7 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
         return True
     if close(found, truth, s.reference.tolerance):
         return False
-    return not (isinstance(s.reference, OwnForward) and _excused(s, trial, name, found, truth))
+    return not _excused(s, trial, name, found, truth)
 
 
 def _excused(s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np.ndarray) -> bool:
@@ -101,27 +109,27 @@ def _excused(s: Situation, trial: Trial, name: str, found: np.ndarray, truth: np
     )
 
 
-def _named_when_square(case: Case, error: Broken) -> bool:
+def _named_when_square(examination: Examination, error: Broken) -> bool:
     """backward only runs when W is square (and N equal to it): name it there."""
     detail = f"With 5 inputs and 3 outputs, {error}."
     for batches in (BATCHES, (4, 4)):
         try:
-            s = affine(case.entry, Size(D=4, M=4))[0]
-            rng = np.random.default_rng(case.seed + 1)
+            s = affine(examination.entry, Size(D=4, M=4))[0]
+            rng = np.random.default_rng(examination.seed + 1)
             trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in batches]
         except (Broken, WrongOutput):
             continue
         truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
         names = [a for a in truths[0] if _is_wrong(s, trials[0], a, truths[0][a])]
         if names:
-            _fill_rows(case, s, trials[0], truths[0], names)
-            _diagnose(case, s, trials, truths, names, detail)
+            _fill_rows(examination, s, trials[0], truths[0], names)
+            _diagnose(examination, s, trials, truths, names, detail)
             return True
     return False
 
 
 def _diagnose(
-    case: Case,
+    examination: Examination,
     s: Situation,
     trials: list[Trial],
     truths: list[Arrays],
@@ -130,13 +138,15 @@ def _diagnose(
 ) -> None:
     missing = [n for n in names if trials[0].gradients.get(n) is None]
     if missing == names:
-        case.blame("unknown", "missing", f"No gradient was found for {', '.join(names)}.")
+        examination.blame("unknown", "missing", f"No gradient was found for {', '.join(names)}.")
         return
     present = [n for n in names if n not in missing]
     pieces = [_evidence(s, t, g, present) for t, g in zip(trials, truths, strict=True)]
     identity, also = diagnosis.name(pieces)
-    if identity == "unknown" and _right_as_made(s, case.seed):
-        case.blame("stale-cache", "", "It is right with the parameters it was made with only.")
+    if identity == "unknown" and _right_as_made(s, examination.seed):
+        examination.blame(
+            "stale-cache", "", "It is right with the parameters it was made with only."
+        )
         return
     what = ", ".join("d" + n for n in names)
     is_loss = "target" in trials[0].arrays
@@ -145,9 +155,9 @@ def _diagnose(
     if found.shape != truth.shape:
         detail = detail or f"d{present[0]} has the shape {found.shape}, expected {truth.shape}."
     detail = detail or f"Wrong: {what}."
-    case.blame(identity, "loss" if is_loss else "", detail, factor=factor)
+    examination.blame(identity, "loss" if is_loss else "", detail, factor=factor)
     for other in also:
-        case.blame(other)
+        examination.blame(other)
 
 
 def _right_as_made(s: Situation, seed: int) -> bool:
@@ -181,9 +191,9 @@ def _evidence(s: Situation, trial: Trial, truth: Arrays, names: list[str]) -> Ev
 
 
 def _wiring(s: Situation, trial: Trial) -> np.ndarray | None:
-    layer = getattr(s.reference, "layer", None)
-    if isinstance(layer, MaxPool):
-        return conventions.windows_of(layer, trial.arrays["x"].shape)
+    if isinstance(s.reference, PoolReference):
+        return s.reference.windows(trial.arrays["x"].shape)
+    layer = s.reference.layer
     if isinstance(layer, Multiply):
         width = trial.arrays["x"].shape[1]
         pairs = layer.pairs if layer.pairs is not None else np.arange(width).reshape(-1, 2)
@@ -191,29 +201,64 @@ def _wiring(s: Situation, trial: Trial) -> np.ndarray | None:
     return None
 
 
-def _fill_rows(case: Case, s: Situation, trial: Trial, truths: Arrays, wrong: list[str]) -> None:
+def _fill_rows(
+    examination: Examination, s: Situation, trial: Trial, truths: Arrays, wrong: list[str]
+) -> None:
     """One row for each array: how far off, and the worst entries of a wrong one."""
     for name, truth in truths.items():
         found = trial.gradients.get(name)
-        row: dict[str, Any] = {"name": name, "shape": list(trial.arrays[name].shape)}
-        row["verdict"] = "FAIL" if name in wrong else "PASS"
-        row["resolution"] = s.reference.tolerance
-        if found is None or found.size != truth.size:
-            row["max_error"] = None
-        else:
-            found = found.reshape(truth.shape)
-            row |= _errors(found, truth, name in wrong)
-        case.rows[name] = row
+        examination.rows[name] = _row(s, trial, name, truth, name in wrong)
         if name in wrong and found is not None:
-            case.pictures[f"d{name}"] = [np.asarray(found, float).tolist(), truth.tolist()]
+            examination.pictures[f"d{name}"] = found.astype(float), truth
     if "x" in wrong and trial.y.ndim and trial.y[0].size <= LARGEST_JACOBIAN:
-        case.pictures |= _jacobian(s, trial)
-    if not any(np.any(t) for t in truths.values()):
-        for row in case.rows.values():
-            row["verdict"] = "PASS" if row["verdict"] == "PASS" else "FAIL"
+        examination.pictures |= _jacobian(s, trial)
+    rows = examination.rows.values()
+    if any(row.verdict == "PASS" for row in rows):
+        for row in rows:
+            if row.verdict == "INCONCLUSIVE" and _without_influence(s, trial, row.name):
+                row.verdict, row.resolution = "PASS", 0.0
+                row.notes = [f"forward does not depend on {row.name}"]
 
 
-def _jacobian(s: Situation, trial: Trial) -> dict[str, list[Any]]:
+def _row(s: Situation, trial: Trial, name: str, truth: np.ndarray, wrong: bool) -> Row:
+    """The gradient with respect to one array; `wrong` is the judgement on it."""
+    found = trial.gradients.get(name)
+    largest = float(np.max(abs(truth), initial=0.0))
+    tolerance = s.reference.tolerance * max(largest, LEAST)  # as `close` has it
+    row = Row(
+        name=name,
+        shape=trial.arrays[name].shape,
+        verdict="FAIL" if wrong else "PASS",
+        oracle=s.reference.oracle,
+        checked=truth.size,
+        max_error=None,
+        resolution=tolerance / largest if largest else np.inf,
+    )
+    if found is not None and found.size == truth.size:
+        value, right = found.astype(float).ravel(), truth.ravel()
+        row.max_error = float(np.max(abs(value - right), initial=0.0)) / (largest or 1.0)
+        if wrong:
+            each, allowed = np.arange(truth.size), np.full(truth.size, tolerance)
+            row.wrong, row.wrong_count = worst_entries(each, truth.shape, value, right, allowed)
+    if not wrong and row.resolution > VISIBLE:
+        row.verdict = "INCONCLUSIVE"
+        row.notes.append(
+            f"d{name} is 0 wherever it was tried: a backward that is wrong elsewhere would not show"
+        )
+    return row
+
+
+def _without_influence(s: Situation, trial: Trial, name: str) -> bool:
+    """Whether the output is the same for any values of the array, so that 0 is no accident."""
+    rng = np.random.default_rng(0)
+    try:
+        f = OwnForward(s.make).along(name, trial.arrays)
+        return independent(f, trial.arrays[name], rng)
+    except (Broken, WrongOutput):
+        return False
+
+
+def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """dy/dx of the first sample, row by row: the gradients for upstreams with a single 1."""
     mine, right = [], []
     evidence = _evidence(s, trial, {}, [])
@@ -221,25 +266,10 @@ def _jacobian(s: Situation, trial: Trial) -> dict[str, list[Any]]:
         upstream = np.zeros(trial.y.shape)
         upstream.reshape(trial.n, -1)[0, j] = 1.0
         try:
-            mine.append(np.ravel(evidence.probe(upstream)["x"][0]).astype(float).tolist())
+            mine.append(np.ravel(evidence.probe(upstream)["x"][0]).astype(float))
         except (Broken, TypeError):
             return {}
-        right.append(evidence.right(upstream)["x"][0].ravel().tolist())
-    return {"Jacobian": [mine, right]} if np.shape(mine) == np.shape(right) else {}
-
-
-def _errors(found: np.ndarray, truth: np.ndarray, wrong: bool) -> dict[str, Any]:
-    error = abs(found - truth).astype(float)
-    largest = float(np.max(abs(truth), initial=0.0)) or 1.0
-    row: dict[str, Any] = {"max_error": float(np.max(error, initial=0.0)) / largest}
-    if wrong:
-        order = np.argsort(-np.where(np.isnan(error), np.inf, error), axis=None)[:10]
-        row["worst"] = [
-            {
-                "at": [int(i) for i in np.unravel_index(k, truth.shape)],
-                "analytic": float(found.flat[k]),
-                "reference": float(truth.flat[k]),
-            }
-            for k in order
-        ]
-    return row
+        right.append(evidence.right(upstream)["x"][0].ravel())
+    if any(len(row) != len(right[0]) for row in mine):
+        return {}
+    return {"Jacobian": (np.array(mine), np.array(right))}

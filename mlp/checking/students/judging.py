@@ -1,53 +1,67 @@
 """Judge one layer: forward first, then gradients, then the contract, then the dtype.
 
-The verdict is one dict, ready for JSON; its fields are those of `scripts/gradcheck.py --json`.
+What is found on the way is collected in an Examination, which becomes the report.
 """
 
 import re
-from typing import Any
+import warnings
 
 import numpy as np
 
 from mlp.checking import diagnosis
+from mlp.checking.report import Report
 from mlp.checking.students import conventions, extremes, probes
 from mlp.checking.students.building import Size, wants_the_unknown
-from mlp.checking.students.case import AVERAGED, Case, record
+from mlp.checking.students.examination import AVERAGED, Examination, Finding
+from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
-from mlp.checking.students.references import LossReference
-from mlp.checking.students.situations import Situation, affine, situations
+from mlp.checking.students.references import LossReference, PoolReference
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     Broken,
     NothingToCheck,
     Trial,
     WrongOutput,
     close,
+    describe,
     run,
 )
 
 RANDOM_NAMES = re.compile("drop|noise|noisy|random", re.IGNORECASE)
 
 
-def check(entry: Entry, seed: int = 0, divides: bool = False) -> dict[str, Any]:
-    """The record of one entry. `divides`: whether a loss of the same file averages."""
-    case = Case(entry, seed, divides)
+def judge_entry(entry: Entry, seed: int = 0, loss_divides: bool = False) -> Report:
+    """The report on one entry, whatever happens in it and whatever its file has done to NumPy."""
+    examination = Examination(entry, seed, loss_divides)
     if entry.nothing:
-        return record(case, "nothing to check", note=f"nothing to check: {entry.nothing}")
+        return examination.report("nothing to check", f"nothing to check: {entry.nothing}")
     try:
-        return _judge(case)
-    except Judged:
-        return record(case, "FAIL")
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _examine(examination)
     except NothingToCheck as blank:
-        return record(case, "nothing to check", note=f"nothing to check: {blank}")
+        return examination.report("nothing to check", f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
-        if _is_integer_cast(error):
-            case.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
-            return record(case, "FAIL")
-        if _hopeless(entry, error):
-            why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
-            return record(case, "nothing to check", note=why)
-        return record(case, "ERROR", note=str(error))
+        return _stopped(examination, error)
+    except BaseException as error:
+        return examination.report("ERROR", f"stopped by {describe(error)}")
+    return examination.report()
+
+
+def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
+    """The student's code raised, or gave no array: a mistake with a name, or not."""
+    entry = examination.entry
+    if examination.mistakes:
+        return examination.report()
+    if _is_integer_cast(error):
+        examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return examination.report()
+    if _hopeless(entry, error):
+        why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
+        return examination.report("nothing to check", why)
+    return examination.report("ERROR", str(error))
 
 
 def _is_integer_cast(error: Exception) -> bool:
@@ -65,48 +79,47 @@ def _hopeless(entry: Entry, error: Exception) -> bool:
     return error.stage == "constructor" or wants_the_unknown(entry)
 
 
-def _judge(case: Case) -> dict[str, Any]:
-    found = _situations(case)
+def _examine(examination: Examination) -> None:
+    """All checks in their order: what one of them finds may make the next ones pointless."""
+    found = _situations(examination)
     main = found[0]
-    case.oracle = main.reference.oracle
+    examination.oracle = main.reference.oracle
     for situation in found:
-        case.notes += [n for n in situation.notes if n not in case.notes]
-    case.notes += conventions.notes(main)
-    if _random(case, main):
-        return record(case, "FAIL")
-    outputs = [output_is_right(case, s) for s in found]  # all of them, also after a failure
+        examination.notes += situation.notes
+    examination.notes += conventions.notes(main)
+    if _random(examination, main):
+        return
+    outputs = [output_is_right(examination, s) for s in found]  # all of them, also after a failure
     if not all(outputs):
-        _behaviour(case, main)
-        return record(case, "FAIL")
-    gradients = [gradients_are_right(case, s, main is s) for s in found]
-    _behaviour(case, main)
+        examination.take(_behaviour(main, examination.seed + 2))
+        return
+    gradients = [gradients_are_right(examination, s, main is s) for s in found]
+    examination.take(_behaviour(main, examination.seed + 2))
     if all(gradients):
-        _at_kinks(case, main)
-        _other_batches(case, main)
-        _extremes(case, main)
-    _dtypes(case, main)
-    return record(case, _verdict(case, main))
+        _at_kinks(examination, main)
+        _other_batches(examination, main)
+        examination.take(extremes.overflows(main, examination.seed + 5))
+    examination.take(extremes.dtypes(main, examination.seed + 6))
 
 
-def _random(case: Case, main: Situation) -> bool:
+def _random(examination: Examination, main: Situation) -> bool:
     """Random outputs explain everything else; layers named for them are not checked."""
     try:
-        findings = list(probes.deterministic(probes.Bench(main, case.seed + 2)))
+        findings = list(probes.deterministic(probes.Bench(main, examination.seed + 2)))
     except (Broken, WrongOutput):
         return False
-    if findings and main.kind is None and RANDOM_NAMES.search(case.entry.name):
+    if findings and main.kind is None and RANDOM_NAMES.search(examination.entry.name):
         raise NothingToCheck("it is random, as its name says")
-    for identity, text in findings:
-        case.blame(identity, "", text)
+    examination.take(findings)
     return bool(findings)
 
 
-def _situations(case: Case) -> list[Situation]:
+def _situations(examination: Examination) -> list[Situation]:
     try:
-        return [*situations(case.entry), *_when_square(case.entry)]
+        return [*situations(examination.entry), *_when_square(examination.entry)]
     except (Broken, WrongOutput) as error:
-        if case.entry.kind == "Affine" and getattr(error, "stage", "") == "forward":
-            _try_square(case, error)
+        if examination.entry.kind == "Affine" and getattr(error, "stage", "") == "forward":
+            _try_square(examination, error)
         raise
 
 
@@ -122,96 +135,63 @@ def _when_square(entry: Entry) -> list[Situation]:
     return found if "W" in subject.parameters and subject.get("W").shape == (4, 4) else []
 
 
-def _try_square(case: Case, error: Exception) -> None:
+def _try_square(examination: Examination, error: Exception) -> None:
     """A forward pass that only runs when W is square has W the wrong way round."""
     try:
-        affine(case.entry, Size(D=4, M=4))
+        affine(examination.entry, Size(D=4, M=4))
     except (Broken, WrongOutput):
         return
-    case.blame("transposed", "forward", f"With 5 inputs and 3 outputs, {error}.")
-    raise Judged from error
+    examination.blame("transposed", "forward", f"With 5 inputs and 3 outputs, {error}.")
 
 
-class Judged(Exception):
-    """The verdict is reached before any situation could be made."""
-
-
-def _verdict(case: Case, main: Situation) -> str:
-    if case.findings:
-        return "FAIL"
-    if any(row["verdict"] == "INCONCLUSIVE" for row in case.rows.values()):
-        return "INCONCLUSIVE"
-    return "KINK" if case.kink else "PASS"
-
-
-def _behaviour(case: Case, main: Situation) -> None:
+def _behaviour(main: Situation, seed: int) -> list[Finding]:
     try:
-        found = probes.findings(main, case.seed + 2)
+        return probes.findings(main, seed)
     except (Broken, WrongOutput):  # named by now
-        return
-    for identity, text in found:
-        if identity is None:
-            case.notes.append(text)
-        else:
-            case.blame(identity, "", text)
+        return []
 
 
-def _at_kinks(case: Case, main: Situation) -> None:
+def _at_kinks(examination: Examination, main: Situation) -> None:
     if main.kind == "ReLU":
-        found = conventions.relu_at_zero(main, case.seed + 3)
-    elif main.kind == "MaxPool":
-        found = conventions.pool_ties(main, case.seed + 3)
+        found = conventions.relu_at_zero(main, examination.seed + 3)
+    elif isinstance(main.reference, PoolReference):
+        found = conventions.pool_ties(main, main.reference, examination.seed + 3)
     else:
         return
     if found.accepted:
-        case.notes.append(found.text)
-        case.kink = not found.usual
+        examination.notes.append(found.text)
+        examination.kink = not found.usual
     else:
-        case.blame(found.identity, "", found.text)
+        examination.blame(found.identity, "", found.text)
 
 
-def _other_batches(case: Case, main: Situation) -> None:
-    """One, two and seven samples, which must not be a special case."""
+def _other_batches(examination: Examination, main: Situation) -> None:
+    """One, two and seven samples, which must not be a special examination."""
     if isinstance(main.reference, LossReference) and main.reference.kind == "KLDivergence":
         return
-    rng = np.random.default_rng(case.seed + 4)
+    rng = np.random.default_rng(examination.seed + 4)
     for n in (1, 2, 7):
         arrays = main.arrays(rng, n)
         who = "one sample" if n == 1 else f"{n} samples"
         try:
             trial = run(main.make(), arrays, None, rng)
         except (Broken, WrongOutput) as error:
-            case.blame("wrong-shape", "", f"For a batch of {who}, {error}.")
+            examination.blame("wrong-shape", "", f"For a batch of {who}, {error}.")
             return
         truth = main.reference.forward(arrays)
         if not close(trial.y, truth, 10 * main.reference.tolerance):
             name = diagnosis.wrong_output(main.kind, arrays, trial.y, truth)
-            case.blame(name, "", f"For a batch of {who}: {difference(trial.y, truth, 'it')}")
+            examination.blame(name, "", f"For a batch of {who}: {difference(trial.y, truth, 'it')}")
             return
-        _check_batch(case, main, trial, who)
+        _check_batch(examination, main, trial, who)
 
 
-def _check_batch(case: Case, main: Situation, trial: Trial, who: str) -> None:
+def _check_batch(examination: Examination, main: Situation, trial: Trial, who: str) -> None:
     truths = main.reference.gradients(trial.arrays, trial.upstream)
     wrong = wrong_arrays(main, trial, truths)
-    averages = AVERAGED in case.notes
+    averages = AVERAGED in examination.notes
     if wrong and not (averages and conventions.averaged(trial.gradients, truths, trial.n)):
-        shapes = [n for n in wrong if np.shape(trial.gradients.get(n)) != truths[n].shape]
+        found = {n: trial.gradients.get(n) for n in wrong}
+        shapes = [n for n, g in found.items() if g is None or g.shape != truths[n].shape]
         name = "wrong-shape" if shapes else "unknown"
-        case.blame(name, "", f"For a batch of {who} d{wrong[0]} is wrong.")
-
-
-def _extremes(case: Case, main: Situation) -> None:
-    for identity, text in extremes.overflows(main, case.seed + 5):
-        if identity is None:
-            case.notes.append(text)
-        else:
-            case.blame(identity, "", text)
-
-
-def _dtypes(case: Case, main: Situation) -> None:
-    for identity, text in extremes.dtypes(main, case.seed + 6):
-        if identity is None:
-            case.notes.append(text)
-        else:
-            case.blame(identity, "", text)
+        examination.blame(name, "", f"For a batch of {who} d{wrong[0]} is wrong.")

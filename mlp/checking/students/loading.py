@@ -2,7 +2,6 @@
 
 import dis
 import functools
-import importlib.util
 import inspect
 import re
 import sys
@@ -40,8 +39,7 @@ class Entry:
 def load(path: Path) -> tuple[ModuleType, BaseException | None]:
     """Run the file as a module; whatever it defined, and what stopped it, if anything did."""
     sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_loader(f"student_{plain(path.stem)}", loader=None)
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"student_{plain(path.stem)}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     try:
@@ -87,8 +85,8 @@ def forward_of(cls: type) -> Any:
 def guess_names(path: Path) -> list[str]:
     """Names of layers from the text alone, for a file that cannot be run."""
     text = path.read_text(errors="replace")
-    classes = re.split(r"^(?=class\s)", text, flags=re.M)[1:]
-    found = [re.match(r"class\s+(\w+)", c)[1] for c in classes if re.search(r"\bdef backward\b", c)]
+    classes = re.findall(r"^class\s+(\w+)(.*?)(?=^class\s|\Z)", text, flags=re.M | re.S)
+    found = [name for name, body in classes if re.search(r"\bdef backward\b", body)]
     pairs = re.findall(r"^def (\w+)_forward\b", text, flags=re.M)
     losses = [n for n in re.findall(r"^def (\w+)\(", text, flags=re.M) if n.endswith("_loss")]
     return [*found, *(p for p in pairs if f"def {p}_backward" in text), *losses]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.students.case import BATCHES, Case
+from mlp.checking.students.examination import BATCHES, Examination
 from mlp.checking.students.references import OwnForward
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
@@ -13,14 +13,14 @@ from mlp.checking.students.trials import (
 )
 
 
-def output_is_right(case: Case, s: Situation) -> bool:
-    """Judge the output in one situation; findings go into the case."""
-    rng = np.random.default_rng(case.seed)
+def output_is_right(examination: Examination, s: Situation) -> bool:
+    """Judge the output in one situation; findings go into the examination."""
+    rng = np.random.default_rng(examination.seed)
     trials = [s.arrays(rng, n) for n in BATCHES]
     outputs = [forward(s.make(), arrays) for arrays in trials]
     if s.right:
         if not isinstance(s.reference, OwnForward):
-            _precision(case, s, trials, outputs)
+            _precision(examination, s, trials, outputs)
         return True
     names, text = [], ""
     for arrays, y in zip(trials, outputs, strict=True):
@@ -28,7 +28,7 @@ def output_is_right(case: Case, s: Situation) -> bool:
         names.append(diagnosis.wrong_output(s.kind, arrays, y, truth))
         text = text or difference(y, truth, s.reference.label)
     identity = names[0] if len(set(names)) == 1 else "forward-wrong"
-    case.blame(identity, "forward", text)
+    examination.blame(identity, "forward", text)
     return False
 
 
@@ -44,20 +44,22 @@ def difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
     return f"forward gives {y[at]:.6g}{place}, {label} gives {truth[at]:.6g}."
 
 
-def _precision(case: Case, s: Situation, trials: list[Arrays], outputs: list[np.ndarray]) -> None:
+def _precision(
+    examination: Examination, s: Situation, trials: list[Arrays], outputs: list[np.ndarray]
+) -> None:
     """Right to five digits; are the others there as well?"""
     pairs = list(zip(trials, outputs, strict=True))
     if all(close(y, s.reference.forward(a), 1e-10) for a, y in pairs):
         return
     if _cut_to_float32(s, trials[0], outputs[0]):
-        case.blame("dtype-changed", "", "forward computes float64 input in float32.")
+        examination.blame("dtype-changed", "", "forward computes float64 input in float32.")
         s.reference.tolerance = 1e-4
     elif all(close(y, s.reference.forward(a), 1e-6) for a, y in pairs):
-        case.notes.append("a clip or a tiny constant changes the output by less than 1e-6")
+        examination.notes.append("a clip or a tiny constant changes the output by less than 1e-6")
         s.reference.tolerance = 1e-5
     else:
         y, truth = outputs[0], s.reference.forward(trials[0])
-        case.blame("forward-wrong", "", difference(y, truth, s.reference.label))
+        examination.blame("forward-wrong", "", difference(y, truth, s.reference.label))
 
 
 def _cut_to_float32(s: Situation, arrays: Arrays, y: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from mlp.checking.diagnosis.evidence import same
 from mlp.checking.students.adapters import Subject
+from mlp.checking.students.examination import Finding
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     Arrays,
@@ -25,7 +26,6 @@ from mlp.checking.students.trials import (
     run,
 )
 
-Finding = tuple[str | None, str]
 Gradients = dict[str, Any]
 
 
@@ -60,12 +60,12 @@ def findings(situation: Situation, seed: int) -> list[Finding]:
     bench = Bench(situation, seed)
     found: list[Finding] = []
     for probe in all_probes():
-        if probe in (stale, replaced) and any(i == "accumulates" for i, _ in found):
+        if probe in (stale, replaced) and "accumulates" in [f.identity for f in found]:
             continue
         try:
             found += list(probe(bench))
         except (Broken, WrongOutput) as error:
-            found.append(("unknown", f"{TASKS[probe.__name__]}: {error}."))
+            found.append(Finding("unknown", f"{TASKS[probe.__name__]}: {error}."))
         except NothingToCheck:
             continue
     return found
@@ -104,11 +104,13 @@ def deterministic(bench: Bench) -> Iterator[Finding]:
         once, (bench.y, bench.gradients)
     )
     if not _equal(once[0], twice[0], 1e-12):
-        yield "not-deterministic", "Two forward passes on the same numbers differ."
+        yield Finding("not-deterministic", "Two forward passes on the same numbers differ.")
     elif not fresh and _same_pass(once, twice) and subject.parameters:
-        yield "stale-cache", "It uses the parameters that it was made with, not those it has now."
+        yield Finding(
+            "stale-cache", "It uses the parameters that it was made with, not those it has now."
+        )
     elif not fresh:
-        yield "not-deterministic", "Two backward passes on the same numbers differ."
+        yield Finding("not-deterministic", "Two backward passes on the same numbers differ.")
 
 
 def _same_pass(one: tuple[np.ndarray, Gradients], two: tuple[np.ndarray, Gradients]) -> bool:
@@ -124,15 +126,15 @@ def unchanged_arguments(bench: Bench) -> Iterator[Finding]:
     with guarded("forward"):
         subject.forward(*given.values())
     for name in _changed(given, bench.first):
-        yield "input-mutated", f"forward changed its argument {name}."
+        yield Finding("input-mutated", f"forward changed its argument {name}.")
     given_upstream = bench.upstream.copy()
     kept = {name: value.copy() for name, value in given.items()}
     with guarded("backward"):
         subject.backward(*(() if bench.loss else (given_upstream,)))
     if given_upstream.tobytes() != bench.upstream.tobytes():
-        yield "upstream-mutated", "backward changed its argument, the upstream."
+        yield Finding("upstream-mutated", "backward changed its argument, the upstream.")
     for name in _changed(given, kept):
-        yield "input-mutated", f"backward changed {name}, which forward was given."
+        yield Finding("input-mutated", f"backward changed {name}, which forward was given.")
 
 
 def _changed(now: Arrays, before: Arrays) -> list[str]:
@@ -147,14 +149,16 @@ def repeated(bench: Bench) -> Iterator[Finding]:
     try:
         twice = bench.back(subject, bench.upstream)
     except Broken as error:
-        yield None, f"a second backward without a forward is refused ({error.cause!r:.80})"
+        yield Finding(None, f"a second backward without a forward is refused ({error.cause!r:.80})")
         twice = once
     if not equal(once, twice):
-        yield _why_not_repeated(once, twice), "A second backward pass gives other numbers."
+        yield Finding(_why_not_repeated(once, twice), "A second backward pass gives other numbers.")
         return
     forward(subject, bench.first)
     if not equal(once, third := bench.back(subject, bench.upstream)):
-        yield _why_not_repeated(once, third), "A second forward and backward give other numbers."
+        yield Finding(
+            _why_not_repeated(once, third), "A second forward and backward give other numbers."
+        )
 
 
 def _why_not_repeated(once: Gradients, twice: Gradients) -> str:
@@ -177,11 +181,11 @@ def stale(bench: Bench) -> Iterator[Finding]:
         try:
             found = bench.back(subject, upstream)
         except Broken as error:
-            yield "stale-cache", f"After a second forward on another batch, {error}."
+            yield Finding("stale-cache", f"After a second forward on another batch, {error}.")
             return
         if not equal(found, right):
             text = "After forward(x1) and forward(x2), backward does not belong to x2."
-            yield "stale-cache", text
+            yield Finding("stale-cache", text)
             return
     yield from _shared(bench)
 
@@ -196,10 +200,10 @@ def _shared(bench: Bench) -> Iterator[Finding]:
     try:
         found = bench.back(one, upstream)
     except Broken as error:
-        yield "stale-cache", f"While another instance is in use, {error}."
+        yield Finding("stale-cache", f"While another instance is in use, {error}.")
         return
     if not equal(found, right):
-        yield "stale-cache", "Two instances share what they keep: each needs its own."
+        yield Finding("stale-cache", "Two instances share what they keep: each needs its own.")
 
 
 def remembers(situation: Situation, seed: int) -> bool:
@@ -224,7 +228,7 @@ def parameters_kept(bench: Bench) -> Iterator[Finding]:
     bench.back(subject, bench.upstream)
     changed = [n for n, value in before.items() if not np.array_equal(subject.get(n), value)]
     if changed:
-        yield "updated-weights", f"backward changed {' and '.join(changed)}."
+        yield Finding("updated-weights", f"backward changed {' and '.join(changed)}.")
 
 
 def replaced(bench: Bench) -> Iterator[Finding]:
@@ -238,9 +242,13 @@ def replaced(bench: Bench) -> Iterator[Finding]:
     right = bench.fresh(other, bench.upstream)
     y = forward(subject, other)
     if not close(y, right.y):
-        yield "stale-cache", "After the parameters were replaced, forward uses the old ones."
+        yield Finding(
+            "stale-cache", "After the parameters were replaced, forward uses the old ones."
+        )
     elif not equal(bench.back(subject, bench.upstream), right.gradients):
-        yield "stale-cache", "After the parameters were replaced, backward uses the old ones."
+        yield Finding(
+            "stale-cache", "After the parameters were replaced, backward uses the old ones."
+        )
 
 
 def layouts(bench: Bench) -> Iterator[Finding]:
@@ -253,14 +261,14 @@ def layouts(bench: Bench) -> Iterator[Finding]:
             raw = subject.forward(*(rearranged(bench.first[name]) for name in subject.inputs))
             y = np.array(raw)
         if not close(y, bench.y):
-            yield "forward-wrong", f"The output is wrong for inputs {text}."
+            yield Finding("forward-wrong", f"The output is wrong for inputs {text}.")
             return
         with guarded("backward"):
             upstream = () if bench.loss else (rearranged(bench.upstream),)
             raw_gradients = subject.backward(*upstream)
             found = {name: as_gradient(value) for name, value in raw_gradients.items()}
         if not equal(found, bench.gradients):
-            yield "unknown", f"The gradients are wrong for arrays {text}."
+            yield Finding("unknown", f"The gradients are wrong for arrays {text}.")
             return
 
 
@@ -282,7 +290,7 @@ def early(bench: Bench) -> Iterator[Finding]:
     except (Broken, NothingToCheck):
         return
     if any(value is not None for value in found.values()):
-        yield None, "backward before any forward does not complain"
+        yield Finding(None, "backward before any forward does not complain")
 
 
 def whole(bench: Bench) -> Iterator[Finding]:
@@ -293,7 +301,7 @@ def whole(bench: Bench) -> Iterator[Finding]:
         right = bench.fresh(arrays | {"x": rounded}, bench.upstream)
         found = bench.fresh(arrays | {"x": rounded.astype(int)}, bench.upstream)
     except (Broken, WrongOutput) as error:
-        yield None, f"integer input is refused: {error}"
+        yield Finding(None, f"integer input is refused: {error}")
         return
     if not (close(found.y, right.y) and equal(found.gradients, right.gradients)):
-        yield None, "integer input gives other results than the same numbers as floats"
+        yield Finding(None, "integer input gives other results than the same numbers as floats")

@@ -12,7 +12,7 @@ from mlp import losses
 from mlp.checking.oracles import one_sided, richardson
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.trials import Arrays, forward
-from mlp.layers import Affine, Layer, Multiply, ReLU, Sigmoid, Softmax
+from mlp.layers import Affine, Layer, MaxPool, Multiply, ReLU, Sigmoid, Softmax
 
 PLAIN = {"ReLU": ReLU, "Sigmoid": Sigmoid, "Softmax": Softmax}
 
@@ -23,6 +23,10 @@ class Reference:
     oracle = "reference layer"
     label = ""
     tolerance = 1e-9
+    layer: Layer | None = None
+    """The one of ours that it is, where it is one without parameters."""
+    kind: str | None = None
+    """The name of the loss that it is."""
 
     def forward(self, arrays: Arrays) -> np.ndarray:
         """The right output."""
@@ -32,9 +36,17 @@ class Reference:
         """The right gradients by name."""
         raise NotImplementedError
 
+    def excuses(
+        self, name: str, arrays: Arrays, upstream: np.ndarray, gradient: np.ndarray, at: int
+    ) -> bool:
+        """Whether a gradient that differs at one entry may be right all the same."""
+        return False
+
 
 class LayerReference(Reference):
     """One of our layers without parameters, on one input."""
+
+    layer: Layer
 
     def __init__(self, layer: Layer) -> None:
         self.layer, self.label = layer, repr(layer)
@@ -45,6 +57,24 @@ class LayerReference(Reference):
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
         self.layer.forward(arrays["x"])
         return {"x": self.layer.backward(upstream)}
+
+
+class PoolReference(LayerReference):
+    """MaxPool with windows of one size, `window` cells along each axis, `stride` apart."""
+
+    def __init__(self, layer: MaxPool) -> None:
+        super().__init__(layer)
+        if layer.window is None or layer.stride is None:
+            raise TypeError(f"expected a MaxPool with windows, got {layer!r}")
+        self.window, self.stride = layer.window, layer.stride
+
+    def windows(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The flat positions (of the pooled axes) that each window covers, in row-major order."""
+        pooled = shape[-len(self.window) :]
+        positions = np.arange(int(np.prod(pooled))).reshape(pooled)
+        views = np.lib.stride_tricks.sliding_window_view(positions, self.window)
+        steps = tuple(slice(None, None, step) for step in self.stride)
+        return views[steps].reshape(-1, int(np.prod(self.window)))
 
 
 class AffineReference(Reference):
@@ -61,10 +91,10 @@ class AffineReference(Reference):
         layer = self._layer(arrays)
         layer.forward(arrays["x"])
         found = {"x": layer.backward(upstream)}
-        if "W" in arrays:
-            found["W"] = layer.dW.T if self.flipped else layer.dW
+        gradients = {name: np.asarray(g) for name, g in layer.gradients().items()}
+        found["W"] = gradients["W"].T if self.flipped else gradients["W"]
         if "b" in arrays:
-            found["b"] = layer.db.reshape(arrays["b"].shape)
+            found["b"] = gradients["b"].reshape(arrays["b"].shape)
         return found
 
     def _layer(self, arrays: Arrays) -> Affine:
@@ -111,6 +141,8 @@ SHARES: dict[str, Callable[[int, int], float]] = {
 class LossReference(Reference):
     """One of our losses, with the student's way of averaging."""
 
+    kind: str
+
     def __init__(self, kind: str, share: str, factor: float = 1.0) -> None:
         self.kind, self.share, self.factor = kind, share, factor
         half = ", with one half" if factor == 0.5 else ""
@@ -137,7 +169,7 @@ class LossReference(Reference):
         return SHARES[self.share](n, c) * self.factor
 
 
-def loss_references(kind: str) -> list[LossReference]:
+def loss_references(kind: str) -> list[Reference]:
     """All accepted ways to average a loss of that kind."""
     factors = (1.0, 0.5) if kind == "SquaredError" else (1.0,)
     return [LossReference(kind, share, factor) for factor in factors for share in SHARES]

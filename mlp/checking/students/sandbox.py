@@ -1,7 +1,8 @@
 """Run the check of a file in a child process, with limits, and survive whatever the file does.
 
-The child writes its results to a file of its own, line by line. If it dies or hangs in a layer,
-that layer is an ERROR, and a new child goes on with the others.
+The child writes its reports to a file of its own, line by line. If it dies or hangs in a layer,
+that layer is an ERROR, and a new child goes on with the others. What a child says is not trusted:
+the checked file may have written it.
 """
 
 import collections
@@ -13,17 +14,20 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TextIO
 
+from mlp.checking.report import Outcome, Report
+from mlp.checking.students.child import Task
 from mlp.checking.students.loading import guess_names
+from mlp.checking.students.wire import from_wire
 
 QUOTED_LINES = 5
 KEPT_BYTES = 4096
 
 
-@dataclass
+@dataclass(frozen=True)
 class Limits:
     """Seconds of wall-clock time and MiB of memory for one file."""
 
@@ -36,112 +40,105 @@ class Run:
     """One child and what is known about it."""
 
     loaded: list[str] | None = None
+    """Names of the layers in the file."""
     error: str | None = None
+    """What stopped the file from loading."""
     current: str | None = None
+    """The layer that it is at."""
     since: float = 0.0
-    done: list[dict[str, Any]] = field(default_factory=list)
-    divides: bool = False
+    reports: dict[str, Report] = field(default_factory=dict)
+    loss_divides: bool = False
     ended: bool = False
 
-    def hear(self, line: dict[str, Any]) -> None:
-        """Take in one line of the child's."""
-        if "loaded" in line:
-            self.loaded, self.error = line["loaded"], line["error"]
-        if "start" in line:
-            self.current, self.since = line["start"], time.monotonic()
-        if "done" in line:
-            self.done.append(line["done"])
-            self.divides, self.current = line["divides"], None
-        self.ended = self.ended or "end" in line
+    def hear(self, line: str) -> None:
+        """Take in one line of the child's; any other line has come from the file."""
+        try:
+            told = json.loads(line)
+            if isinstance(told, dict):
+                self._take_in(told)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return
+
+    def _take_in(self, told: dict[str, Any]) -> None:
+        if "loaded" in told:
+            names, error = told["loaded"], told["error"]
+            if all(isinstance(n, str) for n in names) and isinstance(error, str | None):
+                self.loaded, self.error = list(names), error
+        elif "start" in told and told["start"] in (self.loaded or ()):
+            self.current, self.since = told["start"], time.monotonic()
+        elif "done" in told:
+            report, divides = from_wire(told["done"]), bool(told["loss_divides"])
+            if report.name in (self.loaded or ()):
+                self.reports[report.name] = report
+                self.loss_divides, self.current = divides, None
+        self.ended = self.ended or "end" in told
 
 
 def check_file(
     path: Path,
     *,
-    names: dict[str, str] | None = None,
+    kinds: dict[str, str] | None = None,
     only: list[str] | None = None,
     seed: int = 0,
     limits: Limits | None = None,
-) -> dict[str, Any]:
-    """{"file", "error", "checked"}: the records of all layers in the file, in its order."""
+) -> Outcome:
+    """The reports on all layers in the file, in its order; `kinds` are those given by the user."""
     limits = limits or Limits()
-    deadline = time.monotonic() + limits.seconds
-    task = {
-        "file": str(path),
-        "path": str(path.resolve()),
-        "as": names or {},
-        "only": only or [],
-        "seed": seed,
-        "memory": limits.mebibytes,
-        "skip": [],
-        "divides": False,
-    }
-    order: list[str] = []
-    records: dict[str, dict[str, Any]] = {}
-    error = _unreadable(path)
-    while error is None:
-        run, why = _one_child(task, deadline)
-        order = order or run.loaded or []
-        records |= {r["name"]: r for r in run.done}
-        if run.loaded is None:
-            error = f"cannot load {path}: {why}"
-            break
-        if run.current is not None:
-            records[run.current] = failed(run.current, why)
-        if run.ended or run.current is None or time.monotonic() >= deadline:
-            error = run.error
-            break
-        task |= {"skip": [*records], "divides": run.divides}
-    wanted = [n for n in order if not only or n in only]
-    if error is None and not order:
-        error = f"cannot load {path}: found no layer in it (a class with forward and backward)"
-    if error is not None and not order:
-        wanted = [n for n in _guessed(path) if not only or n in only]
-    checked = [records.get(n) or failed(n, error or "there was no time left") for n in wanted]
-    if only and error is None and (unknown := [n for n in only if n not in order]):
-        error = f"cannot check {', '.join(unknown)}: {path} has {', '.join(order)}"
-    return {"file": str(path), "error": error, "checked": checked}
-
-
-def failed(name: str, why: str) -> dict[str, Any]:
-    """The record of a layer that could not be checked."""
-    return {
-        "name": name,
-        "verdict": "ERROR",
-        "oracle": None,
-        "max_error": None,
-        "resolution": None,
-        "diagnosis": None,
-        "notes": [why],
-        "arrays": [],
-        "pictures": {},
-    }
-
-
-def _unreadable(path: Path) -> str | None:
+    task = Task(
+        file=str(path),
+        path=str(path.resolve()),
+        kinds=kinds or {},
+        only=only or [],
+        seed=seed,
+        mebibytes=limits.mebibytes,
+    )
     try:
         path.read_bytes()
     except OSError as error:
-        return f"cannot load {path}: {error.strerror}"
-    return None
+        return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
+    return _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
 
 
-def _guessed(path: Path) -> list[str]:
-    try:
-        return guess_names(path)
-    except OSError:
-        return []
+def _children(task: Task, deadline: float) -> Run:
+    """One child after the other, until all layers have a report; the sum of what they said."""
+    total = Run()
+    while True:
+        run, why = _one_child(task, deadline)
+        total.loaded = total.loaded or run.loaded
+        total.reports |= run.reports
+        total.error = run.error
+        if run.loaded is None:
+            total.error = f"cannot load {task.file}: {why}"
+            return total
+        if run.current is not None:
+            total.reports[run.current] = Report(run.current, notes=[why], whole="ERROR")
+        if run.ended or run.current is None or time.monotonic() >= deadline:
+            return total
+        task = replace(task, skip=[*total.reports], loss_divides=run.loss_divides)
 
 
-def _one_child(task: dict[str, Any], deadline: float) -> tuple[Run, str]:
+def _outcome(path: Path, task: Task, run: Run) -> Outcome:
+    """A report for each layer that is there, or would be, if the file could be loaded."""
+    names, error = run.loaded or [], run.error
+    if error is None and not names:
+        error = f"cannot load {path}: found no layer in it (a class with forward and backward)"
+    if error is None and (unknown := [n for n in task.only if n not in names]):
+        error = f"cannot check {', '.join(unknown)}: {path} has {', '.join(names)}"
+    wanted = [n for n in names or guess_names(path) if not task.only or n in task.only]
+    why = error or "there was no time left"
+    reports = [run.reports.get(n) or Report(n, notes=[why], whole="ERROR") for n in wanted]
+    return Outcome(reports, str(path), error)
+
+
+def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
     """Run one child to its end; what it said, and how it ended."""
     run = Run(since=time.monotonic())
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         results.touch()
-        child = _start(task | {"results": str(results)})
+        child, output = _start(replace(task, results=str(results)))
         tail: collections.deque[bytes] = collections.deque(maxlen=2)
-        reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
+        reader = threading.Thread(target=_drain, args=(output, tail), daemon=True)
         reader.start()
         try:
             with results.open(encoding="utf-8", errors="replace") as lines:
@@ -149,11 +146,12 @@ def _one_child(task: dict[str, Any], deadline: float) -> tuple[Run, str]:
         finally:  # also if a signal ends this process
             _kill(child)
         reader.join(timeout=1)
-        child.stdout.close()
+        output.close()
     return run, why + _quote(b"".join(tail))
 
 
-def _start(task: dict[str, Any]) -> subprocess.Popen:
+def _start(task: Task) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """The child, and what it prints."""
     root = str(Path(__file__).resolve().parents[3])
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -162,23 +160,18 @@ def _start(task: dict[str, Any]) -> subprocess.Popen:
         | dict.fromkeys(threads, "1")
         | {"PYTHONPATH": root, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
     )
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-P",
-            "-W",
-            "ignore",
-            "-m",
-            "mlp.checking.students.child",
-            json.dumps(task),
-        ],
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-W", "ignore", "-m", Task.__module__, json.dumps(asdict(task))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment,
         start_new_session=True,
-        cwd=Path(task["path"]).parent,
+        cwd=Path(task.path).parent,
     )
+    if child.stdout is None:
+        raise RuntimeError("the child has no standard output")
+    return child, child.stdout
 
 
 def _drain(stream: Any, tail: collections.deque[bytes]) -> None:
@@ -187,14 +180,16 @@ def _drain(stream: Any, tail: collections.deque[bytes]) -> None:
         tail.append(block)
 
 
-def _watch(child: subprocess.Popen, lines: Any, run: Run, task: dict, deadline: float) -> str:
+def _watch(
+    child: subprocess.Popen[bytes], lines: TextIO, run: Run, task: Task, deadline: float
+) -> str:
     """Listen until the child ends, or its time is over; says how it ended."""
     rest = ""
     while True:
         over = child.poll() is not None
         *whole, rest = (rest + lines.read()).split("\n")
         for line in whole:
-            run.hear(_told(line))
+            run.hear(line)
         if run.ended:
             return ""
         if over:
@@ -204,32 +199,23 @@ def _watch(child: subprocess.Popen, lines: Any, run: Run, task: dict, deadline: 
         time.sleep(0.01)
 
 
-def _told(line: str) -> dict[str, Any]:
-    """What a line says; nothing, if the file wrote into the results."""
-    try:
-        told = json.loads(line)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _limit(run: Run, task: dict[str, Any], deadline: float) -> float:
+def _limit(run: Run, task: Task, deadline: float) -> float:
     """Each layer gets an equal share of the time that was left when it started."""
     if run.loaded is None or run.current is None:
         return deadline
-    wanted = [n for n in run.loaded if not task["only"] or n in task["only"]]
-    left = len([n for n in wanted if n not in task["skip"]]) - len(run.done)
+    wanted = [n for n in run.loaded if not task.only or n in task.only]
+    left = len([n for n in wanted if n not in task.skip]) - len(run.reports)
     return run.since + (deadline - run.since) / max(left, 1)
 
 
-def _how_it_ended(status: int, task: dict[str, Any]) -> str:
+def _how_it_ended(status: int, task: Task) -> str:
     if status < 0:
         name = signal.Signals(-status).name
-        return f"ended the process by {name} (memory limit {task['memory']} MiB)"
+        return f"ended the process by {name} (memory limit {task.mebibytes} MiB)"
     return f"ended the process with exit status {status}"
 
 
-def _kill(child: subprocess.Popen) -> None:
+def _kill(child: subprocess.Popen[bytes]) -> None:
     """The child and all that it started."""
     try:
         os.killpg(child.pid, signal.SIGKILL)

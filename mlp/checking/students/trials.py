@@ -13,6 +13,8 @@ import numpy as np
 from mlp.checking.students.adapters import Subject
 
 Arrays = dict[str, np.ndarray]
+LEAST = 1e-3
+"""Arrays whose largest entry is below this are compared as if it were this."""
 PACKAGE = Path(__file__).resolve().parents[2].as_posix() + "/"
 
 
@@ -125,5 +127,5 @@ def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
     if not a.size:
         return True
     with np.errstate(all="ignore"):
-        scale = max(float(np.max(abs(b))), 1e-3)
+        scale = max(float(np.max(abs(b))), LEAST)
         return bool(np.all(abs(a - b) <= tolerance * scale))

@@ -1,1 +1,1 @@
-"""Planted mistakes and correct variants, on which the check of other people's files is tried."""
+"""What the check itself is checked on: planted mistakes, and correct layers of many styles."""

@@ -164,7 +164,7 @@ def sources() -> dict[str, str]:
     for node in ast.parse(text).body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             name = re.sub("_(forward|backward)$", "", node.name)
-            segment = ast.get_source_segment(text, node)
+            segment = ast.get_source_segment(text, node) or ""
             found[name] = f"{found[name]}\n\n\n{segment}" if name in found else segment
     return found
 

@@ -7,14 +7,15 @@ forward pass, and `numpy.allclose` with rtol=1e-3 and atol=1e-5.
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from mlp.checking.report import Report
+from mlp.checking.students.forms import situations
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.references import OwnForward
 from mlp.checking.students.sandbox import check_file
-from mlp.checking.students.situations import Situation, situations
+from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import Broken, NothingToCheck, WrongOutput, run
 from mlp.checking.zoo.mistakes import as_file, planted
 
@@ -24,31 +25,31 @@ KINDS = {"PairMultiply": "Multiply"} | {n: "Multiply" for n in planted() if n.st
 ACCEPTED = ("PASS", "KINK", "nothing to check")
 
 
-def check_mistakes() -> dict[str, dict[str, Any]]:
-    """The records of all planted mistakes by name, checked as one student's file."""
+def check_mistakes() -> dict[str, Report]:
+    """The reports on all planted mistakes by name, checked as one student's file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mistakes.py"
         path.write_text(as_file(planted()))
-        return {r["name"]: r for r in check_file(path, names=KINDS)["checked"]}
+        return {r.name: r for r in check_file(path, kinds=KINDS).reports}
 
 
-def check_variants() -> dict[str, dict[str, Any]]:
-    """The records of all correct layers, by file and name."""
+def check_variants() -> dict[str, Report]:
+    """The reports on all correct layers, by file and name."""
     return {
-        f"{path.stem}.{record['name']}": record
+        f"{path.stem}.{report.name}": report
         for path in VARIANTS
-        for record in check_file(path, names=KINDS)["checked"]
+        for report in check_file(path, kinds=KINDS).reports
     }
 
 
-def caught(record: dict[str, Any]) -> bool:
+def caught(report: Report) -> bool:
     """Whether the layer was rejected."""
-    return record["verdict"] in ("FAIL", "ERROR")
+    return report.verdict in ("FAIL", "ERROR")
 
 
-def named(record: dict[str, Any], identity: str) -> bool:
+def named(report: Report, identity: str) -> bool:
     """Whether the diagnosis is the planted one."""
-    return record["diagnosis"] is not None and record["diagnosis"]["id"] == identity
+    return report.diagnosis is not None and report.diagnosis.id == identity
 
 
 def plain_check_passes(entry: Entry) -> bool:
@@ -79,16 +80,16 @@ def plain_catches() -> dict[str, bool]:
 
 def table() -> tuple[str, bool]:
     """The table as text, and whether all is as it should be."""
-    records, plain, variants = check_mistakes(), plain_catches(), check_variants()
-    rejected = [name for name, r in variants.items() if r["verdict"] not in ACCEPTED]
-    lines = list(_rows(records, plain))
+    reports, plain, variants = check_mistakes(), plain_catches(), check_variants()
+    rejected = [name for name, r in variants.items() if r.verdict not in ACCEPTED]
+    lines = list(_rows(reports, plain))
     lines.append(f"correct variants rejected: {len(rejected)} of {len(variants)}")
-    missed = [n for n, r in records.items() if not caught(r)]
+    missed = [n for n, r in reports.items() if not caught(r)]
     lines += [f"  rejected: {name}" for name in rejected] + [f"  missed: {n}" for n in missed]
     return "\n".join(lines), not (missed or rejected)
 
 
-def _rows(records: dict[str, dict[str, Any]], plain: dict[str, bool]) -> Iterator[str]:
+def _rows(reports: dict[str, Report], plain: dict[str, bool]) -> Iterator[str]:
     zoo = planted()
     yield f"{'mistake':24} planted  caught  named  ones + allclose"
     total = np.zeros(4, int)
@@ -97,8 +98,8 @@ def _rows(records: dict[str, dict[str, Any]], plain: dict[str, bool]) -> Iterato
         counts = np.array(
             [
                 len(names),
-                sum(caught(records[n]) for n in names),
-                sum(named(records[n], identity) for n in names),
+                sum(caught(reports[n]) for n in names),
+                sum(named(reports[n], identity) for n in names),
                 sum(plain[n] for n in names),
             ]
         )

@@ -1,0 +1,84 @@
+"""What is known about one layer so far, and the report that it becomes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from mlp.checking import diagnosis
+from mlp.checking.report import Diagnosis, Report, Row
+from mlp.checking.students.loading import Entry
+
+BATCHES = (7, 11)
+"""Sizes that are no width and no number of classes in any situation."""
+AVERAGED = "gradients of parameters are averaged over the batch, not summed"
+
+
+class Finding(NamedTuple):
+    """What a check has found: a mistake by its id, or something worth a note (id None)."""
+
+    identity: str | None
+    text: str
+
+
+@dataclass
+class Examination:
+    """What is known about an entry so far."""
+
+    entry: Entry
+    seed: int
+    loss_divides: bool
+    """Whether a loss of the same file is an average over the samples."""
+    mistakes: dict[str, str] = field(default_factory=dict)
+    """Their texts by id, in the order in which they were found."""
+    notes: list[str] = field(default_factory=list)
+    rows: dict[str, Row] = field(default_factory=dict)
+    pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    oracle: str | None = None
+    kink: bool = False
+
+    def blame(
+        self, identity: str, aspect: str = "", detail: str = "", factor: float | None = None
+    ) -> None:
+        """Add a mistake; an id counts once."""
+        self.mistakes.setdefault(identity, diagnosis.explain(identity, aspect, detail, factor))
+
+    def take(self, findings: Iterable[Finding]) -> None:
+        """Add what a check has found."""
+        for finding in findings:
+            if finding.identity is None:
+                self.notes.append(finding.text)
+            else:
+                self.blame(finding.identity, "", finding.text)
+
+    def report(self, whole: str | None = None, note: str | None = None) -> Report:
+        """The report, with a verdict on the whole that follows from what was found, or is given."""
+        notes = self.notes if note is None else [*self.notes, note]
+        found = "FAIL" if self.mistakes else "KINK" if self.kink else None
+        return Report(
+            self.entry.name,
+            list(self.rows.values()),
+            list(dict.fromkeys(notes)),
+            whole or found,
+            self._diagnosis(),
+            against=self.oracle,
+            pictures=self.pictures,
+        )
+
+    def _diagnosis(self) -> Diagnosis | None:
+        """The first mistake, unless it is general and a later one explains it."""
+        if not self.mistakes:
+            return None
+        first = next(iter(self.mistakes))
+        if first == "unknown":
+            general = diagnosis.GENERAL
+            unable = general if self._is_rounding() else (*general, "dtype-changed")
+            first = next((i for i in self.mistakes if i not in unable), first)
+        also = [i for i in self.mistakes if i not in (first, "unknown")]
+        return Diagnosis(first, self.mistakes[first], also)
+
+    def _is_rounding(self) -> bool:
+        """Whether float32 on the way would explain the wrong arrays."""
+        wrong = [row.max_error for row in self.rows.values() if row.verdict == "FAIL"]
+        return bool(wrong) and all(error is not None and error < 1e-3 for error in wrong)

@@ -1,0 +1,325 @@
+"""The forms of layers that are understood: one function for each, which finds its situations.
+
+The first situation is the main one. A new form is a new function here, and its line in `FORMS`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mlp.checking.students.adapters import Subject
+from mlp.checking.students.building import Size, accepts, takes_target
+from mlp.checking.students.loading import Entry
+from mlp.checking.students.names import LOSSES, is_loss
+from mlp.checking.students.references import (
+    PLAIN,
+    AffineReference,
+    LayerReference,
+    OwnForward,
+    PoolReference,
+    ProductReference,
+    Reference,
+    loss_references,
+)
+from mlp.checking.students.situations import (
+    Draw,
+    Situation,
+    agreeing,
+    agrees,
+    fit,
+    normal,
+    same_shape,
+)
+from mlp.checking.students.trials import Broken, WrongOutput, forward, run
+from mlp.layers import MaxPool, Multiply
+
+
+def situations(entry: Entry) -> list[Situation]:
+    """All situations of an entry; the first is the main one. Raises Broken if none runs."""
+    return loss(entry) if takes_target(entry) else FORMS.get(entry.kind or "", black_box)(entry)
+
+
+def without_parameters(entry: Entry) -> list[Situation]:
+    """One of ours that has no parameters, on one input."""
+    reference = LayerReference(PLAIN[entry.kind or ""]())
+    return [fit(entry, [Size()], _always([normal(5)]), _always([reference]))]
+
+
+def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
+    """One situation, with D and M distinct; the orientation of W is found out."""
+    size = size or Size()
+
+    def widths(subject: Subject) -> list[Draw]:
+        if "W" not in subject.parameters:
+            return [normal(size.D)]
+        shape = subject.get("W").shape
+        chosen = [size.D] if size.D in shape and entry.make is None else shape[:2]
+        return [normal(d) for d in chosen]
+
+    def orientations(subject: Subject) -> list[Reference]:
+        shape = subject.get("W").shape if "W" in subject.parameters else ()
+        if len(shape) != 2:
+            return [OwnForward(lambda: subject)]
+        usual = AffineReference(False), AffineReference(True)
+        return list(usual if shape[0] == size.D else usual[::-1])
+
+    found = fit(entry, [size], widths, orientations)
+    if isinstance(found.reference, OwnForward):
+        found.reference = OwnForward(found.make)
+        found.notes.append("found no weights (W, weight, ...): only dx is checked")
+    return [found]
+
+
+def multiply(entry: Entry) -> list[Situation]:
+    """Two inputs, neighbouring pairs, or pairs of the constructor (some with shared inputs)."""
+    two = [normal(5, names=("x", "y"))]
+    simple = [(0, 1), (2, 3)]
+    listed = accepts(entry, "pairs")
+    sizes = [Size(D=6), Size(D=4, pairs=simple)]
+
+    def draws(subject: Subject) -> list[Draw]:
+        return two if len(subject.inputs) == 2 else [normal(6), normal(4), normal(2), normal(8)]
+
+    def references(subject: Subject) -> list[Reference]:
+        if len(subject.inputs) == 2:
+            return [ProductReference()]
+        pairs = getattr(getattr(subject, "instance", None), "pairs", None)
+        return [LayerReference(m) for m in (Multiply(), Multiply(simple), *_wired(pairs))]
+
+    main = fit(entry, sizes, draws, references)
+    if not listed:
+        return [main]
+    shared = [(0, 1), (1, 2), (3, 3), (1, 0)]
+    return [
+        main,
+        *_also(entry, Size(D=5, pairs=shared), [normal(5)], LayerReference(Multiply(shared))),
+    ]
+
+
+def _wired(pairs: Any) -> Iterator[Multiply]:
+    try:
+        if pairs is not None:
+            yield Multiply(pairs)
+    except (ValueError, TypeError):
+        return
+
+
+def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
+    """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
+    try:
+        found = fit(entry, [size], _always(draws), _always([*references]))
+    except (Broken, WrongOutput):
+        return []
+    given = found.recipe is None or found.recipe.gives(
+        "stride" if size.stride else "window", "pairs"
+    )
+    return [found] if found.right or given else []
+
+
+def maxpool(entry: Entry) -> list[Situation]:
+    """Vectors if it takes them, else images; other widths and overlapping windows as well."""
+    known = accepts(entry, "window")
+    main = _pool_fit(entry, [Size(window=2), Size(window=(2, 2))], (6,), (4, 6), known)
+    shape = main.draw(np.random.default_rng(0), 2)["x"].shape[1:]
+    found = [main]
+    if not isinstance(main.reference, PoolReference):
+        return found
+    k, s = main.reference.window, main.reference.stride
+    odd = (*shape[: len(shape) - len(k)], *(2 * b + a - 1 for a, b in zip(k, s, strict=True)))
+    if odd[-1] > k[-1] and (odd[-1] - k[-1]) % s[-1]:
+        found += _same_maker(main, normal(*odd))
+    if known:
+        image = len(k) == 2
+        for window, stride in ((3, None), (3, 2), (3, 1)):
+            if stride is None or accepts(entry, "stride"):
+                w = (window, window) if isinstance(main.size.window, tuple) else window
+                side = (window, window) if image else window
+                found += _also(
+                    entry,
+                    Size(window=w, stride=stride and (stride if w == window else (stride, stride))),
+                    [normal(*shape[:-2], 6, 7)] if image else [normal(9)],
+                    *(
+                        PoolReference(MaxPool(side, s))
+                        for s in ([stride] if stride else [None, 2, 1])
+                    ),
+                )
+    return found
+
+
+def _pool_fit(
+    entry: Entry, sizes: list[Size], vector: tuple, image: tuple, known: bool
+) -> Situation:
+    attempts: list[Situation] = []
+    errors: list[Exception] = []
+    for shape, images in ((vector, False), ((2, *image), True), (image, True)):
+        references = [PoolReference(m) for m in _pools(images, known)]
+        for size in sizes:
+            try:
+                found = fit(entry, [size], _always([normal(*shape)]), _always(references))
+            except (Broken, WrongOutput) as error:
+                errors.append(error)
+                continue
+            if found.right:
+                return found
+            attempts.append(found)
+    if attempts:
+        return min(attempts, key=lambda s: not same_shape(s))
+    raise errors[0]
+
+
+def _always(these: list[Any]) -> Callable[[Subject], list[Any]]:
+    """The same list for every subject."""
+    return lambda subject: these
+
+
+def _pools(images: bool, known: bool) -> list[MaxPool]:
+    """Windows and strides that a pool of unknown size may have, the expected one first."""
+    sides = [(2, 2), (2, 1), (3, 3), (3, 2), (3, 1), (4, 4), (4, 2)]
+    chosen = [(2, 2), (2, 1)] if known else sides
+    return [MaxPool((k, k) if images else k, s) for k, s in chosen]
+
+
+def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
+    """The main situation on another width, where the layer takes it and drops what is left."""
+    other = replace(main, draw=draw, notes=[])
+    try:
+        found = agreeing(other, [main.reference])
+    except (Broken, WrongOutput):
+        main.notes.append("refuses widths that the window does not divide")
+        return []
+    if not found.right and not same_shape(found):
+        main.notes.append("keeps the incomplete window at the end")
+        found.reference, found.right, found.kind = OwnForward(found.make), True, None
+    return [found]
+
+
+def black_box(entry: Entry) -> list[Situation]:
+    """Compared with its own forward pass, unless that is one of our layers'."""
+    shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 6, 6), (6, 6), (1, 6, 6)]
+
+    def draws(subject: Subject) -> list[Draw]:
+        widths = [(d,) for n in subject.parameters for d in subject.get(n).shape[:2]]
+        return [
+            normal(*shape, names=subject.inputs)
+            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:]])
+        ]
+
+    def references(subject: Subject) -> list[Reference]:
+        return _identities(subject)
+
+    found = fit(entry, [Size()], draws, references)
+    if not (found.right and _agrees_far_away(found)):
+        _trim(found)
+        found.reference, found.right = OwnForward(found.make), True
+        _keep_finite(found)
+    else:
+        found.kind = _kind(found.reference)
+        found.notes.append(f"its outputs are those of {found.reference.label}")
+    return [found]
+
+
+def _agrees_far_away(found: Situation) -> bool:
+    """ReLU6 is ReLU for small inputs only."""
+    arrays = found.arrays(np.random.default_rng(4), 7)
+    arrays |= {name: 100 * arrays[name] for name in found.make().inputs}
+    return agrees(found.reference, arrays, forward(found.make(), arrays))
+
+
+def _identities(subject: Subject) -> list[Reference]:
+    if len(subject.inputs) == 2:
+        return [ProductReference()]
+    if "W" in subject.parameters and subject.get("W").ndim == 2:
+        return [AffineReference(False), AffineReference(True)]
+    return [*(LayerReference(layer()) for layer in PLAIN.values()), LayerReference(Multiply())]
+
+
+def _kind(reference: Reference) -> str:
+    names = {ProductReference: "Multiply", AffineReference: "Affine"}
+    return names.get(type(reference)) or type(reference.layer).__name__
+
+
+def _trim(found: Situation) -> None:
+    """Forget arrays that no gradient belongs to: buffers and running means are no parameters."""
+    rng = np.random.default_rng(2)
+    try:
+        trial = run(found.make(), found.arrays(rng, 4), None, rng)
+    except (Broken, WrongOutput):
+        return
+    kept = {n for n in found.make().parameters if trial.gradients.get(n) is not None}
+    whole, first = found.make, found.make()
+    constants = {n: first.get(n).copy() for n in first.parameters if n not in kept}
+
+    def make() -> Subject:
+        subject = whole()
+        for name, value in constants.items():  # random features, say, are the same in all
+            subject.set(name, value)
+        subject.parameters = tuple(n for n in subject.parameters if n in kept or n in ("W", "b"))
+        return subject
+
+    found.make = make
+
+
+def _keep_finite(found: Situation, clips: bool = False) -> None:
+    """Logarithms and roots want numbers between 0 and 1; some losses clip what they get to that."""
+    arrays = found.arrays(np.random.default_rng(3), 4)
+    values = forward(found.make(), arrays)
+    inside = {n: np.clip(v, 0, 1) if v.dtype.kind == "f" else v for n, v in arrays.items()}
+    clipped = clips and np.array_equal(forward(found.make(), inside), values)
+    if np.isfinite(values).all() and not clipped:
+        return
+    original = found.draw
+    found.draw = lambda rng, n: {
+        name: 1 / (1 + np.exp(-value)) if value.dtype.kind == "f" else value
+        for name, value in original(rng, n).items()
+    }
+    found.notes.append("tried on inputs between 0 and 1")
+
+
+TARGETS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
+    "labels": lambda rng, n, c: rng.permutation(np.arange(n) % (c - 1)),
+    "rows": lambda rng, n, c: np.eye(c)[rng.permutation(np.arange(n) % (c - 1))],
+    "real rows": lambda rng, n, c: rng.standard_normal((n, c)),
+}
+"""The last class has no label, so that a gradient cannot be right by accident."""
+
+
+def targets(form: str, c: int = 4, domain: Callable | None = None) -> Draw:
+    """Outputs x and targets in one of the forms."""
+    domain = domain or (lambda x: x)
+    return lambda rng, n: {
+        "x": domain(rng.standard_normal((n, c))),
+        "target": TARGETS[form](rng, n, c),
+    }
+
+
+def loss(entry: Entry) -> list[Situation]:
+    """Labels or rows, summed or averaged: whichever the value agrees with."""
+    kind = entry.kind if is_loss(entry.kind) else None
+    forms = ["real rows", "rows", "labels"] if kind == "SquaredError" else ["labels", "rows"]
+    domain = (
+        (lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)) if kind == "KLDivergence" else None
+    )
+    known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
+    found = fit(
+        entry,
+        [Size()],
+        lambda s: [targets(form, domain=domain) for form in forms],
+        lambda s: known,
+    )
+    if kind is None and not found.right:
+        found.reference, found.right = OwnForward(found.make), True
+        _keep_finite(found, clips=True)
+    elif kind is None:
+        found.kind = found.reference.kind
+        found.notes.append(f"its values are those of {found.reference.label}")
+    return [found]
+
+
+FORMS: dict[str, Callable[[Entry], list[Situation]]] = {
+    "Affine": affine,
+    "Multiply": multiply,
+    "MaxPool": maxpool,
+    **dict.fromkeys(PLAIN, without_parameters),
+}
