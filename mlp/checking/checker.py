@@ -179,7 +179,8 @@ class _Check:
             return row
         value = value.ravel()[found.coordinates]
         judged = judge(value, reference)
-        row.max_error, row.resolution, row.used = judged[:3]
+        row.max_error, row.used = judged.max_error, judged.used
+        row.resolution = judged.resolution
         if judged.wrong.any():
             row.verdict = "FAIL"
             row.wrong, row.wrong_count = worst_entries(
@@ -212,6 +213,8 @@ class _Check:
             note, tolerance = self._off_along(forwards, moves) if moves else ("", 0.0)
             for name, v in moves.items():
                 row = rows[name]
+                if note and row.verdict == "FAIL":
+                    continue
                 if note:
                     row.fail(self._off_along(forwards, {name: v})[0])
                 elif row.checked < v.size and (along := self._inner({name: v})[0]):
