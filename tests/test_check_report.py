@@ -133,9 +133,10 @@ class TestFile:
         assert done.returncode == status
         assert (done.stderr != "") == (status == 2)
 
-    def test_a_derivative_of_0_wherever_tried_is_inconclusive(self, tmp_path):
+    @pytest.mark.parametrize("threshold", ["10", "1e6"])  # 1e6 is beyond every step that is tried
+    def test_a_derivative_of_0_wherever_tried_is_inconclusive(self, threshold, tmp_path):
         path = tmp_path / "student.py"
-        path.write_text(GATE)
+        path.write_text(GATE.replace("10", threshold))
         [report] = check_file(path).reports
         assert not report.ok
         assert [r.verdict for r in report.rows] == ["INCONCLUSIVE"]

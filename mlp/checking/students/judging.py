@@ -191,7 +191,8 @@ def _check_batch(examination: Examination, main: Situation, trial: Trial, who: s
     truths = main.reference.gradients(trial.arrays, trial.upstream)
     wrong = wrong_arrays(main, trial, truths)
     averages = AVERAGED in examination.notes
-    if wrong and not (averages and conventions.averaged(trial.gradients, truths, trial.n)):
+    averages = averages and conventions.averaged(trial.gradients, truths, trial.n)
+    if wrong and ("x" in wrong or not averages):
         found = {n: trial.gradients.get(n) for n in wrong}
         shapes = [n for n, g in found.items() if g is None or g.shape != truths[n].shape]
         name = "wrong-shape" if shapes else "unknown"
