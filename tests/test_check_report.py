@@ -21,6 +21,8 @@ from mlp.checking.report import (
     worst,
     worst_entries,
 )
+from mlp.checking.students.examination import Examination, Finding
+from mlp.checking.students.loading import Entry
 from mlp.checking.students.sandbox import Run, check_file
 from mlp.checking.students.wire import from_wire, to_wire
 
@@ -131,9 +133,10 @@ class TestFile:
         assert done.returncode == status
         assert (done.stderr != "") == (status == 2)
 
-    def test_a_derivative_of_0_wherever_tried_is_inconclusive(self, tmp_path):
+    @pytest.mark.parametrize("threshold", ["10", "1e6"])  # 1e6 is beyond every step that is tried
+    def test_a_derivative_of_0_wherever_tried_is_inconclusive(self, threshold, tmp_path):
         path = tmp_path / "student.py"
-        path.write_text(GATE)
+        path.write_text(GATE.replace("10", threshold))
         [report] = check_file(path).reports
         assert not report.ok
         assert [r.verdict for r in report.rows] == ["INCONCLUSIVE"]
@@ -362,3 +365,40 @@ class TestText:
         entry = WrongEntry((0, 0), 1.0, 2.0, 0.5)
         assert "and 4 more" in str(Report("L", [row("FAIL", wrong=[entry], wrong_count=5)]))
         assert "more" not in str(Report("L", [row("FAIL", wrong=[entry], wrong_count=1)]))
+
+
+class TestExamination:
+    def examined(self, **changes):
+        return Examination(Entry("Layer", None, None), seed=0, loss_divides=False, **changes)
+
+    def test_a_mistake_is_a_failure_whatever_came_after(self):
+        examination = self.examined(oracle="a rule")
+        assert examination.report().verdict == "INCONCLUSIVE"
+        assert examination.report("nothing to check", "blank").notes == ["blank"]
+        examination.kink = True
+        assert examination.report().verdict == "KINK"
+        examination.take([Finding(None, "a note"), Finding("sign", "Seen."), Finding(None, "")])
+        report = examination.report("nothing to check")
+        assert (report.verdict, report.oracle) == ("FAIL", "a rule")
+        assert report.notes == ["a note", ""]
+        assert report.diagnosis.id == "sign"
+        assert report.diagnosis.text.startswith("Seen.\n")
+        assert examination.report("ERROR").verdict == "ERROR"
+
+    def test_the_first_mistake_is_named_unless_it_is_general(self):
+        examination = self.examined()
+        for identity in ("unknown", "wrong-shape", "dtype-changed", "overflow"):
+            examination.blame(identity)
+        named = examination.report().diagnosis
+        assert (named.id, named.also) == ("overflow", ["wrong-shape", "dtype-changed"])
+        examination.rows["x"] = row("FAIL", max_error=1e-5)  # as float32 would explain
+        assert examination.report().diagnosis.id == "dtype-changed"
+        examination.rows["y"] = row("FAIL", max_error=0.1)
+        assert examination.report().diagnosis.id == "overflow"
+
+    def test_an_id_counts_once_with_its_first_text(self):
+        examination = self.examined()
+        examination.blame("sign", detail="First.")
+        examination.blame("sign", detail="Second.")
+        assert "Second." not in examination.report().diagnosis.text
+        assert examination.report().diagnosis.also == []

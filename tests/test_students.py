@@ -105,6 +105,16 @@ def test_averaging_is_a_mistake_where_the_loss_divides(tmp_path):
     assert report["Affine"].diagnosis.id == "batch-mean-extra"
 
 
+def test_averages_do_not_excuse_a_wrong_dx(tmp_path):
+    text = (ROOT / "mlp/checking/zoo/averaging.py").read_text()
+    right = "return upstream @ self.W.T"
+    assert text.count(right) == 1
+    path = write(tmp_path, text.replace(right, "return 1.5 * upstream @ self.W.T"))
+    report = by_name(check_file(path, only=["Affine"]))["Affine"]
+    assert report.verdict == "FAIL"
+    assert "x" in [row.name for row in report.rows if row.verdict == "FAIL"]
+
+
 def test_every_id_has_a_text_of_two_or_three_lines():
     for identity in IDS:
         assert 2 <= len(explain(identity).splitlines()) <= 4

@@ -103,6 +103,7 @@ class Referee:
         self.x = x
         self.x_sample = self._coordinates(x, 0)
         flow = walk(net, x, flow, self._through)
+        # A sampled x has been kept on the way; in full, the flow that arrives is its gradient.
         if self.full:
             tolerance, terms = (
                 np.broadcast_to(part, x.shape).ravel() for part in (flow.tolerance, flow.terms)
@@ -163,6 +164,7 @@ class Referee:
 
     def _down_in_full(self, visit: _Visit) -> Flow:
         """The oracle's flow at the layer's input; at kinks, the layer's own, once examined."""
+        # The chain rule: dL/dx = J^T dL/dy, with J of this layer alone, at its own input.
         shape, smooth = visit.x.shape, np.arange(visit.x.size)
         kinks: tuple[Kink, ...] = ()
         at_kink = visit.kinks()
@@ -173,6 +175,7 @@ class Referee:
         value = np.empty(visit.x.size)
         if len(smooth) < visit.x.size:
             value[:] = visit.own("x").ravel()
+        # At kinks the value is backward's own: its rounding, and the uncertainty from above.
         tolerance = 32 * EPS * abs(value) + reference.floor + np.max(visit.flow.tolerance)
         terms = abs(value)
         value[smooth], tolerance[smooth] = reference.gradient, reference.tolerance

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.report import Diagnosis, Report, Row
+from mlp.checking.report import Diagnosis, Report, Row, worst
 from mlp.checking.students.loading import Entry
 
 BATCHES = (7, 11)
@@ -53,14 +53,15 @@ class Examination:
                 self.blame(finding.identity, "", finding.text)
 
     def report(self, whole: str | None = None, note: str | None = None) -> Report:
-        """The report, with a verdict on the whole that follows from what was found, or is given."""
+        """The report. The verdict on the whole is the one given, or a worse one that was found."""
         notes = self.notes if note is None else [*self.notes, note]
         found = "FAIL" if self.mistakes else "KINK" if self.kink else None
+        verdicts = [verdict for verdict in (whole, found) if verdict is not None]
         return Report(
             self.entry.name,
             list(self.rows.values()),
             list(dict.fromkeys(notes)),
-            whole or found,
+            worst(verdicts) if verdicts else None,
             self._diagnosis(),
             against=self.oracle,
             pictures=self.pictures,

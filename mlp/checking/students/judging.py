@@ -54,7 +54,8 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
     """The student's code raised, or gave no array: a mistake with a name, or not."""
     entry = examination.entry
     if examination.mistakes:
-        return examination.report()
+        known = any(str(error) in text for text in examination.mistakes.values())
+        return examination.report(note=None if known else str(error))
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
@@ -71,7 +72,7 @@ def _is_integer_cast(error: Exception) -> bool:
 
 
 def _hopeless(entry: Entry, error: Exception) -> bool:
-    """A class of unknown kind that no plan can build is no layer, but a network, a trainer..."""
+    """A class of unknown kind that no recipe can build is no layer, but a network, a trainer..."""
     if entry.kind is not None or not entry.is_class or entry.make is not None:
         return False
     if not isinstance(error, Broken) or isinstance(error.cause, SystemExit | MemoryError):
@@ -190,7 +191,8 @@ def _check_batch(examination: Examination, main: Situation, trial: Trial, who: s
     truths = main.reference.gradients(trial.arrays, trial.upstream)
     wrong = wrong_arrays(main, trial, truths)
     averages = AVERAGED in examination.notes
-    if wrong and not (averages and conventions.averaged(trial.gradients, truths, trial.n)):
+    averages = averages and conventions.averaged(trial.gradients, truths, trial.n)
+    if wrong and ("x" in wrong or not averages):
         found = {n: trial.gradients.get(n) for n in wrong}
         shapes = [n for n, g in found.items() if g is None or g.shape != truths[n].shape]
         name = "wrong-shape" if shapes else "unknown"
