@@ -24,8 +24,8 @@ def main() -> None:
     y = rng.integers(0, 10, SAMPLES)
     net = mlp.Sequential(mlp.Scale(0, 1 / 255), *network(CELL))
     optimizer = mlp.SGD(0.01, momentum=0.9)
-    options = {"epochs": 2, "batch_size": CELL.batch, "patience": 2, "rng": 0}
-    mlp.fit(net, mlp.SoftmaxCrossEntropy(), optimizer, x, y, **options)
+    loss, batch = mlp.SoftmaxCrossEntropy(), CELL.batch
+    mlp.fit(net, loss, optimizer, x, y, epochs=2, batch_size=batch, patience=2, rng=0)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
     parameters = net.parameter_vector().nbytes

@@ -1,6 +1,7 @@
 """PyTorch as its tutorials train: a module, an optimizer, backward()."""
 
 import os
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +27,8 @@ def network(cell: Cell) -> nn.Sequential:
 
 class Contender:
     def __init__(self, cell: Cell) -> None:
-        self.net = self.forward = network(cell)
+        self.net = network(cell)
+        self.forward: Callable[[torch.Tensor], torch.Tensor] = self.net
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=LEARNING_RATE)
         self.loss = nn.CrossEntropyLoss()
         self.x, self.y = map(torch.from_numpy, samples(cell))

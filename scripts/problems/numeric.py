@@ -5,13 +5,15 @@ layout), so for a scalar f it is the gradient in the shape of x.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from mlp import Sequential
 
 EPS = float(np.finfo(np.float64).eps)
-Function = Callable[[np.ndarray], np.ndarray | complex]
+Function = Callable[..., Any]
+"""Of one array; gives an array or a number."""
 
 
 def one_sided(f: Function, x: np.ndarray, h: float = 1e-8) -> np.ndarray:
@@ -46,7 +48,7 @@ def of_parameters(net: Sequential, value: Callable[[Sequential], complex]) -> np
 
 def gradient_vector(net: Sequential) -> np.ndarray:
     """All gradients of net as one vector, in the order of parameter_vector."""
-    return np.concatenate([g.ravel() for g in net.gradients().values()])
+    return np.concatenate([g.ravel() for g in net.gradients().values() if g is not None])
 
 
 def _columns(slope: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:

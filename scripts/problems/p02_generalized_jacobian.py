@@ -42,7 +42,7 @@ def engine() -> tuple[Sequential, Sequential]:
     det = Sequential(Multiply([[0, 3], [1, 2]]), Affine(2, 1, bias=False))
     det[1].W = [[1], [-1]]
     trace = Affine(4, 1, bias=False)
-    trace.W = [[1], [0], [0], [1]]
+    trace.W = np.array([[1], [0], [0], [1]])
     return square, Sequential(Concat(det, trace))
 
 

@@ -56,10 +56,11 @@ def solve(report: Report) -> None:
     }
     for name, (layer, expected) in rules.items():
         layer.forward(np.array([[3.0, 5.0]]))
-        report.equal(name, layer.backward([[7.0]]), [expected], 0)
+        report.equal(name, layer.backward(np.array([[7.0]])), [expected], 0)
     copy = Affine(1, 2, init=1, bias=False)
-    copy.forward([[3.0]])
-    report.equal("copy: adder, 7 + 4 meet", copy.backward([[7.0, 4.0]]), [[11.0]], 0)
+    copy.forward(np.array([[3.0]]))
+    dx = copy.backward(np.array([[7.0, 4.0]]))
+    report.equal("copy: adder, 7 + 4 meet", dx, [[11.0]], 0)
 
 
 def compare(report, graph, inputs, net):

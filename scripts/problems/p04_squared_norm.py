@@ -28,7 +28,7 @@ def gradients(W: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return 2 * np.outer(y, x), 2 * W.T @ y
 
 
-def by_multiply(W: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def by_multiply(W: np.ndarray, x: np.ndarray) -> tuple[complex, np.ndarray, np.ndarray]:
     """f, df/dW, df/dx with y_i^2 as the product of the pair (i, i); its gradient is 2 y_i."""
     affine = Affine(*W.T.shape, bias=False)
     affine.W = W.T
@@ -38,7 +38,7 @@ def by_multiply(W: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray, np.nda
     return squares.sum(), affine.dW.T, dx[0]
 
 
-def by_squared_error(W: np.ndarray, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def by_squared_error(W: np.ndarray, x: np.ndarray) -> tuple[complex, np.ndarray, np.ndarray]:
     """f, df/dW, df/dx as the squared distance of y from 0."""
     affine, loss = Affine(*W.T.shape, bias=False), SquaredError()
     affine.W = W.T
@@ -65,9 +65,9 @@ def solve(report: Report) -> None:
     W_exact, x_exact = as_fractions(W), as_fractions(x)
     y = [sum(w * v for w, v in zip(row, x_exact, strict=True)) for row in W_exact]
     by_entries = [[2 * y_i * x_j for x_j in x_exact] for y_i in y]
-    report.equal("df/dW, entry by entry in fractions", dW, np.float64(by_entries), 1e-15)
+    report.equal("df/dW, entry by entry in fractions", dW, np.array(by_entries, float), 1e-15)
     by_entries = [sum(2 * y[k] * W_exact[k, j] for k in range(2)) for j in range(2)]
-    report.equal("df/dx, entry by entry in fractions", dx, np.float64(by_entries), 1e-15)
+    report.equal("df/dx, entry by entry in fractions", dx, np.array(by_entries, float), 1e-15)
 
     rng = np.random.default_rng(4)
     W, x = rng.normal(size=(5, 5)), rng.normal(size=5)

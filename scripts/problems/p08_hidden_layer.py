@@ -52,7 +52,7 @@ def solve(report: Report) -> None:
         d) dz_i/dv_i = z_i (1 - z_i), dv_i/dW0_ij = x_j, dv_i/db0_i = 1, so with
            delta_i = W1_i z_i (1 - z_i):  dy/dW0 = delta x^T,  dy/db0 = delta^T
         """)
-    x, W1, b1 = np.array([1.0, 2.0]), np.array([[1.0, 2.0, -1.0, 4.0]]), 0.5
+    x, W1, b1 = np.array([1.0, 2.0]), np.array([[1.0, 2.0, -1.0, 4.0]]), np.array(0.5)
     W0 = np.array([[1.0, -1.0], [0.0, 2.0], [-3.0, 1.0], [2.0, 2.0]])
     b0 = np.array([0, np.log(3), -np.log(3), 0]) - W0 @ x  # so that z = 1/2, 3/4, 1/4, 1/2
     by_hand = solution(x, W0, b0, W1, b1)
@@ -68,7 +68,7 @@ def solve(report: Report) -> None:
     shapes = ((2,), (4, 2), (4,), (1, 4), ())
     x, W0, b0, W1, b1 = (rng.normal(size=shape) for shape in shapes)
     _, dW1, db1, dz, dW0, db0 = solution(x, W0, b0, W1, b1)
-    net, _ = engine(x, W0, b0, W1, b1)
+    net = engine(x, W0, b0, W1, b1)[0]
     numbers = of_parameters(net, lambda net: net.forward(x[None, :]).item())
     by_hand = np.concatenate([dW0.T.ravel(), db0.ravel(), dW1.ravel(), [db1]])
     report.equal("all 17 by hand, complex step", by_hand, numbers, 1e-14)

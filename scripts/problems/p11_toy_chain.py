@@ -69,7 +69,7 @@ def solve(report: Report) -> None:
         report.equal(f"{name}: all by complex step", dv, numeric, 1e-14)
         net = Sequential(*(p for _ in range(3) for p in (Affine(1, 1), layer())), Affine(1, 1))
         net.load_vector(np.ravel(v[1::-1], "F"))  # w_0, b_0, w_1, b_1, ...
-        loss, dx, eight = backpropagate(net, SquaredError(), [[x]], [[y]])
+        loss, dx, eight = backpropagate(net, SquaredError(), *np.array([[[x]], [[y]]]))
         ours = [value, dv[3, 0], *np.ravel(dv[1::-1], "F")]
         report.equal(f"{name}: engine: l, dl/dx, the eight", [loss, *dx[0], *eight], ours, 1e-14)
 

@@ -7,6 +7,7 @@ have our indices. Div is the squared error here, f the sigmoid.
 """
 
 from timeit import repeat
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,10 @@ def solve(report: Report) -> None:
     width, slow, one, ratio, sixteen = rows.T
     curves = {"loops over neurons": slow, "matrices, one sample": one}
     curves["matrices, 16 samples at once"] = sixteen
-    labels = {"xlabel": "units per layer", "ylabel": "forward and backward, \u00b5s per sample"}
+    labels: dict[str, Any] = {
+        "xlabel": "units per layer",
+        "ylabel": "forward and backward, \u00b5s per sample",
+    }
     labels |= {"xticks": np.log2(width), "xticklabels": [f"{w:.0f}" for w in width]}
     labels["title"] = f"Sample by sample, loops are up to {ratio[-1]:.0f} times slower"
     report.curves("time", np.log2(width), curves, log="y", **labels)

@@ -6,6 +6,8 @@ from mlp import SGD, Affine, ReLU, Scale, Sequential, SoftmaxCrossEntropy, evalu
 from mlp.data import load
 
 data = load(sys.argv[1])
+if data.x_test is None or data.y_test is None:
+    sys.exit("expected a training and a test part")
 x, x_test = (part.reshape(len(part), 784) for part in (data.x, data.x_test))  # bytes
 rng = np.random.default_rng(0)
 net = Sequential(

@@ -8,8 +8,9 @@ from torch import nn
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 torch.manual_seed(0)
 x, y, x_test, y_test = map(torch.from_numpy, idx.load(sys.argv[1]))
-net = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
-for linear in (net[0], net[2]):
+first, last = nn.Linear(784, 100), nn.Linear(100, 10)
+net = nn.Sequential(first, nn.ReLU(), last)
+for linear in (first, last):
     nn.init.kaiming_normal_(linear.weight)
     nn.init.zeros_(linear.bias)
 loss = nn.CrossEntropyLoss()
