@@ -3,7 +3,6 @@
 import argparse
 import json
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def check_run(run: Path, seed: int) -> Report:
         raise DataError(f"{run / 'config.json'}: not the settings of a run ({error})") from None
     x, y = (part[:LOOKED_AT] for part in parts.test)
     checked, loss = from_logits(net, loss)
-    outputs = cast(Sequential, checked).predict(x)  # of a Sequential comes a Sequential
+    outputs = checked.predict(x)
     losses = [loss.forward(outputs[i : i + 1], y[i : i + 1]) for i in range(len(y))]
     some = np.argsort(losses)[-SAMPLES:]
     return gradcheck(checked, x[some], y[some], loss, rng=seed)
