@@ -51,8 +51,9 @@ class Affine(Layer):
         self.parameter_names = ("W", "b") if bias else ("W",)
         dtype = floating_dtype(dtype, "Affine")
         self.W = first_weights(init, rng, (self.in_features, self.out_features), dtype)
-        self.b = np.zeros(self.out_features, dtype) if bias else None
-        self.dW = self.db = None
+        self.b: np.ndarray | None = np.zeros(self.out_features, dtype) if bias else None
+        self.dW: np.ndarray | None = None
+        self.db: np.ndarray | None = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         x = as_numbers(x, self, self.W.dtype)
