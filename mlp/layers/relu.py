@@ -41,7 +41,7 @@ class ReLU(Layer):
             raise ValueError(
                 f"ReLU: expected at_zero between negative_slope and 1, got {at_zero!r}"
             )
-        self.negative_slope = slope if slope.ndim else slope.item()
+        self.negative_slope: float | np.ndarray = slope if slope.ndim else slope.item()
         self.at_zero = None if at_zero is None else float(at_zero)
 
     def forward(self, z: np.ndarray) -> np.ndarray:
