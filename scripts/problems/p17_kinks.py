@@ -49,9 +49,9 @@ def solve(report: Report) -> None:
     report.equal("sin: slopes 0, 1 miss", misses, (1, 2 * np.pi), 1e-14)
     z, layer, passes = np.array([-2.0, -0.5, 0.7, 3.0]), ReLU(), []
     for _ in range(2000):  # randomized leaky ReLU
-        layer.negative_slope = a = rng.uniform(1 / 8, 1 / 3, 4)
+        layer.negative_slope = drawn = rng.uniform(1 / 8, 1 / 3, 4)
         passes.append(layer.forward(z))
-    numeric = np.diag(central(lambda z: leaky(z, a), z))
+    numeric = np.diag(central(lambda z: leaky(z, drawn), z))
     report.equal("randomized: slopes of the last pass", layer.backward(np.ones(4)), numeric, 1e-9)
     report.equal("mean of 2000 passes", np.mean(passes, axis=0), leaky(z, 11 / 48), 0.002)
 
