@@ -105,6 +105,15 @@ def test_the_saved_model_gives_the_printed_accuracy(run):
     assert right.mean() == json.loads((out / "config.json").read_text())["test"]["accuracy"]
 
 
+def test_a_trained_network_is_checked(run):
+    out, _ = run
+    command = [sys.executable, str(ROOT / "scripts" / "gradcheck.py"), "--model", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("PASS  Sequential(Scale(0.0, 0.0625), Affine(64, 16")
+    assert "KLDivergence()" in done.stdout
+
+
 def test_equal_commands_give_equal_files(run, tmp_path):
     out, printed = run
     again = train(*SHORT, "--validation", "0.1", "--out", tmp_path / "run")
