@@ -1,0 +1,5 @@
+"""Where two passes through a network part."""
+
+
+def compare_traces():
+    raise NotImplementedError
