@@ -1,6 +1,7 @@
-"""Pictures, all in one style. The only module that imports matplotlib, and only when called.
+"""Pictures, all in one style. matplotlib is imported only when one is drawn.
 
-Every function draws one figure and writes it to `path` (its ending says the format).
+Every function draws one figure, returns it, and writes it to `path` unless that is None (its
+ending says the format: .svg, .png or .pdf).
 """
 
 import io
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -44,40 +46,80 @@ STYLE = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 2.0,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be read, searched and copied
+    "svg.hashsalt": "mlp",  # the same picture gives the same file
 }
+FORMATS = ("svg", "png", "pdf")
+UNDATED = {"svg": "Date", "pdf": "CreationDate"}
+LARGEST = 16_000
+"""Pixels: the longer side of a PNG is no longer."""
+SIGNED = "RdBu"
+"""Colours of numbers with a sign, in everything drawn: blue positive, red negative, white 0."""
+NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 
 
 def figure(
     size: tuple[float, float],
-    path: str | os.PathLike,
+    path: str | os.PathLike | None,
     draw: Callable[[Any], None],
     style: Mapping[str, Any] | None = None,
-) -> None:
-    """Draw a figure of that size (inches) in the common style, and write it to path.
+    tooltips: Mapping[str, str] | None = None,
+) -> Any:
+    """Draw a figure of that size (inches) in the common style, write it to path, and return it.
 
-    `style` holds matplotlib settings that differ from it.
+    The ending of path says the format: .svg, .png or .pdf; without a path nothing is written.
+    `style` holds matplotlib settings that differ from the common style, `tooltips` what an SVG
+    says where the mouse rests on the artist of that gid. Raises ValueError for another ending.
     """
     import matplotlib
     from cycler import cycler
     from matplotlib.figure import Figure
 
+    kind = "png" if path is None else Path(path).suffix.lower().lstrip(".") or "png"
+    if kind not in FORMATS:
+        raise ValueError(f"{path}: expected a file name that ends in {', '.join(FORMATS)}")
     cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
     with matplotlib.rc_context(STYLE | cycle | dict(style or {})), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
         picture = Figure(figsize=size, layout="constrained")
         draw(picture)
+        if path is None:
+            return picture
         buffer = io.BytesIO()
-        picture.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png")
-    write_whole(path, buffer.getvalue())
+        picture.savefig(
+            buffer,
+            format=kind,
+            dpi=min(STYLE["savefig.dpi"], LARGEST / max(picture.get_size_inches())),
+            metadata={} if kind == "png" else {UNDATED[kind]: None},
+        )
+    data = buffer.getvalue()
+    write_whole(path, with_tooltips(data, tooltips or {}) if kind == "svg" else data)
+    return picture
+
+
+def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
+    """The SVG with a <title> in each group whose id is in `tooltips`, and with fonts to fall back
+    on where DejaVu Sans is not installed."""
+    for prefix, uri in NAMESPACES.items():
+        ElementTree.register_namespace(prefix, uri)
+    root = ElementTree.fromstring(svg)
+    for group in root.iter():
+        if (text := tooltips.get(group.get("id"))) is not None:
+            title = ElementTree.Element(f"{{{NAMESPACES['']}}}title")
+            title.text = text
+            group.insert(0, title)
+        if "DejaVu Sans" in (look := group.get("style", "")):
+            group.set("style", look.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif"))
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _drawn(size: tuple[float, float]) -> Callable:
-    """Turn a function that draws on a figure into one that writes a file."""
+    """Turn a function that draws on a figure into one that writes it to a path, and returns it."""
 
     def decorate(draw: Callable) -> Callable:
         @wraps(draw)
-        def write(path: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-            figure(size, path, lambda picture: draw(picture, *args, **kwargs))
+        def write(path: str | os.PathLike | None, *args: Any, **kwargs: Any) -> Any:
+            return figure(size, path, lambda picture: draw(picture, *args, **kwargs))
 
         return write
 
@@ -163,7 +205,7 @@ def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     picture.set_figheight(0.8 + 0.88 * rows * shape[0] / shape[1])
     gaps = tuple(max(1, round(0.12 * n)) for n in shape)
     tiles = _tiled(images, (rows, 8), gaps)
-    axes = _mosaic(picture, tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes = _mosaic(picture, tiles, cmap=SIGNED, vmin=-limit, vmax=limit)
     axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")
     bar = picture.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
     bar.outline.set_visible(False)
@@ -186,7 +228,7 @@ def gradient_difference(
     picture.suptitle(title)
     for axes, (name, values) in zip(picture.subplots(1, len(panels)), panels.items(), strict=True):
         shown = np.where(np.isfinite(values), values, np.nan)
-        image = axes.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest)
+        image = axes.imshow(shown, cmap=SIGNED, vmin=-largest, vmax=largest)
         axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})")
         axes.grid(False)
         for axis in (axes.xaxis, axes.yaxis):

@@ -1,0 +1,215 @@
+"""The picture of a graph: what `layout` has placed, drawn with matplotlib."""
+
+import os
+from typing import Any
+
+import numpy as np
+
+from mlp.seeing import plots
+from mlp.seeing.graphs import Graph, Panel, short
+from mlp.seeing.layout import (
+    PANEL_GAP,
+    RADIUS,
+    TITLE,
+    Label,
+    Layout,
+    Route,
+    Spot,
+    box_size,
+    layout,
+    panel_size,
+    text_width,
+)
+
+FORWARD, BACKWARD, WRONG = "#00664f", "#b8400a", "#e3000f"
+"""Values and gradients: green and red as in the decks, in shades that colour-blind readers tell
+apart; in grey print, above and below and the slant say the same."""
+MARGIN, FOOT, LINE = 0.2, 0.62, 0.24
+SIZE = 8
+
+
+def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
+    """Draw the graph, write it to path (.svg, .png or .pdf), and return the figure."""
+    plan = layout(graph)
+    legend = _legend(graph)
+    wide = max(plan.width, _legend_width(legend), text_width(graph.title) * 1.4) + 2 * MARGIN
+    high = plan.height + FOOT + 2 * MARGIN + (0.35 if graph.title else 0)
+    tooltips = {f"edge-{i}": e.formula(graph.goal) for i, e in enumerate(graph.edges)}
+
+    def paint(picture: Any) -> None:
+        picture.set_layout_engine("none")
+        axes = picture.add_axes((0, 0, 1, 1))
+        axes.axis("off")
+        left = (wide - plan.width) / 2
+        axes.set(xlim=(-left, wide - left), ylim=(-FOOT - MARGIN, high - FOOT - MARGIN))
+        _paint(axes, graph, plan)
+        for i, (colour, text, look) in enumerate(legend):
+            axes.text(
+                MARGIN - left, -0.2 - LINE * i, text, color=colour, fontsize=SIZE, va="top", **look
+            )
+        if graph.title:
+            top = high - FOOT - 2 * MARGIN
+            axes.text(MARGIN - left, top, graph.title, fontsize=11, va="top", weight="bold")
+
+    return plots.figure((wide, high), path, paint, tooltips=tooltips)
+
+
+def _legend(graph: Graph) -> list[tuple[str, str, dict]]:
+    lines = [(FORWARD, "above a line: the value on its way forward", {})]
+    if graph.backward:
+        text = f"below, slanted: the gradient of {graph.goal} on its way back"
+        lines.append((BACKWARD, text, {"style": "italic"}))
+    if any(node.panels for node in graph.nodes):
+        text = "heat maps: blue positive, red negative; above values, below gradients; left row first"
+        lines[:0] = []
+        lines = [(plots.INK, text.removesuffix("; left row first"), {})]
+    wrong = [edge.wrong for edge in graph.edges if edge.wrong]
+    if wrong:
+        lines.append((WRONG, "thick: here the two passes part first", {}))
+    elif graph.backward and any(_missing(graph, edge) for edge in graph.edges):
+        lines.append((plots.INK, "dashed: no gradient was computed", {}))
+    return lines
+
+
+def _legend_width(legend: list[tuple[str, str, dict]]) -> float:
+    return max(text_width(text) for _, text, _ in legend)
+
+
+def _missing(graph: Graph, edge: Any) -> bool:
+    if edge.target.panels or edge.source.panels:
+        return any(panel.gradient is None for panel in edge.target.panels[:1])
+    return edge.gradient is None
+
+
+def _paint(axes: Any, graph: Graph, plan: Layout) -> None:
+    for i, route in enumerate(plan.routes):
+        _route(axes, graph, route, f"edge-{i}")
+    for spot in plan.spots:
+        if spot.stem is not None and not spot.node.left_out:
+            _line(axes, [(spot.x, spot.y), (spot.stem.x + spot.stem.width, spot.y)])
+        if spot.dot is not None:
+            _line(axes, [(spot.x, spot.y), spot.dot])
+            axes.plot(*spot.dot, "o", color=plots.PALE, markersize=3, zorder=3)
+        if spot.stem is not None:
+            _label(axes, spot.stem, spot.node.left_out > 0)
+        if spot.node.panels:
+            _box(axes, spot)
+        else:
+            _circle(axes, spot)
+
+
+def _line(axes: Any, points: list[tuple[float, float]], **look: Any) -> None:
+    look = {"color": plots.PALE, "linewidth": 0.9, "solid_joinstyle": "round"} | look
+    axes.plot(*np.transpose(points), zorder=1, **look)
+
+
+def _route(axes: Any, graph: Graph, route: Route, name: str) -> None:
+    look: dict[str, Any] = {"gid": name}
+    if graph.backward and _missing(graph, route.edge):
+        look |= {"linestyle": "--", "color": plots.INK}
+    if route.edge.wrong:
+        look |= {"color": WRONG, "linewidth": 2.5}
+    _line(axes, route.points, **look)
+    if route.edge.source.constant:
+        axes.plot(*route.points[0], "o", color=plots.PALE, markersize=3, zorder=3)
+    if route.label is not None:
+        _label(axes, route.label, colour=WRONG if route.edge.wrong else FORWARD)
+
+
+def _label(axes: Any, label: Label, level: bool = False, colour: str = FORWARD) -> None:
+    if level:
+        axes.text(label.x, label.y, label.above, fontsize=SIZE, va="center")
+        return
+    middle = label.x + label.width / 2
+    texts = ((label.above, 0.035, "bottom", colour, "normal"),)
+    texts += ((label.below, -0.035, "top", BACKWARD, "italic"),)
+    for text, shift, side, ink, slant in texts:
+        if text:
+            axes.text(middle, label.y + shift, text, color=ink, fontsize=SIZE, style=slant,
+                      ha="center", va=side)  # fmt: skip
+
+
+def _circle(axes: Any, spot: Spot) -> None:
+    from matplotlib.patches import Circle
+
+    if spot.node.left_out:
+        axes.text(spot.x, spot.y, "⋮", fontsize=14, ha="center", va="center", gid="ellipsis")
+        return
+    given = not spot.node.formula
+    axes.add_patch(
+        Circle(
+            (spot.x, spot.y),
+            RADIUS,
+            facecolor="#f1f4f6" if given else "white",
+            edgecolor=plots.INK,
+            linewidth=0.8 if given else 1.2,
+            zorder=2,
+            gid=f"node-{spot.node.name}",
+        )
+    )
+    size = min(10, 1.7 * RADIUS * 72 / (0.62 * max(len(spot.node.symbol), 2)))
+    axes.text(
+        spot.x, spot.y, spot.node.symbol, fontsize=size, ha="center", va="center_baseline", zorder=4
+    )
+
+
+def _box(axes: Any, spot: Spot) -> None:
+    from matplotlib.patches import Rectangle
+
+    node = spot.node
+    wide, high = box_size(node)
+    left, top = spot.x - wide / 2, spot.y + high / 2
+    axes.add_patch(
+        Rectangle(
+            (left, top - high), wide, high, facecolor="white", edgecolor=plots.INK, zorder=2,
+            linewidth=1.0, gid=f"node-{node.name}",
+        )
+    )  # fmt: skip
+    axes.text(
+        spot.x, top - 0.08, node.name, fontsize=9, ha="center", va="top", weight="bold", zorder=4
+    )
+    deepest = max(panel_size(panel.values.shape)[1] for panel in node.panels)
+    at = left + 0.15
+    for panel in node.panels:
+        across = max(panel_size(panel.values.shape)[0], 1.05)
+        y = top - TITLE - PANEL_GAP - deepest / 2
+        _heat(axes, panel.values, (at + across / 2, y), panel.name, FORWARD)
+        if panel.gradient is not None:
+            y -= deepest + 2 * PANEL_GAP
+            _heat(axes, panel.gradient, (at + across / 2, y), _gradient_name(panel), BACKWARD)
+        at += across + 0.15
+
+
+def _gradient_name(panel: Panel) -> str:
+    return f"dL/d{panel.name.split()[0]}"
+
+
+def _heat(
+    axes: Any, values: np.ndarray, middle: tuple[float, float], name: str, colour: str
+) -> None:
+    """A heat map around `middle`, its name above it and its largest size below."""
+    wide, high = panel_size(values.shape)
+    x, y = middle
+    box = (x - wide / 2, x + wide / 2, y - high / 2, y + high / 2)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    largest = float(np.nanmax(np.abs(finite))) if np.isfinite(values).any() else 0.0
+    limits, aspect = (axes.get_xlim(), axes.get_ylim()), axes.get_aspect()
+    axes.imshow(
+        finite, cmap=plots.SIGNED, vmin=-(largest or 1), vmax=largest or 1, extent=box, zorder=3,
+        interpolation="nearest",
+    )  # fmt: skip
+    axes.set(xlim=limits[0], ylim=limits[1], aspect=aspect)
+    axes.add_patch(_frame(box))
+    look = {"fontsize": 7, "ha": "center", "zorder": 4, "color": colour}
+    slant = "normal" if colour == FORWARD else "italic"
+    axes.text(x, y + high / 2 + 0.03, name, va="bottom", style=slant, **look)
+    axes.text(x, y - high / 2 - 0.03, f"±{short(largest)}", va="top", style=slant, **look)
+
+
+def _frame(box: tuple[float, float, float, float]) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(
+        (box[0], box[2]), box[1] - box[0], box[3] - box[2], fill=False, edgecolor=plots.PALE,
+        linewidth=0.6, zorder=4,
+    )  # fmt: skip
