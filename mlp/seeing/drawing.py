@@ -76,9 +76,7 @@ def _legend_width(legend: list[tuple[str, str, dict]]) -> float:
 
 
 def _missing(graph: Graph, edge: Any) -> bool:
-    if edge.target.panels or edge.source.panels:
-        return any(panel.gradient is None for panel in edge.target.panels[:1])
-    return edge.gradient is None
+    return not edge.text[1] if edge.text is not None else edge.gradient is None
 
 
 def _paint(axes: Any, graph: Graph, plan: Layout) -> None:

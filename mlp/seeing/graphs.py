@@ -64,6 +64,7 @@ class Edge:
 
     local    d(target)/d(source), and how it is written
     weight   the parameter that source is multiplied with on the way
+    text     what stands above and below it, where layers are drawn as boxes
     wrong    what to say where two passes part on it
     """
 
@@ -72,6 +73,7 @@ class Edge:
     local: float | None = None
     local_formula: str = ""
     weight: Weight | None = None
+    text: tuple[str, str] | None = None
     wrong: str = ""
 
     @property
@@ -86,7 +88,7 @@ class Edge:
     def formula(self, goal: str) -> str:
         """How its gradient follows from that of its target."""
         end, start = self.target.name, self.source.name
-        if self.target.panels:
+        if self.text is not None:
             return f"d{goal}/d(input of {end}) from d{goal}/d(output of {end})"
         if self.weight is not None:
             name = self.weight.name

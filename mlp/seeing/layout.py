@@ -245,16 +245,13 @@ def _labels(graph: Graph, links: list[_Link]) -> dict[_Link, tuple[str, str]]:
         edge = link.edge
         if not link.last:
             continue
-        if edge.weight is not None:
-            above = f"{edge.weight.name} {short(edge.weight.value)}"
-        elif edge.source.panels or edge.target.panels:
-            above = edge.local_formula
-        elif _stem(graph, edge.source) and len(graph.out_of(edge.source)) == 1:
-            above = ""
+        if edge.text is not None:
+            above, below = edge.text
+        elif edge.weight is not None:
+            above, below = f"{edge.weight.name} {short(edge.weight.value)}", gradient_text(edge.gradient)
         else:
-            above = value_text(edge.source)
-        below = "" if edge.target.panels else gradient_text(edge.gradient)
-        labels[link] = (edge.wrong or above, below if above or edge.weight else "")
+            above, below = value_text(edge.source), gradient_text(edge.gradient)
+        labels[link] = (edge.wrong or above, below)
     return labels
 
 
