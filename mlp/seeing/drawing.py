@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mlp.seeing import plots
-from mlp.seeing.graphs import Graph, Panel, short
+from mlp.seeing.graphs import Edge, Graph, Panel, short
 from mlp.seeing.layout import (
     PANEL_GAP,
     RADIUS,
@@ -24,7 +24,7 @@ from mlp.seeing.layout import (
 FORWARD, BACKWARD, WRONG = "#00664f", "#b8400a", "#e3000f"
 """Values and gradients: green and red as in the decks, in shades that colour-blind readers tell
 apart; in grey print, above and below and the slant say the same."""
-MARGIN, FOOT, LINE = 0.2, 0.62, 0.24
+MARGIN, LINE = 0.2, 0.24
 SIZE = 8
 
 
@@ -32,8 +32,9 @@ def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
     """Draw the graph, write it to path (.svg, .png or .pdf), and return the figure."""
     plan = layout(graph)
     legend = _legend(graph)
+    foot = 0.2 + LINE * len(legend)
     wide = max(plan.width, _legend_width(legend), text_width(graph.title) * 1.4) + 2 * MARGIN
-    high = plan.height + FOOT + 2 * MARGIN + (0.35 if graph.title else 0)
+    high = plan.height + foot + 2 * MARGIN + (0.35 if graph.title else 0)
     tooltips = {f"edge-{i}": e.formula(graph.goal) for i, e in enumerate(graph.edges)}
 
     def paint(picture: Any) -> None:
@@ -41,32 +42,31 @@ def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
         axes = picture.add_axes((0, 0, 1, 1))
         axes.axis("off")
         left = (wide - plan.width) / 2
-        axes.set(xlim=(-left, wide - left), ylim=(-FOOT - MARGIN, high - FOOT - MARGIN))
+        axes.set(xlim=(-left, wide - left), ylim=(-foot - MARGIN, high - foot - MARGIN))
         _paint(axes, graph, plan)
         for i, (colour, text, look) in enumerate(legend):
             axes.text(
                 MARGIN - left, -0.2 - LINE * i, text, color=colour, fontsize=SIZE, va="top", **look
             )
         if graph.title:
-            top = high - FOOT - 2 * MARGIN
+            top = high - foot - 2 * MARGIN
             axes.text(MARGIN - left, top, graph.title, fontsize=11, va="top", weight="bold")
 
     return plots.figure((wide, high), path, paint, tooltips=tooltips)
 
 
 def _legend(graph: Graph) -> list[tuple[str, str, dict]]:
+    goal = graph.goal
     lines = [(FORWARD, "above a line: the value on its way forward", {})]
     if graph.backward:
-        text = f"below, slanted: the gradient of {graph.goal} on its way back"
+        text = f"below, slanted: the gradient of {goal} on its way back"
         lines.append((BACKWARD, text, {"style": "italic"}))
     if any(node.panels for node in graph.nodes):
-        text = "heat maps: blue positive, red negative; above values, below gradients; left row first"
-        lines[:0] = []
-        lines = [(plots.INK, text.removesuffix("; left row first"), {})]
-    wrong = [edge.wrong for edge in graph.edges if edge.wrong]
-    if wrong:
-        lines.append((WRONG, "thick: here the two passes part first", {}))
-    elif graph.backward and any(_missing(graph, edge) for edge in graph.edges):
+        text = "heat maps: blue positive, red (dotted) negative, white 0; each on its own scale"
+        lines.append((plots.INK, text, {}))
+    if any(thing.wrong for thing in (*graph.nodes, *graph.edges)):
+        lines.append((WRONG, "thick: here the passes part first, yours ≠ the reference", {}))
+    if graph.backward and any(_missing(edge) for edge in graph.edges):
         lines.append((plots.INK, "dashed: no gradient was computed", {}))
     return lines
 
@@ -75,7 +75,7 @@ def _legend_width(legend: list[tuple[str, str, dict]]) -> float:
     return max(text_width(text) for _, text, _ in legend)
 
 
-def _missing(graph: Graph, edge: Any) -> bool:
+def _missing(edge: Edge) -> bool:
     return not edge.text[1] if edge.text is not None else edge.gradient is None
 
 
@@ -83,13 +83,7 @@ def _paint(axes: Any, graph: Graph, plan: Layout) -> None:
     for i, route in enumerate(plan.routes):
         _route(axes, graph, route, f"edge-{i}")
     for spot in plan.spots:
-        if spot.stem is not None and not spot.node.left_out:
-            _line(axes, [(spot.x, spot.y), (spot.stem.x + spot.stem.width, spot.y)])
-        if spot.dot is not None:
-            _line(axes, [(spot.x, spot.y), spot.dot])
-            axes.plot(*spot.dot, "o", color=plots.PALE, markersize=3, zorder=3)
-        if spot.stem is not None:
-            _label(axes, spot.stem, spot.node.left_out > 0)
+        _stem(axes, graph, spot)
         if spot.node.panels:
             _box(axes, spot)
         else:
@@ -101,28 +95,45 @@ def _line(axes: Any, points: list[tuple[float, float]], **look: Any) -> None:
     axes.plot(*np.transpose(points), zorder=1, **look)
 
 
+def _look(missing: bool, wrong: bool) -> dict[str, Any]:
+    look: dict[str, Any] = {"linestyle": "--", "color": plots.INK} if missing else {}
+    return look | {"color": WRONG, "linewidth": 2.5} if wrong else look
+
+
 def _route(axes: Any, graph: Graph, route: Route, name: str) -> None:
-    look: dict[str, Any] = {"gid": name}
-    if graph.backward and _missing(graph, route.edge):
-        look |= {"linestyle": "--", "color": plots.INK}
-    if route.edge.wrong:
-        look |= {"color": WRONG, "linewidth": 2.5}
-    _line(axes, route.points, **look)
+    wrong = route.label is not None and bool(route.label.wrong)
+    look = _look(graph.backward and _missing(route.edge), wrong)
+    _line(axes, route.points, gid=name, **look)
     if route.edge.source.constant:
         axes.plot(*route.points[0], "o", color=plots.PALE, markersize=3, zorder=3)
     if route.label is not None:
-        _label(axes, route.label, colour=WRONG if route.edge.wrong else FORWARD)
+        _label(axes, route.label)
 
 
-def _label(axes: Any, label: Label, level: bool = False, colour: str = FORWARD) -> None:
-    if level:
-        axes.text(label.x, label.y, label.above, fontsize=SIZE, va="center")
+def _stem(axes: Any, graph: Graph, spot: Spot) -> None:
+    """The line from a node to where its edges part, and its numbers."""
+    stem = spot.stem
+    if stem is None:
         return
+    if spot.node.left_out:
+        axes.text(stem.x, stem.y, stem.above, fontsize=SIZE, va="center")
+        return
+    look = _look(graph.backward and spot.node.gradient is None, bool(stem.wrong))
+    end = spot.dot or (stem.x + stem.width, spot.y)
+    _line(axes, [(spot.x, spot.y), end], **look)
+    if spot.dot is not None:
+        axes.plot(*spot.dot, "o", color=plots.PALE, markersize=3, zorder=3)
+    _label(axes, stem)
+
+
+def _label(axes: Any, label: Label) -> None:
     middle = label.x + label.width / 2
-    texts = ((label.above, 0.035, "bottom", colour, "normal"),)
-    texts += ((label.below, -0.035, "top", BACKWARD, "italic"),)
-    for text, shift, side, ink, slant in texts:
+    for text, shift, side, colour, slant, way in (
+        (label.above, 0.035, "bottom", FORWARD, "normal", "forward"),
+        (label.below, -0.035, "top", BACKWARD, "italic", "backward"),
+    ):
         if text:
+            ink = WRONG if label.wrong == way else colour
             axes.text(middle, label.y + shift, text, color=ink, fontsize=SIZE, style=slant,
                       ha="center", va=side)  # fmt: skip
 
@@ -159,8 +170,8 @@ def _box(axes: Any, spot: Spot) -> None:
     left, top = spot.x - wide / 2, spot.y + high / 2
     axes.add_patch(
         Rectangle(
-            (left, top - high), wide, high, facecolor="white", edgecolor=plots.INK, zorder=2,
-            linewidth=1.0, gid=f"node-{node.name}",
+            (left, top - high), wide, high, facecolor="white", zorder=2,
+            edgecolor=WRONG if node.wrong else plots.INK, linewidth=2.5 if node.wrong else 1.0, gid=f"node-{node.name}",
         )
     )  # fmt: skip
     axes.text(

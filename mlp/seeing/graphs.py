@@ -44,6 +44,7 @@ class Node:
     left_out  how many units this one stands for, as an ellipsis in the column of `beside`
     constant  whether it is the 1 that a bias is multiplied with
     panels    the arrays of a whole layer
+    wrong     the way ("forward" or "backward") on which two passes part here, and both values
     """
 
     name: str
@@ -56,6 +57,7 @@ class Node:
     beside: "Node | None" = None
     constant: bool = False
     panels: list[Panel] = field(default_factory=list)
+    wrong: tuple[str, str] | None = None
 
 
 @dataclass(eq=False)
@@ -65,7 +67,7 @@ class Edge:
     local    d(target)/d(source), and how it is written
     weight   the parameter that source is multiplied with on the way
     text     what stands above and below it, where layers are drawn as boxes
-    wrong    what to say where two passes part on it
+    wrong    as of a node
     """
 
     source: Node
@@ -74,7 +76,7 @@ class Edge:
     local_formula: str = ""
     weight: Weight | None = None
     text: tuple[str, str] | None = None
-    wrong: str = ""
+    wrong: tuple[str, str] | None = None
 
     @property
     def gradient(self) -> float | None:
@@ -106,7 +108,8 @@ class Graph:
 
     goal      the name of what is differentiated
     backward  whether there was a way back at all
-    given     numbers without a node: targets, factors
+    given     numbers without a node: targets
+    places    by layer and quantity ("y", "W", ...), by index: the node or edge that shows it
     """
 
     nodes: list[Node]
@@ -116,6 +119,7 @@ class Graph:
     given: dict[str, float] = field(default_factory=dict)
     learning_rate: float | None = None
     title: str = ""
+    places: dict[tuple[str, str], dict[tuple[int, ...], Any]] = field(default_factory=dict)
 
     def into(self, node: Node) -> list[Edge]:
         return [edge for edge in self.edges if edge.target is node]

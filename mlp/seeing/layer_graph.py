@@ -21,6 +21,7 @@ def layer_graph(trace: "Trace") -> Graph:
     """One box for the input, for each layer and for the loss."""
     graph = Graph([], [], backward=trace.upstream is not None)
     records = {record.name: record for record in trace}
+    boxes: dict[str, Node] = {}
     start = Node(f"input {_size(trace.x.shape)}", "x")
     start.panels = [Panel("x", _seen(trace.x), _seen(trace.downstream))]
     graph.nodes.append(start)
@@ -42,17 +43,28 @@ def layer_graph(trace: "Trace") -> Graph:
                 Panel(f"{key} {_size(value.shape)}", _matrix(value), _matrix(record.gradients[key]))
             )
         graph.nodes.append(node)
+        boxes[name] = node
         for source in before:
             graph.edges.append(Edge(source, node, text=_carried(record.input, record.downstream)))
         return [node]
 
     ends = through(trace.net, "", [start])
+    graph.places["", "x"] = {(): [start]}
     if trace.loss is not None:
-        goal = Node(f"L = {short(trace.loss_value)}", "L", trace.loss_value, 1.0)
+        goal = Node("L", "L", trace.loss_value, 1.0)
         goal.formula = f"{trace.loss!r}"
         graph.nodes.append(goal)
         text = _carried(trace.output, trace.upstream)
-        graph.edges += [Edge(end, goal, text=text) for end in ends]
+        edges = [Edge(end, goal, text=text) for end in ends]
+        graph.edges += edges
+        graph.places["", "loss"] = {(): [goal]}
+        graph.places["", "y"] = {(): edges}
+    for record in trace:
+        node = boxes[record.name]
+        graph.places[record.name, "x"] = {(): graph.into(node)}
+        graph.places[record.name, "y"] = {(): graph.out_of(node) or [node]}
+        for key in record.parameters:
+            graph.places[record.name, key] = {(): [node]}
     return graph
 
 

@@ -20,13 +20,15 @@ PANEL_GAP, TITLE = 0.24, 0.34
 
 @dataclass(eq=False)
 class Label:
-    """Two numbers on a horizontal piece of line from x to x + width."""
+    """Two numbers on a horizontal piece of line from x to x + width; `wrong` is the way, "forward"
+    or "backward", whose number is not the reference's."""
 
     x: float
     y: float
     width: float
     above: str
     below: str
+    wrong: str = ""
 
 
 @dataclass(eq=False)
@@ -209,10 +211,10 @@ def _vertical(columns: list[_Column], links: list[_Link]) -> None:
                 before = [link.start.y for link in into.get(spot, []) if link.start]
                 after = [link.end.y for link in out.get(spot, [])]
                 near = (before if forward else []) or (after if not before or not forward else [])
+                wanted.append(float(np.mean(near)) if near else spot.y)
+            for i, spot in enumerate(column.spots):  # an ellipsis gives way to its neighbours
                 if spot.node is not None and spot.node.beside is not None:
-                    wanted.append(wanted[-1])
-                else:
-                    wanted.append(float(np.mean(near)) if near else spot.y)
+                    wanted[i] = (wanted[i - 1] + wanted[i + 1]) / 2
             _spread(column.spots, wanted)
         for group in into.values():
             group.sort(key=lambda link: -np.inf if link.start is None else link.start.y, reverse=True)
@@ -251,8 +253,22 @@ def _labels(graph: Graph, links: list[_Link]) -> dict[_Link, tuple[str, str]]:
             above, below = f"{edge.weight.name} {short(edge.weight.value)}", gradient_text(edge.gradient)
         else:
             above, below = value_text(edge.source), gradient_text(edge.gradient)
-        labels[link] = (edge.wrong or above, below)
+        labels[link] = _with_both(above, below, edge.wrong or _on_lane(graph, edge.source))
     return labels
+
+
+def _with_both(above: str, below: str, wrong: tuple[str, str] | None) -> tuple[str, str]:
+    """The label, with yours and the reference's number where they differ."""
+    if wrong is None:
+        return above, below
+    way, both = wrong
+    name = above.rpartition(" ")[0]
+    return (f"{name} {both}".strip(), below) if way == "forward" else (above, both)
+
+
+def _on_lane(graph: Graph, node: Node) -> tuple[str, str] | None:
+    """What is wrong with a node that has no stem to show it."""
+    return node.wrong if node.wrong and not node.panels and _stem(graph, node) is None else None
 
 
 def _stem(graph: Graph, node: Node) -> tuple[str, str] | None:
@@ -264,7 +280,7 @@ def _stem(graph: Graph, node: Node) -> tuple[str, str] | None:
     out = graph.out_of(node)
     if len(out) == 1 and out[0].weight is None:
         return None
-    return value_text(node), gradient_text(node.gradient)
+    return _with_both(value_text(node), gradient_text(node.gradient), node.wrong)
 
 
 def _widths(
@@ -310,7 +326,8 @@ def _placed(
             right_of[spot] = edge_of_column
             if (text := stems.get(spot.node)) is not None:
                 start = middle + column.node / 2
-                spot.stem = Label(start + 0.05, spot.y, column.stem - 0.1, *text)
+                way = spot.node.wrong[0] if spot.node.wrong else ""
+                spot.stem = Label(start + 0.05, spot.y, column.stem - 0.1, *text, way)
                 if len(graph.out_of(spot.node)) > 1:
                     spot.dot = (edge_of_column, spot.y)
         for link in [link for link in links if link.end in set(column.spots)]:
@@ -324,7 +341,10 @@ def _placed(
                 arrive = lane + column.lane
                 route.points += [(arrive, y), (link.end.x - link.end.width / 2, _entry(link, y))]
                 above, below = labels[link]
-                route.label = Label(lane + 0.05, y, column.lane - 0.1, above, below)
+                wrong = link.edge.wrong or _on_lane(graph, link.edge.source)
+                route.label = Label(
+                    lane + 0.05, y, column.lane - 0.1, above, below, wrong[0] if wrong else ""
+                )
             else:
                 route.points.append((edge_of_column, y))
         at = edge_of_column

@@ -29,6 +29,7 @@ def add_loss(
     node = Node("L", "L", trace.loss_value, 1.0)
     slopes = _describe(node, loss, outputs, trace.output, targets)
     graph.nodes.append(node)
+    graph.places["", "loss"] = {(0,): node}
     graph.edges += [
         Edge(wire, node, float(gradient[j]), slopes[j])
         for j, wire in enumerate(wires)
@@ -60,6 +61,7 @@ def _squares(
         names.insert(-1, "...")
     total = Node("L", "+", trace.loss_value, 1.0, " + ".join(names))
     graph.nodes += [*errors, total]
+    graph.places["", "loss"] = {(0,): total}
     graph.edges += [Edge(node, total, 1.0, "1") for node in errors]
 
 

@@ -73,7 +73,9 @@ class _Neurons:
         )
         self.units_of = _unit_names(trace)
         wires = self._inputs(trace)
+        self._note("", "x", wires)
         wires = self._through(trace.net, "", wires)
+        self._note("", "y", wires)
         if trace.loss is not None:
             add_loss(self.graph, trace, wires, self._term)
 
@@ -97,9 +99,15 @@ class _Neurons:
         record = self.records[name]
         if isinstance(layer, Flatten):
             return wires
-        if is_affine(record):
-            return self._affine(record, wires)
-        return self._activation(record, wires)
+        out = (self._affine if is_affine(record) else self._activation)(record, wires)
+        self._note(name, "x", wires)
+        self._note(name, "y", out)
+        return out
+
+    def _note(self, layer: str, kind: str, wires: list[Node | None]) -> None:
+        """Where the entries of this quantity are."""
+        shown = {(i,): wire for i, wire in enumerate(wires) if wire is not None}
+        self.graph.places[layer, kind] = shown
 
     def _affine(self, record: "LayerRecord", wires: list[Node | None]) -> list[Node | None]:
         W, dW = record.parameters["W"], record.gradients["W"]
@@ -127,6 +135,7 @@ class _Neurons:
                     )
                     edge = Edge(wire, node, float(W[i, j]), weight.name, weight)
                     self.graph.edges.append(edge)
+                    self.graph.places.setdefault((record.name, "W"), {})[i, j] = edge
             if bias is not None:
                 one = Node("1", "1", 1.0, constant=True)
                 weight = Weight(
@@ -136,7 +145,9 @@ class _Neurons:
                     None if new is None else float(new["b"][j]),
                 )
                 self.graph.nodes.insert(self.graph.nodes.index(node), one)
-                self.graph.edges.append(Edge(one, node, float(bias[j]), weight.name, weight))
+                edge = Edge(one, node, float(bias[j]), weight.name, weight)
+                self.graph.edges.append(edge)
+                self.graph.places.setdefault((record.name, "b"), {})[j,] = edge
         return out
 
     def _activation(self, record: "LayerRecord", wires: list[Node | None]) -> list[Node | None]:
@@ -145,7 +156,7 @@ class _Neurons:
         sources = wiring(record, J)
         inside = [self._term(wires, i) for i in range(len(wires))]
         formulas = [_formula(record, inside, j, sources[j]) for j in range(len(names))]
-        symbol = SYMBOLS.get(type(record.layer), _called(record.layer)[:4])
+        symbol = SYMBOLS.get(type(record.layer), _called(record.layer)[:7])
         out = self._column(
             names, record.output.ravel(), record.upstream, formulas, [symbol] * len(names)
         )
@@ -252,7 +263,7 @@ def _slope(record: "LayerRecord", inside: list[str], names: list[str], i: int, j
         return f"{y} * (1 - {y})"
     if isinstance(layer, ReLU):
         a = _of_unit(layer.negative_slope, j)
-        return f"(1 if {z} > 0 else {a:g})"
+        return f"I[{z} > 0]" + (f" + {a:g} * I[{z} <= 0]" if a else "")
     if isinstance(layer, Scale):
         return f"{_of_unit(layer.factor, j):g}"
     if isinstance(layer, Softmax):
@@ -261,7 +272,7 @@ def _slope(record: "LayerRecord", inside: list[str], names: list[str], i: int, j
         first, second = (int(w[j]) for w in layer._wiring(len(inside)))
         return inside[second if first == i else first] if first != second else f"2 * {z}"
     if isinstance(layer, MaxPool):
-        return f"(1 if {z} is the largest else 0)"
+        return f"I[{z} is the largest]"
     if isinstance(layer, Elementwise):
         return f"{_called(layer)}'({z})"
     return f"d{y}/d{z}"
