@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.seeing.graphs import Graph, Node, short
+from mlp.seeing.graphs import Graph, short
 from mlp.seeing.rounding import Bounds
 from mlp.seeing.traces import Trace
 
@@ -65,7 +65,7 @@ class Comparison:
         graph = self.yours.graph(detail, units)
         graph.title = repr(self)
         if self.first is not None:
-            _mark(graph, self.first, self.yours)
+            _mark(graph, self.first, self.yours, self.reference)
         return graph
 
     def draw(
@@ -157,26 +157,49 @@ def _entries(
         yield Difference(layer, direction, quantity, index, *values, limit)
 
 
-def _mark(graph: Graph, first: Difference, yours: Trace) -> None:
+def _mark(graph: Graph, first: Difference, yours: Trace, reference: Trace) -> None:
     """Put both values where the passes part, if that is in the picture."""
-    both = " ≠ ".join("none" if v is None else short(v) for v in (first.yours, first.reference))
-    kind = {"dx": "x", "dz": "x", "upstream": "y"}.get(first.quantity, first.quantity)
-    places = graph.places.get((first.layer, kind.removeprefix("d") if kind != "d" else kind), {})
+    kind = {"dx": "x", "dz": "x", "upstream": "y", "dW": "W", "db": "b"}
+    places = graph.places.get((first.layer, kind.get(first.quantity, first.quantity)), {})
     if () in places:  # a layer as a whole
         at = f"[{', '.join(map(str, first.index))}]" if first.index else ""
-        both = f"{first.quantity}{at}: {both}"
-        found = places[()]
-    elif first.index:
-        sample = first.index
-        if kind in ("x", "y"):
-            shape = (yours[first.layer].input if kind == "x" and first.layer else yours.x).shape
-            if kind == "y":
-                shape = (yours[first.layer].output if first.layer else yours.output).shape
-            sample = (int(np.ravel_multi_index(first.index, shape)),)
-        found = [places[sample]] if sample in places else []
-    else:
-        found = [*places.values()]
-    for place in found:
-        place.wrong = (first.direction, both)
+        for place in places[()]:
+            place.wrong = (first.direction, f"{first.quantity}{at}: {_both(first.yours, first.reference)}")
+        return
+    found, right = (_array(trace, first) for trace in (yours, reference))
+    for index, place in places.items():
+        values = [None if a is None else _at(a, index, first.quantity) for a in (found, right)]
+        if not first.index or index == _in_sample(first, right):
+            place.wrong = (first.direction, _both(*values))
 
 
+def _both(yours: float | None, reference: float | None) -> str:
+    return " ≠ ".join("none" if v is None else short(v) for v in (yours, reference))
+
+
+def _array(trace: Trace, first: Difference) -> Any:
+    """The whole of what a difference is an entry of."""
+    if not first.layer:
+        ends = {"x": trace.x, "loss": trace.loss_value, "upstream": trace.upstream}
+        return ends[first.quantity]
+    record = trace[first.layer]
+    if first.quantity in record.parameters:
+        return record.parameters[first.quantity]
+    if first.quantity == "y":
+        return record.output
+    if first.quantity in ("dx", "dz"):
+        return record.downstream
+    return record.gradients[first.quantity[1:]]
+
+
+def _in_sample(first: Difference, array: Any) -> tuple[int, ...]:
+    """The index in the picture, where the values of a sample are numbered one after another."""
+    if first.quantity in ("x", "y", "dx", "dz", "upstream"):
+        return (int(np.ravel_multi_index(first.index, np.shape(array))),)
+    return first.index
+
+
+def _at(array: Any, index: tuple[int, ...], quantity: str) -> float:
+    array = np.asarray(array)
+    one_by_one = quantity in ("x", "y", "dx", "dz", "upstream", "loss")
+    return float(array.flat[index[0]] if one_by_one else array[index])

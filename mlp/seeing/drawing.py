@@ -208,6 +208,8 @@ def _heat(
         interpolation="nearest",
     )  # fmt: skip
     axes.set(xlim=limits[0], ylim=limits[1], aspect=aspect)
+    if wide / values.shape[1] >= plots.SMALLEST_DOTTED:
+        plots.dot_negative(axes, finite, box, largest)
     axes.add_patch(_frame(box))
     look = {"fontsize": 7, "ha": "center", "zorder": 4, "color": colour}
     slant = "normal" if colour == FORWARD else "italic"

@@ -333,7 +333,7 @@ def _placed(
         for link in [link for link in links if link.end in set(column.spots)]:
             route, y = routes[link.edge], link.end.y + link.offset
             if link.start is not None:
-                if not route.points:
+                if not route.points and link.start.stem is None:
                     route.points.append((link.start.x, link.start.y))
                 route.points.append((right_of[link.start], link.start.y))
             route.points.append((lane, y))

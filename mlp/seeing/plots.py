@@ -55,6 +55,8 @@ LARGEST = 16_000
 """Pixels: the longer side of a PNG is no longer."""
 SIGNED = "RdBu"
 """Colours of numbers with a sign, in everything drawn: blue positive, red negative, white 0."""
+SMALLEST_DOTTED = 0.06
+"""Inches: in smaller cells a dot would hide the colour."""
 NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 
 
@@ -95,6 +97,19 @@ def figure(
     data = buffer.getvalue()
     write_whole(path, with_tooltips(data, tooltips or {}) if kind == "svg" else data)
     return picture
+
+
+def dot_negative(
+    axes: Any, values: np.ndarray, box: tuple[float, float, float, float], largest: float
+) -> None:
+    """A dot in each negative cell of a heat map (left, right, bottom, top), first row on top: in
+    grey print blue and red are the same. Cells that are nearly white stay without."""
+    rows, columns = np.nonzero(values < -0.05 * largest)
+    left, right, bottom, top = box
+    x = left + (columns + 0.5) * (right - left) / values.shape[1]
+    y = top - (rows + 0.5) * (top - bottom) / values.shape[0]
+    colours = ["white" if value < -0.55 * largest else INK for value in values[rows, columns]]
+    axes.scatter(x, y, s=2.5, color=colours, linewidths=0, zorder=4)
 
 
 def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
