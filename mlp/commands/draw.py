@@ -187,11 +187,14 @@ def _of_options(
         parser.error(f"--x: expected {inputs} numbers for --net, got {len(options.x)}")
     name, activation = options.loss or "squared-error", options.activation or "sigmoid"
     one = outputs == 1
-    last = options.output_activation or {
-        "squared-error": activation,
-        "cross-entropy": "none",
-        "kl": "sigmoid" if one else "softmax",
-    }[name]
+    last = (
+        options.output_activation
+        or {
+            "squared-error": activation,
+            "cross-entropy": "none",
+            "kl": "sigmoid" if one else "softmax",
+        }[name]
+    )
     make = {
         "sigmoid": Sigmoid,
         "relu": ReLU,
@@ -263,7 +266,9 @@ def _of_run(run: Path, row: int) -> tuple["Sequential", "Loss", np.ndarray, np.n
         parts = preparing.prepared(options)
         loss = building.loss(options, parts)
     except OSError as error:
-        raise DataError(f"{error.filename}: {error.strerror}; expected the folder of a run") from None
+        raise DataError(
+            f"{error.filename}: {error.strerror}; expected the folder of a run"
+        ) from None
     except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"{run / 'config.json'}: not the settings of a run ({error})") from None
     x, y = parts.test

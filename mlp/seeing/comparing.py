@@ -164,7 +164,10 @@ def _mark(graph: Graph, first: Difference, yours: Trace, reference: Trace) -> No
     if () in places:  # a layer as a whole
         at = f"[{', '.join(map(str, first.index))}]" if first.index else ""
         for place in places[()]:
-            place.wrong = (first.direction, f"{first.quantity}{at}: {_both(first.yours, first.reference)}")
+            place.wrong = (
+                first.direction,
+                f"{first.quantity}{at}: {_both(first.yours, first.reference)}",
+            )
         return
     found, right = (_array(trace, first) for trace in (yours, reference))
     for index, place in places.items():

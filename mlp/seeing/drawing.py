@@ -1,6 +1,7 @@
 """The picture of a graph: what `layout` has placed, drawn with matplotlib."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from mlp.seeing.layout import (
     Spot,
     box_size,
     layout,
+    panel_room,
     panel_size,
     text_width,
 )
@@ -64,6 +66,8 @@ def _legend(graph: Graph) -> list[tuple[str, str, dict]]:
     if any(node.panels for node in graph.nodes):
         text = "heat maps: blue positive, red (dotted) negative, white 0; each on its own scale"
         lines.append((plots.INK, text, {}))
+    if any(panel.right for node in graph.nodes for panel in node.panels):
+        lines.append((plots.INK, "framed: the output of the right class", {}))
     if any(thing.wrong for thing in (*graph.nodes, *graph.edges)):
         lines.append((WRONG, "thick: here the passes part first, yours ≠ the reference", {}))
     if graph.backward and any(_missing(edge) for edge in graph.edges):
@@ -180,9 +184,9 @@ def _box(axes: Any, spot: Spot) -> None:
     deepest = max(panel_size(panel.values.shape)[1] for panel in node.panels)
     at = left + 0.15
     for panel in node.panels:
-        across = max(panel_size(panel.values.shape)[0], 1.05)
+        across = panel_room(panel)
         y = top - TITLE - PANEL_GAP - deepest / 2
-        _heat(axes, panel.values, (at + across / 2, y), panel.name, FORWARD)
+        _heat(axes, panel.values, (at + across / 2, y), panel.name, FORWARD, panel.right)
         if panel.gradient is not None:
             y -= deepest + 2 * PANEL_GAP
             _heat(axes, panel.gradient, (at + across / 2, y), _gradient_name(panel), BACKWARD)
@@ -194,7 +198,12 @@ def _gradient_name(panel: Panel) -> str:
 
 
 def _heat(
-    axes: Any, values: np.ndarray, middle: tuple[float, float], name: str, colour: str
+    axes: Any,
+    values: np.ndarray,
+    middle: tuple[float, float],
+    name: str,
+    colour: str,
+    right: Sequence[tuple[int, int]] = (),
 ) -> None:
     """A heat map around `middle`, its name above it and its largest size below."""
     wide, high = panel_size(values.shape)
@@ -210,17 +219,22 @@ def _heat(
     axes.set(xlim=limits[0], ylim=limits[1], aspect=aspect)
     if wide / values.shape[1] >= plots.SMALLEST_DOTTED:
         plots.dot_negative(axes, finite, box, largest)
-    axes.add_patch(_frame(box))
+    axes.add_patch(_frame(box, plots.PALE, 0.6))
+    cell, line = wide / values.shape[1], high / values.shape[0]
+    for row, column in right:
+        left, top = box[0] + column * cell, box[3] - row * line
+        axes.add_patch(_frame((left, left + cell, top - line, top), "black", 1.4))
     look = {"fontsize": 7, "ha": "center", "zorder": 4, "color": colour}
     slant = "normal" if colour == FORWARD else "italic"
     axes.text(x, y + high / 2 + 0.03, name, va="bottom", style=slant, **look)
     axes.text(x, y - high / 2 - 0.03, f"±{short(largest)}", va="top", style=slant, **look)
 
 
-def _frame(box: tuple[float, float, float, float]) -> Any:
+def _frame(box: tuple[float, float, float, float], colour: str, thick: float) -> Any:
     from matplotlib.patches import Rectangle
 
+    left, right, bottom, top = box
     return Rectangle(
-        (box[0], box[2]), box[1] - box[0], box[3] - box[2], fill=False, edgecolor=plots.PALE,
-        linewidth=0.6, zorder=4,
+        (left, bottom), right - left, top - bottom, fill=False, edgecolor=colour,
+        linewidth=thick, zorder=5,
     )  # fmt: skip

@@ -38,7 +38,11 @@ class Section:
 
 
 def explanation(
-    trace: "Trace", format: str = "text", *, blanks: bool = False, decimals: int = 4  # noqa: A002
+    trace: "Trace",
+    format: str = "text",
+    *,
+    blanks: bool = False,
+    decimals: int = 4,  # noqa: A002
 ) -> str:
     """The pass of one sample neuron by neuron; of a large network, or a batch, layer by layer.
 
@@ -59,7 +63,11 @@ def explanation(
 
 
 def explanation_of_graph(
-    graph: Graph, format: str = "text", *, blanks: bool = False, decimals: int = 4  # noqa: A002
+    graph: Graph,
+    format: str = "text",
+    *,
+    blanks: bool = False,
+    decimals: int = 4,  # noqa: A002
 ) -> str:
     """The same for any graph whose nodes are single numbers."""
     return _written(_sections(graph, decimals), _checked(format), blanks)
@@ -96,7 +104,9 @@ def _sections(graph: Graph, decimals: int) -> list[Section]:
     for node in graph.nodes:
         if node.formula:
             for name, formula, value in node.before:
-                step = Step(name, [formula, with_numbers(formula, number)], written(value, decimals))
+                step = Step(
+                    name, [formula, with_numbers(formula, number)], written(value, decimals)
+                )
                 sections[-1].lines.append(step)
             formulas = [node.formula, with_numbers(node.formula, number)]
             sections[-1].lines.append(Step(node.name, formulas, number[node.name]))

@@ -26,11 +26,15 @@ class Weight:
 
 @dataclass(eq=False)
 class Panel:
-    """An array in a box, drawn as a heat map, with its gradient below it (None: unknown)."""
+    """An array in a box, drawn as a heat map, with its gradient below it (None: unknown).
+
+    Entries in `right`, as (row, column), get a frame: the output of the right class.
+    """
 
     name: str
     values: np.ndarray
     gradient: np.ndarray | None
+    right: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -188,7 +192,9 @@ def add(name: str, *inputs: str) -> Operation:
 
 def multiply(name: str, a: str, b: str) -> Operation:
     """name = a * b: each factor gets the other one times the gradient."""
-    return Operation(name, "×", (a, b), lambda x, y: x * y, lambda x, y: (y, x), f"{a} * {b}", (b, a))
+    return Operation(
+        name, "×", (a, b), lambda x, y: x * y, lambda x, y: (y, x), f"{a} * {b}", (b, a)
+    )
 
 
 def computation(
@@ -230,7 +236,9 @@ def with_numbers(formula: str, numbers: Mapping[str, str]) -> str:
     def number(match: re.Match) -> str:
         text = numbers.get(match[0], match[0])
         before = formula[: match.start()].rstrip()
-        bare = not before or before[-1] in "(,[" or (before[-1] == "=" and match.end() == len(formula))
+        bare = (
+            not before or before[-1] in "(,[" or (before[-1] == "=" and match.end() == len(formula))
+        )
         return f"({text})" if text.startswith("-") and not bare else text
 
     return re.sub(r"[A-Za-z_][A-Za-z_0-9.]*", number, formula)

@@ -29,7 +29,9 @@ def layer_graph(trace: "Trace") -> Graph:
     def through(layer: Layer, name: str, before: list[Node]) -> list[Node]:
         """Add the boxes of this layer; those that its output comes from."""
         if isinstance(layer, Container):
-            parts = [(part, f"{name}.{i}" if name else f"{i}") for i, part in enumerate(layer.layers)]
+            parts = [
+                (part, f"{name}.{i}" if name else f"{i}") for i, part in enumerate(layer.layers)
+            ]
             if isinstance(layer, Concat):
                 return [node for part in parts for node in through(*part, before)]
             for part in parts:
@@ -63,9 +65,21 @@ def layer_graph(trace: "Trace") -> Graph:
         node = boxes[record.name]
         graph.places[record.name, "x"] = {(): graph.into(node)}
         graph.places[record.name, "y"] = {(): graph.out_of(node) or [node]}
+        if trace.loss is not None and record.output is trace.output:
+            node.panels[0].right = _right_classes(trace)
         for key in record.parameters:
             graph.places[record.name, key] = {(): [node]}
     return graph
+
+
+def _right_classes(trace: "Trace") -> list[tuple[int, int]]:
+    """(row, column) of the right class of each sample that is shown; none for other targets."""
+    if trace.loss.accuracy(trace.output, trace.target) is None or trace.output.shape[1] == 1:
+        return []
+    rows = trace.loss._target_rows(trace.target, trace.output)[:ROWS]
+    if len(rows) == 1 and _seen(trace.output).shape != trace.output.shape:
+        return [divmod(int(rows[0].argmax()), _seen(trace.output).shape[1])]
+    return [(i, int(row.argmax())) for i, row in enumerate(rows)]
 
 
 def _size(shape: tuple[int, ...]) -> str:

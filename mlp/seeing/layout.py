@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlp.seeing.graphs import Edge, Graph, Node, short
+from mlp.seeing.graphs import Edge, Graph, Node, Panel, short
 
 CHARACTER = 0.074
 """Width of a character of a label, and below its lane, in inches."""
@@ -181,9 +181,8 @@ def _heights(columns: list[_Column], links: list[_Link]) -> None:
 
 def box_size(node: Node) -> tuple[float, float]:
     """Of a layer that is drawn as a box: its title, and its panels side by side."""
-    sizes = [panel_size(panel.values.shape) for panel in node.panels]
-    wide = sum(max(w, 1.05) for w, _ in sizes) + 0.15 * (len(sizes) + 1)
-    high = max(h for _, h in sizes)
+    wide = sum(map(panel_room, node.panels)) + 0.15 * (len(node.panels) + 1)
+    high = max(panel_size(panel.values.shape)[1] for panel in node.panels)
     rows = 2 if any(panel.gradient is not None for panel in node.panels) else 1
     wide = max(wide, text_width(node.name) + 0.5)
     return wide, TITLE + rows * (high + 2 * PANEL_GAP) + 0.1
@@ -194,6 +193,11 @@ def panel_size(shape: tuple[int, int]) -> tuple[float, float]:
     rows, columns = shape
     cell = min(1.4 / max(rows, columns), 0.3)
     return max(cell * columns, 0.12), max(cell * rows, 0.12)
+
+
+def panel_room(panel: Panel) -> float:
+    """The width that a heat map takes, with its name and its scale."""
+    return max(panel_size(panel.values.shape)[0], 0.068 * max(len(panel.name), 9))
 
 
 def _vertical(columns: list[_Column], links: list[_Link]) -> None:
@@ -217,7 +221,9 @@ def _vertical(columns: list[_Column], links: list[_Link]) -> None:
                     wanted[i] = (wanted[i - 1] + wanted[i + 1]) / 2
             _spread(column.spots, wanted)
         for group in into.values():
-            group.sort(key=lambda link: -np.inf if link.start is None else link.start.y, reverse=True)
+            group.sort(
+                key=lambda link: -np.inf if link.start is None else link.start.y, reverse=True
+            )
             for k, link in enumerate(group):
                 link.offset = ((len(group) - 1) / 2 - k) * LANE
 
@@ -250,7 +256,10 @@ def _labels(graph: Graph, links: list[_Link]) -> dict[_Link, tuple[str, str]]:
         if edge.text is not None:
             above, below = edge.text
         elif edge.weight is not None:
-            above, below = f"{edge.weight.name} {short(edge.weight.value)}", gradient_text(edge.gradient)
+            above, below = (
+                f"{edge.weight.name} {short(edge.weight.value)}",
+                gradient_text(edge.gradient),
+            )
         else:
             above, below = value_text(edge.source), gradient_text(edge.gradient)
         labels[link] = _with_both(above, below, edge.wrong or _on_lane(graph, edge.source))
@@ -293,7 +302,9 @@ def _widths(
         here = set(column.spots)
         arriving = [link for link in links if link.end in here]
         steep = [
-            abs(link.start.y - link.end.y - link.offset) for link in arriving if link.start is not None
+            abs(link.start.y - link.end.y - link.offset)
+            for link in arriving
+            if link.start is not None
         ]
         most = max(steep, default=0.0)
         column.gap = 0.0 if not arriving else 0.15 if most < 1e-6 else min(0.5 + 0.25 * most, 2.5)

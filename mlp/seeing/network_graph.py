@@ -121,7 +121,9 @@ class _Neurons:
             terms = [f"w{numbers[i, j]} * {self._term(wires, i)}" for i in self._shown(len(W))]
             terms = _with_gap(terms, len(W))
             formulas.append(" + ".join(terms + [f"b{k}" for k in offsets[j : j + 1]]))
-        out = self._column(names, record.output.ravel(), record.upstream, formulas, ["+"] * len(names))
+        out = self._column(
+            names, record.output.ravel(), record.upstream, formulas, ["+"] * len(names)
+        )
         for j, node in enumerate(out):
             if node is None:
                 continue
@@ -223,7 +225,9 @@ def wiring(record: "LayerRecord", J: np.ndarray) -> list[list[int]]:
     """Which inputs each output is made of."""
     layer, (outputs, inputs) = record.layer, J.shape
     if isinstance(layer, Multiply):
-        return [[*dict.fromkeys(map(int, pair))] for pair in zip(*layer._wiring(inputs), strict=True)]
+        return [
+            [*dict.fromkeys(map(int, pair))] for pair in zip(*layer._wiring(inputs), strict=True)
+        ]
     if isinstance(layer, MaxPool):
         positions = np.arange(inputs, dtype=float).reshape(record.input.shape)
         lead, pooled, _ = layer._shapes(record.input.shape)

@@ -39,7 +39,9 @@ class Bounds:
         """The loss moves by dL/dy times the error; its gradient as it does for a larger error."""
         trace = self.trace
         size = FUNCTION * trace.output.shape[1] * self.eps
-        self.loss = float((np.abs(trace.upstream) * self.at_end).sum() + size * (abs(trace.loss_value) + 1))
+        self.loss = float(
+            (np.abs(trace.upstream) * self.at_end).sum() + size * (abs(trace.loss_value) + 1)
+        )
         targets = trace.loss._target_rows(trace.target, trace.output)
         share = trace.loss._share(trace.output)
         more = 1 / np.sqrt(self.eps)
@@ -106,9 +108,7 @@ class Bounds:
             return self._width(net.layers[-1], f"{name}.{len(net.layers) - 1}")
         return self.records[name].output.shape[-1]
 
-    def _back(
-        self, record: LayerRecord, e: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def _back(self, record: LayerRecord, e: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         x, layer = record.input, record.layer
         if record.upstream is None:
             return {name: np.inf for name in record.parameters}, np.full(x.shape, np.inf)

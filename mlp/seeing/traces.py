@@ -56,7 +56,9 @@ class LayerRecord:
         if self.learning_rate is None:
             return None
         return {
-            name: p if self.gradients[name] is None else p - self.learning_rate * self.gradients[name]
+            name: p
+            if self.gradients[name] is None
+            else p - self.learning_rate * self.gradients[name]
             for name, p in self.parameters.items()
         }
 
