@@ -96,8 +96,8 @@ def _options(prog: str) -> argparse.ArgumentParser:
     add("--net", type=_widths, metavar="WIDTHS", help="units of each layer, as in 2,2,2")
     add("--activation", choices=ACTIVATIONS, help="of the hidden layers; default: sigmoid")
     add("--output-activation", choices=(*ACTIVATIONS, "softmax"), metavar="NAME",
-        help=f"of the last layer: {', '.join(ACTIVATIONS)} or softmax; default: that of the hidden "
-        "layers with squared-error, none with cross-entropy, sigmoid or softmax with kl")  # fmt: skip
+        help=f"{', '.join(ACTIVATIONS)} or softmax; default: with squared-error that of the hidden "
+        "layers, with cross-entropy none, with kl sigmoid or softmax")  # fmt: skip
     add("--weights", type=Path, metavar="FILE", help='JSON list of {"W": ..., "b": ...}')
     add("--seed", type=int, metavar="N", help="of random weights; default: 0")
     add("--x", type=_numbers, metavar="NUMBERS", help="the inputs, as in .05,.10")

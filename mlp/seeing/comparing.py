@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.seeing.graphs import Graph, short
+from mlp.seeing.graphs import Graph
+from mlp.seeing.notation import short
 from mlp.seeing.rounding import Bounds
 from mlp.seeing.traces import Trace
 

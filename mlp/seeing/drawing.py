@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlp.seeing import plots
-from mlp.seeing.graphs import Edge, Graph, Panel, short
+from mlp.seeing.graphs import Edge, Graph, Panel
 from mlp.seeing.layout import (
     PANEL_GAP,
     RADIUS,
@@ -22,6 +22,7 @@ from mlp.seeing.layout import (
     panel_size,
     text_width,
 )
+from mlp.seeing.notation import short
 
 FORWARD, BACKWARD, WRONG = "#00664f", "#b8400a", "#e3000f"
 """Values and gradients: green and red as in the decks, in shades that colour-blind readers tell
@@ -175,7 +176,8 @@ def _box(axes: Any, spot: Spot) -> None:
     axes.add_patch(
         Rectangle(
             (left, top - high), wide, high, facecolor="white", zorder=2,
-            edgecolor=WRONG if node.wrong else plots.INK, linewidth=2.5 if node.wrong else 1.0, gid=f"node-{node.name}",
+            edgecolor=WRONG if node.wrong else plots.INK, linewidth=2.5 if node.wrong else 1.0,
+            gid=f"node-{node.name}",
         )
     )  # fmt: skip
     axes.text(

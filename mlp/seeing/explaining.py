@@ -4,7 +4,6 @@ As plain text or as Markdown with LaTeX. With blanks, the results are left out a
 answer sheet at the end: an exercise.
 """
 
-import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlp.seeing.graphs import Edge, Graph, Node, with_numbers
+from mlp.seeing.graphs import Edge, Graph, Node
+from mlp.seeing.notation import latex, with_numbers, written
 from mlp.seeing.statistics import norm
 
 if TYPE_CHECKING:
     from mlp.seeing.traces import LayerRecord, Trace
 
-FORMATS = ("text", "markdown")
+STYLES = ("text", "markdown")
 WIDTH = 80
 
 
@@ -39,60 +39,44 @@ class Section:
 
 def explanation(
     trace: "Trace",
-    format: str = "text",
+    style: str = "text",
     *,
     blanks: bool = False,
-    decimals: int = 4,  # noqa: A002
+    decimals: int = 4,
 ) -> str:
     """The pass of one sample neuron by neuron; of a large network, or a batch, layer by layer.
 
     Numbers have `decimals` digits after the point, or three significant ones where that is more.
-    Raises ValueError for an unknown format, and for blanks where it goes layer by layer.
+    Raises ValueError for an unknown style, and for blanks where it goes layer by layer.
     """
     from mlp.seeing.network_graph import graph_of, is_small
 
     if is_small(trace):
         graph = graph_of(trace, "neurons", units=10**9)
-        return explanation_of_graph(graph, format, blanks=blanks, decimals=decimals)
+        return explanation_of_graph(graph, style, blanks=blanks, decimals=decimals)
     if blanks:
         raise ValueError(
             "explain: blanks need one sample and at most 16 units in a layer, "
             f"got {len(trace.x)} samples; trace x[:1], or a smaller network"
         )
-    return _written(_layers(trace), _checked(format), blanks=False)
+    return _written(_layers(trace), _checked(style), blanks=False)
 
 
 def explanation_of_graph(
     graph: Graph,
-    format: str = "text",
+    style: str = "text",
     *,
     blanks: bool = False,
-    decimals: int = 4,  # noqa: A002
+    decimals: int = 4,
 ) -> str:
     """The same for any graph whose nodes are single numbers."""
-    return _written(_sections(graph, decimals), _checked(format), blanks)
+    return _written(_sections(graph, decimals), _checked(style), blanks)
 
 
-def _checked(format: str) -> str:  # noqa: A002
-    if format not in FORMATS:
-        raise ValueError(f"explain: expected format to be text or markdown, got {format!r}")
-    return format
-
-
-def written(value: float, decimals: int = 4) -> str:
-    """A number as text: zeros at its end are left out if it is exactly that number.
-
-    Small ones get three significant digits, so 0.000438568 is 0.000439.
-    """
-    value = float(value)
-    if value == 0 or not np.isfinite(value):
-        return "0" if value == 0 else str(value)
-    places = max(decimals, 2 - int(np.floor(np.log10(abs(value)))))
-    text = f"{value:.{places}f}" if places <= decimals + 6 else f"{value:.2e}"
-    exact = f"{value:.{decimals + 6}g}"
-    if float(text) == value or (len(exact) <= len(text) and float(exact) == value):
-        return exact if "e" not in exact else text
-    return text
+def _checked(style: str) -> str:
+    if style not in STYLES:
+        raise ValueError(f"explain: expected style to be text or markdown, got {style!r}")
+    return style
 
 
 # neuron by neuron
@@ -290,10 +274,10 @@ def _size(values: np.ndarray) -> str:
 # writing
 
 
-def _written(sections: Iterable[Section], format: str, blanks: bool) -> str:  # noqa: A002
+def _written(sections: Iterable[Section], style: str, blanks: bool) -> str:
     answers: list[str] = []
     out: list[str] = []
-    markdown = format == "markdown"
+    markdown = style == "markdown"
     for section in sections:
         out += ["", f"## {section.title}" if markdown else section.title, ""]
         for line in section.lines:
@@ -306,7 +290,7 @@ def _written(sections: Iterable[Section], format: str, blanks: bool) -> str:  # 
                 parts = [line.left, line.formulas[0], f"______ ({len(answers)})"]
             elif parts[-1] != line.result:
                 parts.append(line.result)
-            out += [f"- ${_latex(' = '.join(parts))}$"] if markdown else _wrapped(parts)
+            out += [f"- ${latex(' = '.join(parts))}$"] if markdown else _wrapped(parts)
     if blanks:
         out += ["", "## Answer sheet" if markdown else "Answer sheet", ""]
         out += [f"- {a}" for a in answers] if markdown else [f"  {a}" for a in answers]
@@ -315,7 +299,7 @@ def _written(sections: Iterable[Section], format: str, blanks: bool) -> str:  # 
 
 def _plain(line: str, markdown: bool) -> list[str]:
     if markdown:
-        return [f"- ${_latex(line)}$" if " = " in line and "(" not in line else line]
+        return [f"- ${latex(line)}$" if " = " in line and "(" not in line else line]
     whole = line.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")  # not to be parted there
     lines = textwrap.wrap(whole, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
@@ -334,34 +318,3 @@ def _wrapped(parts: list[str]) -> list[str]:
             line, WIDTH, subsequent_indent="      ", break_long_words=False, drop_whitespace=True
         )
     ]
-
-
-def _latex(text: str) -> str:
-    """Plain notation as LaTeX: dL/dw5 as a fraction, w5 with an index, * as a dot."""
-    name = r"[A-Za-z]+(?:_[A-Za-z]+)?[0-9.]*"
-    text = re.sub(
-        rf"\bd({name})/d({name})",
-        lambda m: rf"\frac{{\partial {_index(m[1])}}}{{\partial {_index(m[2])}}}",
-        text,
-    )
-    text = re.sub(r"\bnew ([a-z]+[0-9]+)", lambda m: _index(m[1]) + r"^{\text{new}}", text)
-    text = re.sub(
-        r"(?<![\\A-Za-z{_])([A-Za-z]+(?:_[A-Za-z]+)?)([0-9.]*[0-9])(?![0-9A-Za-z}])",
-        lambda m: _index(m[0]),
-        text,
-    )
-    text = re.sub(r"\b(exp|max|min|log)\(", r"\\\1(", text)
-    text = re.sub(r"\brate\b", r"\\eta", text)
-    text = text.replace("______", r"\_\_\_\_\_\_").replace(" * ", r" \cdot ")
-    text = re.sub(r"\bI\[", r"\\mathbb{I}[", text)
-    return re.sub(r"(\d)e-(\d+)", r"\1 \\cdot 10^{-\2}", text)
-
-
-def _index(name: str) -> str:
-    match = re.fullmatch(r"([A-Za-z]+?)(?:_([A-Za-z]+))?([0-9.]*)", name)
-    if match is None:
-        return name
-    letter, of, number = match.groups()
-    letter = letter if len(letter) == 1 else rf"\text{{{letter}}}"
-    index = (of or "") + number
-    return f"{letter}_{{{index}}}" if index else letter

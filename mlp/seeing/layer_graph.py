@@ -7,7 +7,8 @@ import numpy as np
 
 from mlp.layers import Concat, Layer
 from mlp.layers.container import Container
-from mlp.seeing.graphs import Edge, Graph, Node, Panel, short
+from mlp.seeing.graphs import Edge, Graph, Node, Panel
+from mlp.seeing.notation import short
 from mlp.seeing.statistics import norm
 
 if TYPE_CHECKING:

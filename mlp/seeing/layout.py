@@ -6,11 +6,13 @@ numbers: the value above, the gradient below. An edge that passes a column on it
 of its own there. A node whose value goes to several places shows it on a stem.
 """
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from mlp.seeing.graphs import Edge, Graph, Node, Panel, short
+from mlp.seeing.graphs import Edge, Graph, Node, Panel
+from mlp.seeing.notation import short
 
 CHARACTER = 0.074
 """Width of a character of a label, and below its lane, in inches."""
@@ -233,7 +235,7 @@ def _spread(spots: list[Spot], wanted: list[float]) -> None:
 
     The middle of the solution that pushes down and of the one that pushes up keeps the distances.
     """
-    apart = [(a.height + b.height) / 2 for a, b in zip(spots, spots[1:], strict=False)]
+    apart = [(a.height + b.height) / 2 for a, b in itertools.pairwise(spots)]
     down, up = [*wanted], [*wanted]
     for i, distance in enumerate(apart):
         down[i + 1] = min(down[i + 1], down[i] - distance)

@@ -230,7 +230,7 @@ def wiring(record: "LayerRecord", J: np.ndarray) -> list[list[int]]:
         ]
     if isinstance(layer, MaxPool):
         positions = np.arange(inputs, dtype=float).reshape(record.input.shape)
-        lead, pooled, _ = layer._shapes(record.input.shape)
+        _, pooled, _ = layer._shapes(record.input.shape)
         rows = positions.reshape(-1, int(np.prod(pooled)))
         subsets = layer._subsets(pooled)
         return [[*dict.fromkeys(map(int, row[s]))] for row in rows for s in subsets]

@@ -111,7 +111,7 @@ class Bounds:
     def _back(self, record: LayerRecord, e: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         x, layer = record.input, record.layer
         if record.upstream is None:
-            return {name: np.inf for name in record.parameters}, np.full(x.shape, np.inf)
+            return dict.fromkeys(record.parameters, np.inf), np.full(x.shape, np.inf)
         U = np.abs(record.upstream)
         if is_affine(record):
             rows, into = np.abs(x.reshape(len(x), -1)), self.inside[record.name].reshape(len(x), -1)

@@ -122,11 +122,11 @@ class Trace:
         """
         return self.graph(detail, units).draw(path)
 
-    def explain(self, format: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:  # noqa: A002
+    def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
         """The pass written out step by step, see mlp.seeing.explaining."""
         from mlp.seeing.explaining import explanation
 
-        return explanation(self, format, blanks=blanks, decimals=decimals)
+        return explanation(self, style, blanks=blanks, decimals=decimals)
 
     def __repr__(self) -> str:
         return table.as_text(self)
