@@ -191,7 +191,9 @@ def test_the_details_of_a_drawing():
 def test_a_gradient_that_was_not_computed_is_not_drawn():
     traced = trace(mazur().net, [[0.05, 0.10]])
     shown = texts_of(traced.draw())
-    assert all(len(text.split()) == 2 or text in ("0.0500", "0.100") for text in shown if "." in text)
+    assert all(
+        len(text.split()) == 2 or text in ("0.0500", "0.100") for text in shown if "." in text
+    )
     assert not any("gradient" in text for text in shown)
 
 
@@ -208,7 +210,9 @@ def boxes_of(figure):
     texts = [text for text in axes.texts if text.get_text()]
     words = np.array([text.get_window_extent(renderer).extents for text in texts])
     middle = (words[:, :2] + words[:, 2:]) / 2
-    inside = ((marks[None, :, :2] < middle[:, None]) & (middle[:, None] < marks[None, :, 2:])).all(2)
+    inside = ((marks[None, :, :2] < middle[:, None]) & (middle[:, None] < marks[None, :, 2:])).all(
+        2
+    )
     return marks, words, inside, [text.get_text() for text in texts]
 
 
@@ -249,7 +253,7 @@ def assert_no_line_crosses(figure, words, names):
 def test_nothing_overlaps_in_small_networks(widths, seed):
     rng = np.random.default_rng(seed)
     layers = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers += [Affine(before, after, rng=rng), [ReLU, Sigmoid][seed % 2]()]
     x = rng.normal(size=(1, widths[0])) * 10.0 ** (seed % 9 - 4)
     traced = trace(Sequential(*layers), x, np.ones((1, widths[-1])), SquaredError())
@@ -320,7 +324,7 @@ def test_layers_as_boxes_do_not_overlap_and_the_right_class_is_framed():
         x, labels = rng.normal(size=(n, 64)), rng.integers(10, size=n)
         traced = trace(net, x, labels, SoftmaxCrossEntropy())
         graph = traced.graph()
-        assert [p.right for p in graph.nodes[-2].panels][0] == [*enumerate(labels)]
+        assert graph.nodes[-2].panels[0].right == [*enumerate(labels)]
         figure = graph.draw()
         boxes = [p for p in figure.axes[0].patches if (p.get_gid() or "").startswith("node-")]
         assert len(boxes) == 6 + 1

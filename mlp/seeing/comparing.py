@@ -148,7 +148,7 @@ def _entries(
             f"got {yours.shape}"
         )
     with np.errstate(invalid="ignore"):  # inf - inf; equal infinities are equal
-        apart = np.abs(yours - reference) > tolerance
+        apart = np.abs(yours - reference) > np.nan_to_num(tolerance, nan=0.0, posinf=np.inf)
     apart |= np.isnan(yours) != np.isnan(reference)
     apart |= np.isinf(yours) & (yours != reference)
     if apart.any():

@@ -166,7 +166,10 @@ class _Neurons:
             for i in sources[j] if node is not None else ():
                 if wires[i] is not None:
                     slope = _slope(record, inside, names, i, j)
-                    self.graph.edges.append(Edge(wires[i], node, float(J[j, i]), slope))
+                    local = (
+                        None if record.downstream is None and np.isnan(J[j, i]) else float(J[j, i])
+                    )
+                    self.graph.edges.append(Edge(wires[i], node, local, slope))
         return out
 
     def _column(
@@ -234,7 +237,7 @@ def wiring(record: "LayerRecord", J: np.ndarray) -> list[list[int]]:
         rows = positions.reshape(-1, int(np.prod(pooled)))
         subsets = layer._subsets(pooled)
         return [[*dict.fromkeys(map(int, row[s]))] for row in rows for s in subsets]
-    off = J.copy()
+    off = np.nan_to_num(J)
     np.fill_diagonal(off, 0)
     by_entry = isinstance(layer, ReLU | Sigmoid | Elementwise | Scale)
     if by_entry or (outputs == inputs and not isinstance(layer, Softmax) and not off.any()):

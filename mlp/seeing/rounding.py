@@ -21,6 +21,7 @@ FUNCTION = 8
 class Bounds:
     """The tolerances of one pass, each an array of the shape of what it belongs to."""
 
+    @np.errstate(invalid="ignore", over="ignore")  # where the pass is not finite, neither are they
     def __init__(self, trace: Trace, eps: float) -> None:
         self.trace, self.eps = trace, 2 * eps
         self.records = {record.name: record for record in trace}
@@ -46,10 +47,8 @@ class Bounds:
         share = trace.loss._share(trace.output)
         more = 1 / np.sqrt(self.eps)
         moved = trace.loss.gradient(trace.output + more * self.at_end, targets) / share
-        with np.errstate(invalid="ignore"):
-            self.upstream = np.abs(moved - trace.upstream) / more + FUNCTION * self.eps * (
-                np.abs(trace.upstream) + 1 / share
-            )
+        size = FUNCTION * self.eps * (np.abs(trace.upstream) + 1 / share)
+        self.upstream = np.abs(moved - trace.upstream) / more + size
 
     def _forward(self, net: Layer, name: str, e: np.ndarray) -> np.ndarray:
         if isinstance(net, Container):
@@ -77,7 +76,8 @@ class Bounds:
         """|J| e."""
         x, y, layer = record.input, record.output, record.layer
         if isinstance(layer, ReLU | Sigmoid | Elementwise | Scale):
-            return np.abs(_twin(layer, x).backward(e.astype(y.dtype)))
+            moved = _twin(layer, x).backward(e.astype(y.dtype))
+            return e if moved is None else np.abs(moved)
         if isinstance(layer, Softmax):
             return y * (e + (y * e).sum(axis=-1, keepdims=True))
         if isinstance(layer, MaxPool):
@@ -122,7 +122,10 @@ class Bounds:
             down = e @ W.T + (W.shape[1] + 3) * self.eps * (U @ W.T)
             return gradients, down.reshape(x.shape)
         if isinstance(layer, ReLU | Sigmoid | Elementwise | Scale):
-            slope = np.abs(_twin(layer, x).backward(np.ones_like(record.upstream)))
+            slope = _twin(layer, x).backward(np.ones_like(record.upstream))
+            if slope is None:
+                return {}, np.full(x.shape, np.inf)
+            slope = np.abs(slope)
             down = slope * e + U * self._bend(record) + FUNCTION * self.eps * U * (slope + 1)
             return {}, down
         amplification = _amplification(record)
