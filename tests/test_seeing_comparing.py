@@ -61,7 +61,7 @@ def other_way(layer):
     return OtherSigmoid() if type(layer) is Sigmoid else layer
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(["float32", "float64"]),

@@ -127,11 +127,16 @@ class Bounds:
                 return {}, np.full(x.shape, np.inf)
             slope = np.abs(slope)
             down = slope * e + U * self._bend(record) + FUNCTION * self.eps * U * (slope + 1)
+            if isinstance(layer, ReLU):  # on either side of its kink
+                down += np.where(np.abs(x) <= self.inside[record.name], U * (1 + slope), 0)
             return {}, down
         amplification = _amplification(record)
         largest = amplification * (e.max(initial=0.0) + FUNCTION * x[:1].size * self.eps * U.max())
         largest += amplification * U.max() * self.inside[record.name].max(initial=0.0)
-        return dict.fromkeys(record.parameters, largest), np.full(x.shape, largest)
+        down = np.full(x.shape, largest)
+        if isinstance(layer, MaxPool):
+            down += U.sum() * _near_ties(layer, x, self.inside[record.name])
+        return dict.fromkeys(record.parameters, largest), down
 
     def _bend(self, record: LayerRecord) -> np.ndarray:
         """|f''| e: how far the slope itself moves, from a larger error."""
@@ -147,6 +152,22 @@ def _twin(layer: Layer, x: np.ndarray) -> Layer:
     twin = layer.astype(layer.dtype or np.float64)
     twin.forward(x)
     return twin
+
+
+def _near_ties(layer: MaxPool, x: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """Booleans like x: the inputs that errors of size e could make, or no longer make, the
+    largest of a subset."""
+    _, pooled, _ = layer._shapes(x.shape)
+    rows, errors = (a.reshape(-1, int(np.prod(pooled))) for a in (x, e))
+    subsets = layer._subsets(pooled)
+    values, around = rows[:, subsets], errors[:, subsets]
+    able = values + around >= (values - around).max(axis=-1, keepdims=True)
+    winner = subsets[np.arange(len(subsets)), values.argmax(axis=-1)]
+    able &= (able & (subsets != winner[..., None])).any(axis=-1, keepdims=True)
+    near = np.zeros(rows.shape, bool)
+    row, subset, place = np.nonzero(able)
+    near[row, subsets[subset, place]] = True
+    return near.reshape(x.shape)
 
 
 def _exactness(layer: Layer) -> float:
