@@ -17,7 +17,7 @@ from mlp.seeing.layout import (
     Route,
     Spot,
     box_size,
-    layout,
+    lay_out,
     panel_room,
     panel_size,
     text_width,
@@ -33,7 +33,7 @@ SIZE = 8
 
 def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
     """Draw the graph, write it to path (.svg, .png or .pdf), and return the figure."""
-    plan = layout(graph)
+    plan = lay_out(graph)
     legend = _legend(graph)
     foot = 0.2 + LINE * len(legend)
     wide = max(plan.width, _legend_width(legend), text_width(graph.title) * 1.4) + 2 * MARGIN

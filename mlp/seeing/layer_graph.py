@@ -18,7 +18,7 @@ ROWS = 32
 """A heat map shows the first samples of a batch, no more than these."""
 
 
-def layer_graph(trace: "Trace") -> Graph:
+def graph_of_layers(trace: "Trace") -> Graph:
     """One box for the input, for each layer and for the loss."""
     graph = Graph([], [], backward=trace.upstream is not None)
     records = {record.name: record for record in trace}
@@ -48,7 +48,12 @@ def layer_graph(trace: "Trace") -> Graph:
         graph.nodes.append(node)
         boxes[name] = node
         for source in before:
-            graph.edges.append(Edge(source, node, text=_carried(record.input, record.downstream)))
+            given = records.get(source.symbol)
+            if given is None or given.output.shape == record.input.shape:
+                text = _carried(record.input, record.downstream)
+            else:  # it is one of several that are joined
+                text = _carried(given.output, given.upstream)
+            graph.edges.append(Edge(source, node, text=text))
         return [node]
 
     ends = through(trace.net, "", [start])

@@ -91,7 +91,7 @@ def gradient_text(gradient: float | None) -> str:
     return "" if gradient is None else short(gradient)
 
 
-def layout(graph: Graph) -> Layout:
+def lay_out(graph: Graph) -> Layout:
     """Places for all nodes and edges of the graph; the origin is the lower left corner."""
     links, spot_of, columns = _columns(graph)
     _order(columns, links)

@@ -24,7 +24,7 @@ from mlp.layers import (
 )
 from mlp.layers.container import Container
 from mlp.seeing.graphs import Edge, Graph, Node, Weight
-from mlp.seeing.layer_graph import layer_graph
+from mlp.seeing.layer_graph import graph_of_layers
 from mlp.seeing.loss_nodes import add_loss
 from mlp.sequential import Sequential
 
@@ -46,7 +46,7 @@ def graph_of(trace: "Trace", detail: str = "auto", units: int = 8) -> Graph:
     if detail == "auto":
         detail = "neurons" if is_small(trace) else "layers"
     if detail == "layers":
-        return layer_graph(trace)
+        return graph_of_layers(trace)
     if len(trace.x) != 1:
         raise ValueError(
             f"draw: neurons show one sample, got {len(trace.x)}; trace one of them, x[:1] and "

@@ -135,6 +135,7 @@ class Trace:
         return table.as_html(self)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the numbers tell
 def trace(
     net: Layer,
     x: np.ndarray,
