@@ -294,7 +294,8 @@ def test_svg_edges_carry_their_formula(tmp_path):
     root = ElementTree.parse(path).getroot()
     titles = [title.text for title in root.iter(f"{SVG}title")]
     graph = mazur().graph()
-    assert len(titles) == len(graph.edges)
+    assert len(titles) == 3 * len(graph.edges)  # on the line and on both numbers
+    assert set(titles) == {edge.formula("L") for edge in graph.edges}
     assert "dL/dw5 = dL/dnet1 * dnet1/dw5 = dL/dnet1 * h1" in titles
     assert "dL/db3 = dL/dnet1 * dnet1/db3 = dL/dnet1 * 1" in titles
     assert "dL/dnet1 gets dL/do1 * do1/dnet1 = dL/do1 * o1 * (1 - o1)" in titles

@@ -1,5 +1,7 @@
 """trace: one pass, recorded layer by layer."""
 
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -207,3 +209,20 @@ def test_html_is_escaped():
     for shown in (Sequential(Odd()), trace(Odd(), [[1.0]])):
         assert "<script>" not in shown._repr_html_()
         assert "&lt;script&gt;" in shown._repr_html_()
+
+
+LIGHT = """
+import sys
+import mlp
+assert "numpy" not in sys.modules
+net = mlp.Sequential(mlp.Affine(2, 2, rng=0), mlp.Sigmoid())
+net._repr_html_()
+assert not [name for name in sys.modules if name.startswith("mlp.seeing")]
+traced = mlp.trace(net, [[1.0, 2.0]], [[1.0, 0.0]], mlp.SquaredError())
+traced.explain(), repr(traced), traced._repr_html_(), mlp.compare_traces(traced, traced)
+assert "matplotlib" not in sys.modules
+"""
+
+
+def test_the_engine_knows_nothing_of_seeing_and_only_pictures_load_matplotlib():
+    subprocess.run([sys.executable, "-c", LIGHT], check=True)

@@ -1,14 +1,15 @@
-"""Draw one pass forward and back through a network, number by number, and explain it.
+"""Draw one pass forward and back through a network, and explain every number.
 
-    mlp draw --net 2,2,2 --x .05,.10 --target .01,.99 --learning-rate 0.5 --to graph.svg
-    mlp draw --net 2,2,2 --x .05,.10 --target .01,.99 --explain markdown --blanks > exercise.md
+    mlp draw --net 2,2,2 --x .05,.10 --target .01,.99 --to graph.svg
+    mlp draw --net 2,2,2 --x .05,.10 --target .01,.99 --explain text --blanks
     mlp draw --model runs/digits-1 --row 17 --to graph.png
 
-Without --weights they are drawn at random (--seed). The weights' FILE is a JSON list with one
-{"W": [[...], ...], "b": [...]} for each layer; row i of W holds what leads away from unit i.
+The weights' FILE is a JSON list with one {"W": [[...], ...], "b": [...]} for each
+layer; row i of W holds what leads away from unit i. Without it weights are drawn
+at random. Biases learn as weights do.
 
-Exit: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the finite numbers,
-6 a file cannot be written.
+Exit: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the
+finite numbers, 6 a file cannot be written.
 """
 
 import argparse

@@ -29,6 +29,8 @@ FORWARD, BACKWARD, WRONG = "#00664f", "#b8400a", "#e3000f"
 apart; in grey print, above and below and the slant say the same."""
 MARGIN, LINE = 0.2, 0.24
 SIZE = 8
+PARTS = ("-value", "-gradient")
+"""Endings of the ids of an edge's numbers in an SVG."""
 
 
 def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
@@ -38,7 +40,8 @@ def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
     foot = 0.2 + LINE * len(legend)
     wide = max(plan.width, _legend_width(legend), text_width(graph.title) * 1.4) + 2 * MARGIN
     high = plan.height + foot + 2 * MARGIN + (0.35 if graph.title else 0)
-    tooltips = {f"edge-{i}": e.formula(graph.goal) for i, e in enumerate(graph.edges)}
+    formulas = [edge.formula(graph.goal) for edge in graph.edges]
+    tooltips = {f"edge-{i}{part}": f for i, f in enumerate(formulas) for part in ("", *PARTS)}
 
     def paint(picture: Any) -> None:
         picture.set_layout_engine("none")
@@ -112,7 +115,7 @@ def _route(axes: Any, graph: Graph, route: Route, name: str) -> None:
     if route.edge.source.constant:
         axes.plot(*route.points[0], "o", color=plots.PALE, markersize=3, zorder=3)
     if route.label is not None:
-        _label(axes, route.label)
+        _label(axes, route.label, name)
 
 
 def _stem(axes: Any, graph: Graph, spot: Spot) -> None:
@@ -131,16 +134,16 @@ def _stem(axes: Any, graph: Graph, spot: Spot) -> None:
     _label(axes, stem)
 
 
-def _label(axes: Any, label: Label) -> None:
+def _label(axes: Any, label: Label, name: str = "") -> None:
     middle = label.x + label.width / 2
-    for text, shift, side, colour, slant, way in (
-        (label.above, 0.035, "bottom", FORWARD, "normal", "forward"),
-        (label.below, -0.035, "top", BACKWARD, "italic", "backward"),
+    for part, text, shift, side, colour, slant, way in (
+        (PARTS[0], label.above, 0.035, "bottom", FORWARD, "normal", "forward"),
+        (PARTS[1], label.below, -0.035, "top", BACKWARD, "italic", "backward"),
     ):
         if text:
             ink = WRONG if label.wrong == way else colour
             axes.text(middle, label.y + shift, text, color=ink, fontsize=SIZE, style=slant,
-                      ha="center", va=side)  # fmt: skip
+                      ha="center", va=side, gid=name + part if name else None)  # fmt: skip
 
 
 def _circle(axes: Any, spot: Spot) -> None:
