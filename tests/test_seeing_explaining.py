@@ -8,6 +8,7 @@ import pytest
 from mlp import Affine, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, SquaredError, trace
 from mlp.seeing.notation import latex, short, with_numbers, written
 from passes import agrees, gate, mazur, mazur_network, sigmoid_neuron, toy
+from test_seeing_graphs import networks
 
 
 def results(text):
@@ -192,3 +193,30 @@ def test_latex():
         r"\frac{\partial L}{\partial \text{net}_{h2.1}} = \mathbb{I}[x_{1} > 0] "
         r"\cdot 1.5 \cdot 10^{-07}"
     )
+
+
+def evaluated(formula, numbers):
+    """The value of a formula as it is written; None where it is words."""
+    if "'" in formula or " is the " in formula or re.fullmatch(r"d\S+/d\S+", formula):
+        return None
+    names = {name.replace(".", "_"): value for name, value in numbers.items()}
+    code = re.sub(r"([A-Za-z_][A-Za-z_0-9]*)\.([0-9]+)", r"\1_\2", formula)
+    code = re.sub(r"I\[(.*?)\]", r"(\1)", code).replace("^", "**")
+    known = {"exp": np.exp, "log": np.log, "tanh": np.tanh, "max": max, "min": min}
+    return eval(code, {"__builtins__": {}}, known | names)
+
+
+@pytest.mark.parametrize("name", networks())
+def test_every_formula_gives_its_number(name):
+    graph = trace(*networks()[name]).graph("neurons", units=20)
+    numbers, seen = graph.numbers(), 0
+    for node in graph.nodes:
+        steps = [*node.before, *([(node.name, node.formula, node.value)] if node.formula else [])]
+        for _, formula, value in steps:
+            assert evaluated(formula, numbers) == pytest.approx(value, rel=1e-12, abs=1e-14)
+    for edge in graph.edges:
+        slope = evaluated(edge.local_formula, numbers)
+        if slope is not None:
+            seen += 1
+            assert slope == pytest.approx(edge.local, rel=1e-12, abs=1e-14), edge.local_formula
+    assert seen > 3

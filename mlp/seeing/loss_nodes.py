@@ -94,9 +94,12 @@ def _describe(
         factor = "" if weight == 1 else f"{weight:g} * "
         return [f"{factor}p{j + 1} - t{j + 1}" for j in range(len(outputs))]
     if kind is KLDivergence and len(outputs) == 1:
-        node.formula = (
-            f"t1 * log(t1 / {outputs[0]}) + (1 - t1) * log((1 - t1) / (1 - {outputs[0]}))"
+        one, other = (
+            f"t1 * log(t1 / {outputs[0]})",
+            f"(1 - t1) * log((1 - t1) / (1 - {outputs[0]}))",
         )
+        terms = [term for term, share in ((one, targets[0]), (other, 1 - targets[0])) if share]
+        node.formula = " + ".join(terms)  # 0 log 0 is 0
         return [f"-t1 / {outputs[0]} + (1 - t1) / (1 - {outputs[0]})"]
     if kind is KLDivergence:
         node.formula = " + ".join(f"t{j + 1} * log(t{j + 1} / {outputs[j]})" for j in targeted)
