@@ -7,7 +7,8 @@ written in reverse order.
 
 import numpy as np
 
-from mlp.seeing.operations import Operation, add, multiply
+from mlp.seeing.graphs import Graph
+from mlp.seeing.operations import Operation, add, computation, multiply
 
 
 def product_of_sum(x, y, z, q=0, f=0):
@@ -61,9 +62,14 @@ BRANCH = [
     Operation("t", "tanh", ["m"], np.tanh, lambda m: [1 - np.tanh(m) ** 2], "tanh(m)", ["1 - t^2"]),
 ]
 PRODUCT_OF_SUM = [add("q", "x", "y"), multiply("f", "q", "z")]
-DRAWN = {
+NODES = {
     product_of_sum: ("xyz", PRODUCT_OF_SUM),
     neuron: (("w0", "x0", "w1", "x1", "w2"), NEURON),
     branch: ("ab", BRANCH),
 }
-"""The same graphs once more, node by node with local derivatives, as they are drawn."""
+
+
+def drawn(graph, inputs) -> Graph:
+    """The same graph once more, node by node with local derivatives, as it is drawn."""
+    names, operations = NODES[graph]
+    return computation(dict(zip(names, inputs, strict=True)), operations)
