@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     )
     from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
     from mlp.optim import SGD
+    from mlp.seeing.comparing import compare_traces
+    from mlp.seeing.traces import trace
     from mlp.sequential import Sequential
     from mlp.training import evaluate, fit
 
@@ -46,6 +48,8 @@ _HOMES = {
     "mlp.errors": "CheckpointError DataError NonFiniteError",
     "mlp.checking.checker": "gradcheck",
     "mlp.checking.jacobians": "jacobian",
+    "mlp.seeing.traces": "trace",
+    "mlp.seeing.comparing": "compare_traces",
     "mlp.files.checkpoint": "load_checkpoint save_checkpoint",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -71,12 +75,14 @@ __all__ = [
     "Softmax",
     "SoftmaxCrossEntropy",
     "SquaredError",
+    "compare_traces",
     "evaluate",
     "fit",
     "gradcheck",
     "jacobian",
     "load_checkpoint",
     "save_checkpoint",
+    "trace",
 ]
 
 

@@ -134,6 +134,17 @@ class Sequential(Container):
             for layer, shape, size in rows
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table of `repr`."""
+        from html import escape
+
+        total = sum(p.size for p in self.parameters().values())
+        head = "<th>layer</th><th>output shape</th><th>parameters</th>"
+        rows = [*self._rows(self.input_shape), ("total", "", f"{total:,}")]
+        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+        body = "".join(f"<tr>{row}</tr>" for row in cells)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         return [shape, *self.shapes(shape)[:-1]]
 

@@ -1,6 +1,7 @@
-"""Pictures, all in one style. The only module that imports matplotlib, and only when called.
+"""Pictures, all in one style. matplotlib is imported only when one is drawn.
 
-Every function draws one figure and writes it to `path` (its ending says the format).
+Every function draws one figure, returns it, and writes it to `path` unless that is None (its
+ending says the format: .svg, .png or .pdf).
 """
 
 import io
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -44,41 +46,96 @@ STYLE = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 2.0,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be read, searched and copied
+    "svg.hashsalt": "mlp",  # the same picture gives the same file
 }
+FORMATS = ("svg", "png", "pdf")
+UNDATED = {"svg": "Date", "pdf": "CreationDate"}
+LARGEST = 16_000
+"""Pixels: the longer side of a PNG is no longer."""
+SIGNED = "RdBu"
+"""Colours of numbers with a sign, in everything drawn: blue positive, red negative, white 0."""
+SMALLEST_DOTTED = 0.06
+"""Inches: in smaller cells a dot would hide the colour."""
+NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 
 
 def figure(
     size: tuple[float, float],
-    path: str | os.PathLike,
+    path: str | os.PathLike | None,
     draw: Callable[[Any], None],
     style: Mapping[str, Any] | None = None,
-) -> None:
-    """Draw a figure of that size (inches) in the common style, and write it to path.
+    tooltips: Mapping[str, str] | None = None,
+) -> Any:
+    """Draw a figure of that size (inches) in the common style, write it to path, and return it.
 
-    `style` holds matplotlib settings that differ from it.
+    The ending of path says the format: .svg, .png or .pdf; without a path nothing is written.
+    `style` holds matplotlib settings that differ from the common style, `tooltips` what an SVG
+    says where the mouse rests on the artist of that gid. Raises ValueError for another ending.
     """
     import matplotlib
     from cycler import cycler
     from matplotlib.figure import Figure
 
+    kind = "png" if path is None else Path(path).suffix.lower().lstrip(".") or "png"
+    if kind not in FORMATS:
+        raise ValueError(f"{path}: expected a file name that ends in {', '.join(FORMATS)}")
     cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
     settings: Any = STYLE | cycle | dict(style or {})
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
         picture = Figure(figsize=size, layout="constrained")
         draw(picture)
+        if path is None:
+            return picture
         buffer = io.BytesIO()
-        picture.savefig(buffer, format=Path(path).suffix.lstrip(".") or "png")
-    write_whole(path, buffer.getvalue())
+        picture.savefig(
+            buffer,
+            format=kind,
+            dpi=min(STYLE["savefig.dpi"], LARGEST / max(picture.get_size_inches())),
+            metadata={} if kind == "png" else {UNDATED[kind]: None},
+        )
+    data = buffer.getvalue()
+    write_whole(path, with_tooltips(data, tooltips or {}) if kind == "svg" else data)
+    return picture
+
+
+def dot_negative(
+    axes: Any, values: np.ndarray, box: tuple[float, float, float, float], largest: float
+) -> None:
+    """A dot in each negative cell of a heat map (left, right, bottom, top), first row on top: in
+    grey print blue and red are the same. Cells that are nearly white stay without."""
+    rows, columns = np.nonzero(values < -0.05 * largest)
+    left, right, bottom, top = box
+    x = left + (columns + 0.5) * (right - left) / values.shape[1]
+    y = top - (rows + 0.5) * (top - bottom) / values.shape[0]
+    colours = ["white" if value < -0.55 * largest else INK for value in values[rows, columns]]
+    axes.scatter(x, y, s=2.5, color=colours, linewidths=0, zorder=4)
+
+
+def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
+    """The SVG with a <title> in each group whose id is in `tooltips`, and with fonts to fall back
+    on where DejaVu Sans is not installed."""
+    for prefix, uri in NAMESPACES.items():
+        ElementTree.register_namespace(prefix, uri)
+    root = ElementTree.fromstring(svg)
+    for group in root.iter():
+        if (text := tooltips.get(group.get("id"))) is not None:
+            title = ElementTree.Element(f"{{{NAMESPACES['']}}}title")
+            title.text = text
+            group.insert(0, title)
+        if "DejaVu Sans" in (look := group.get("style", "")):
+            group.set("style", look.replace("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif"))
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
 def _drawn(size: tuple[float, float]) -> Callable:
-    """Turn a function that draws on a figure into one that writes a file."""
+    """Turn a function that draws on a figure into one that writes it to a path, and returns it."""
 
     def decorate(draw: Callable) -> Callable:
         @wraps(draw)
-        def write(path: str | os.PathLike, *args: Any, **kwargs: Any) -> None:
-            figure(size, path, lambda picture: draw(picture, *args, **kwargs))
+        def write(path: str | os.PathLike | None, *args: Any, **kwargs: Any) -> Any:
+            return figure(size, path, lambda picture: draw(picture, *args, **kwargs))
 
         return write
 
@@ -161,14 +218,28 @@ def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
     images = W.T[order].reshape(-1, *shape)
     limit = np.quantile(np.abs(images), 0.998) or 1.0
     rows = math.ceil(len(order) / 8)
-    picture.set_figheight(0.8 + 0.88 * rows * shape[0] / shape[1])
+    picture.set_figheight(0.45 + 0.9 * rows * shape[0] / shape[1])
     gaps = (max(1, round(0.12 * shape[0])), max(1, round(0.12 * shape[1])))
     tiles = _tiled(images, (rows, 8), gaps)
-    axes = _mosaic(picture, tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes = _mosaic(picture, tiles, cmap=SIGNED, vmin=-limit, vmax=limit)
     axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")
+    if 0.9 / shape[1] >= SMALLEST_DOTTED:
+        box = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
+        dot_negative(axes, tiles, box, limit)
     bar = picture.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
+    bar.set_label("blue +, red -")
     bar.outline.set_visible(False)
     bar.ax.grid(False)
+
+
+AXES = {
+    "dx": ("sample", "input"),
+    "dW": ("input", "output"),
+    "db": ("", "output"),
+    "Jacobian": ("output", "input"),
+    "Jacobian-samples": ("output of sample 0", "inputs of all samples in turn"),
+}
+"""What the rows and columns of an array in a report are."""
 
 
 @_drawn((11, 4.0))
@@ -178,21 +249,46 @@ def gradient_difference(
     """A gradient, the right one and their difference, as heat maps with one scale for all.
 
     A vector is drawn as one row, more than two axes with all but the last as rows. Arrays of
-    different shapes have no difference.
+    different shapes have no difference. A frame marks the row of the largest difference. What the
+    axes are called follows from what the title ends in, as in "Softmax: dx".
     """
     panels = {"analytic": _as_matrix(analytic), "reference": _as_matrix(reference)}
     if analytic.shape == reference.shape:
         panels["difference"] = panels["analytic"] - panels["reference"]
     largest = float(np.max(abs(panels["reference"]), initial=0.0)) or 1.0
+    across = 9.6 / len(panels)
+    high = min(max(max(across * len(v) / v.shape[1] for v in panels.values()), 0.5), 5.0)
+    picture.set_size_inches(11, high + 1.5)
     picture.suptitle(title)
+    rows, columns = AXES.get(title.rpartition(": ")[2], ("row", "column"))
     for axes, (name, values) in zip(picture.subplots(1, len(panels)), panels.items(), strict=True):
         shown = np.where(np.isfinite(values), values, np.nan)
-        image = axes.imshow(shown, cmap="RdBu_r", vmin=-largest, vmax=largest)
-        axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})")
+        image = axes.imshow(shown, cmap=SIGNED, vmin=-largest, vmax=largest, aspect="auto")
+        axes.set(title=f"{name} ({values.shape[0]} x {values.shape[1]})", xlabel=columns)
+        axes.set_ylabel(rows if name == "analytic" else "")
         axes.grid(False)
         for axis in (axes.xaxis, axes.yaxis):
             axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    picture.colorbar(image, ax=picture.axes, shrink=0.7)
+        if across / values.shape[1] >= SMALLEST_DOTTED and high / len(values) >= SMALLEST_DOTTED:
+            box = (-0.5, values.shape[1] - 0.5, len(values) - 0.5, -0.5)
+            dot_negative(axes, shown, box, largest)
+        if "difference" in panels and len(values) > 1:
+            _frame_row(axes, panels["difference"])
+    bar = picture.colorbar(image, ax=picture.axes, shrink=0.9)
+    bar.set_label("blue +, red (dotted) -")
+
+
+def _frame_row(axes: Any, difference: np.ndarray) -> None:
+    """A frame around the row with the largest difference, if there is one."""
+    from matplotlib.patches import Rectangle
+
+    size = np.where(np.isnan(difference), np.inf, abs(difference))
+    if size.max() > 0:
+        row, wide = int(np.unravel_index(size.argmax(), size.shape)[0]), difference.shape[1]
+        axes.add_patch(
+            Rectangle((-0.5, row - 0.5), wide, 1, fill=False, edgecolor="black", linewidth=2,
+                      clip_on=False, zorder=5)
+        )  # fmt: skip
 
 
 def _as_matrix(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,9 @@ written in reverse order.
 
 import numpy as np
 
+from mlp.seeing.graphs import Graph
+from mlp.seeing.operations import Operation, add, computation, multiply
+
 
 def product_of_sum(x, y, z, q=0, f=0):
     q += x + y
@@ -41,3 +44,32 @@ def branch(a, b, s=0, p=0, m=0, t=0):
     dm = 1 - np.tanh(m) ** 2
     ds, dp = dm * p, dm * s
     return v, dict(zip(v, (ds + dp * b, ds + dp * a, ds, dp, dm, 1.0), strict=True))
+
+
+NEURON = [
+    multiply("a", "w0", "x0"),
+    multiply("b", "w1", "x1"),
+    add("s", "a", "b", "w2"),
+    Operation("n", "* -1", ["s"], lambda s: -s, lambda s: [-1], "-s", ["-1"]),
+    Operation("e", "exp", ["n"], np.exp, lambda n: [np.exp(n)], "exp(n)", ["e"]),
+    Operation("u", "+1", ["e"], lambda e: 1 + e, lambda e: [1], "1 + e", ["1"]),
+    Operation("f", "1/u", ["u"], lambda u: 1 / u, lambda u: [-1 / u**2], "1 / u", ["-1 / u^2"]),
+]
+BRANCH = [
+    add("s", "a", "b"),
+    multiply("p", "a", "b"),
+    multiply("m", "s", "p"),
+    Operation("t", "tanh", ["m"], np.tanh, lambda m: [1 - np.tanh(m) ** 2], "tanh(m)", ["1 - t^2"]),
+]
+PRODUCT_OF_SUM = [add("q", "x", "y"), multiply("f", "q", "z")]
+NODES = {
+    product_of_sum: ("xyz", PRODUCT_OF_SUM),
+    neuron: (("w0", "x0", "w1", "x1", "w2"), NEURON),
+    branch: ("ab", BRANCH),
+}
+
+
+def drawn(graph, inputs) -> Graph:
+    """The same graph once more, node by node with local derivatives, as it is drawn."""
+    names, operations = NODES[graph]
+    return computation(dict(zip(names, inputs, strict=True)), operations)

@@ -8,7 +8,7 @@ done by hand, in graphs.py. All is scalar, so layouts do not matter.
 import numpy as np
 
 from mlp import Affine, Concat, Elementwise, MaxPool, Multiply, Sequential, Sigmoid
-from problems.graphs import branch, neuron, product_of_sum
+from problems.graphs import branch, drawn, neuron, product_of_sum
 from problems.numeric import complex_step
 from problems.report import Report
 
@@ -76,4 +76,7 @@ def compare(report, graph, inputs, net):
     )
     by_engine = net.backward(np.ones((1, 1)))[0]
     report.equal("engine: gradients", by_engine, [*gradients.values()][:size], 1e-15)
+    picture = drawn(graph, inputs)
+    report.equal("node by node", [n.gradient for n in picture.nodes], [*gradients.values()], 1e-15)
+    report.graph(graph.__name__, picture)
     return values, gradients

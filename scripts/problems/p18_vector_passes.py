@@ -74,4 +74,5 @@ def draw(figure, chain) -> None:
     for axis, matrix, title in zip(axes, chain, titles, strict=True):
         axis.imshow(matrix, cmap="RdBu", vmin=-abs(matrix).max(), vmax=abs(matrix).max())
         axis.set(title=f"{title}\n{matrix.shape[0]} x {matrix.shape[1]}", xticks=[], yticks=[])
+    axes[0].set(xlabel="input", ylabel="output")
     figure.suptitle("dy/dx, a product of six Jacobians (blue +, red -, each on its own scale)")

@@ -18,6 +18,8 @@ from mlp.seeing import plots
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from mlp.seeing.graphs import Graph
+
 WIDTH = 79
 COLOURS = plots.COLOURS
 LECTURE = {"font.size": 12, "axes.titlesize": 13, "axes.titleweight": "normal", "savefig.dpi": 160}
@@ -101,6 +103,13 @@ class Report:
         path = self.figures / f"{self.name}_{name}.png"
         plots.figure((8.0, 4.5), path, draw, LECTURE)
         print(f"  picture: {path.name}")
+
+    def graph(self, name: str, graph: "Graph") -> None:
+        """Save the drawing of a computation graph, as `figure` does."""
+        if self.figures is not None:
+            path = self.figures / f"{self.name}_{name}.png"
+            graph.draw(path)
+            print(f"  picture: {path.name}")
 
     def curves(
         self,

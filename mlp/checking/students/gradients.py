@@ -259,17 +259,23 @@ def _without_influence(s: Situation, trial: Trial, name: str) -> bool:
 
 
 def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """dy/dx of the first sample, row by row: the gradients for upstreams with a single 1."""
+    """dy/dx of the first sample, row by row: the gradients for upstreams with a single 1.
+
+    Where samples are coupled, the columns are the inputs of all of them, one after another.
+    """
     mine, right = [], []
     evidence = _evidence(s, trial, {}, [])
     for j in range(trial.y[0].size):
         upstream = np.zeros(trial.y.shape)
         upstream.reshape(trial.n, -1)[0, j] = 1.0
         try:
-            mine.append(np.ravel(evidence.probe(upstream)["x"][0]).astype(float))
-        except (Broken, TypeError):
+            mine.append(np.asarray(evidence.probe(upstream)["x"], float).reshape(trial.n, -1))
+        except (Broken, TypeError, ValueError):
             return {}
-        right.append(evidence.right(upstream)["x"][0].ravel())
-    if any(len(row) != len(right[0]) for row in mine):
+        right.append(np.asarray(evidence.right(upstream)["x"], float).reshape(trial.n, -1))
+    if np.shape(mine) != np.shape(right):
         return {}
-    return {"Jacobian": (np.array(mine), np.array(right))}
+    coupled = np.any(np.array([mine, right])[:, :, 1:])
+    seen = trial.n if coupled else 1
+    drawn, reference = (np.array([row[:seen].ravel() for row in part]) for part in (mine, right))
+    return {"Jacobian-samples" if coupled else "Jacobian": (drawn, reference)}

@@ -1,0 +1,67 @@
+"""A trace as a table: text of at most 100 columns, or HTML for a notebook."""
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlp.seeing.traces import LayerRecord, Trace
+
+WIDTH = 100
+HEAD = ("layer", "output", "low", "high", "mean", "norm", "off", "|dL/dy|", "|dL/dp|", "step/p")
+MEANING = (
+    "off: share of ReLU units that are dead, of sigmoid outputs that are saturated; dL/dp: of all "
+    "parameters of the layer; step/p: learning rate * |dL/dp| / |p|"
+)
+
+
+def as_text(trace: "Trace") -> str:
+    """The table, and below it the loss; columns that would be empty are left out."""
+    rows = [HEAD, *map(_cells, trace.records)]
+    kept = [c for c in range(len(HEAD)) if any(row[c] for row in rows[1:])]
+    rows = [[row[c] for c in kept] for row in rows]
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    gap = 2 if sum(wide) + 2 * (len(wide) - 1) <= WIDTH else 1
+    spare = WIDTH - sum(wide[1:]) - gap * (len(wide) - 1)
+    wide[0] = min(wide[0], max(spare, 8))
+    lines = []
+    for name, *numbers in rows:
+        cells = [f"{_shortened(name, wide[0]):<{wide[0]}}"]
+        cells += [f"{cell:>{w}}" for cell, w in zip(numbers, wide[1:], strict=True)]
+        lines.append((" " * gap).join(cells).rstrip())
+    return "\n".join([*lines, *_ends(trace)])
+
+
+def as_html(trace: "Trace") -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEAD)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(record)) + "</tr>"
+        for record in trace.records
+    )
+    ends = "".join(f"<p>{html.escape(line)}</p>" for line in _ends(trace))
+    return (
+        f'<table title="{html.escape(MEANING)}"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>{ends}"
+    )
+
+
+def _cells(record: "LayerRecord") -> tuple[str, ...]:
+    s = record.statistics
+    off = s.dead if s.saturated is None else s.saturated
+    return (
+        f"{record.name}  {record.layer!r}",
+        "x".join(map(str, record.output_shape)),
+        *(f"{value:.3g}" for value in (s.low, s.high, s.mean, s.norm)),
+        "" if off is None else f"{off:.0%}",
+        *(
+            "" if value is None else f"{value:.3g}"
+            for value in (s.upstream_norm, s.gradient_norm, s.update_ratio)
+        ),
+    )
+
+
+def _ends(trace: "Trace") -> list[str]:
+    return [] if trace.loss is None else [f"loss  {trace.loss_value:.6g}  {trace.loss!r}"]
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,288 @@
+"""One pass forward and backward through a network, with everything that was computed on the way."""
+
+import copy
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlp.layers import Layer
+from mlp.layers.container import Container
+from mlp.losses import Loss
+from mlp.optim import checked_rate
+from mlp.pairing import refuse_double
+from mlp.seeing import table
+from mlp.seeing.statistics import Statistics, statistics_of
+from mlp.sequential import Sequential
+
+if TYPE_CHECKING:
+    from mlp.seeing.graphs import Graph
+
+
+@dataclass(eq=False)
+class LayerRecord:
+    """What one layer did: shapes as they were in the pass, the batch axis first.
+
+    name            its place: "2", or "2.0.1" within containers, as in the names of parameters
+    input, output   x and y of its forward
+    upstream        dL/dy, and downstream dL/dx; None where the pass did not get there
+    parameters      copies of what it computed with; gradients under the same names, or None
+    """
+
+    name: str
+    layer: Layer
+    input: np.ndarray
+    output: np.ndarray
+    upstream: np.ndarray | None
+    downstream: np.ndarray | None
+    parameters: dict[str, np.ndarray]
+    gradients: dict[str, np.ndarray | None]
+    learning_rate: float | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self.output.shape
+
+    @property
+    def new_parameters(self) -> dict[str, np.ndarray] | None:
+        """The parameters after one step of gradient descent; None without a learning rate."""
+        if self.learning_rate is None:
+            return None
+        return {
+            name: p
+            if self.gradients[name] is None
+            else p - self.learning_rate * self.gradients[name]
+            for name, p in self.parameters.items()
+        }
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return statistics_of(
+            self.layer, self.output, self.upstream, self.gradients, self.learning_rate
+        )
+
+
+@dataclass(eq=False, repr=False)
+class Trace:
+    """The records of the layers in the order of forward, and what stands at the two ends.
+
+    `net` is a copy of the network: the original keeps its parameters, gradients and caches.
+    Printed, it is a table; in a notebook an HTML one.
+    """
+
+    net: Sequential
+    records: list[LayerRecord]
+    x: np.ndarray
+    output: np.ndarray
+    target: np.ndarray | None = None
+    loss: Loss | None = None
+    loss_value: float | None = None
+    upstream: np.ndarray | None = None
+    downstream: np.ndarray | None = None
+    learning_rate: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[LayerRecord]:
+        return iter(self.records)
+
+    def __getitem__(self, place: int | str) -> LayerRecord:
+        """A record by its number in the order of forward, or by its name."""
+        if isinstance(place, str):
+            try:
+                return next(record for record in self.records if record.name == place)
+            except StopIteration:
+                names = ", ".join(record.name for record in self.records)
+                raise KeyError(f"no layer {place!r}; there are {names}") from None
+        return self.records[place]
+
+    def graph(self, detail: str = "auto", units: int = 8) -> "Graph":
+        """The pass as a graph of nodes and edges, see `draw`."""
+        from mlp.seeing.network_graph import graph_of
+
+        return graph_of(self, detail, units)
+
+    def draw(
+        self, path: str | os.PathLike | None = None, *, detail: str = "auto", units: int = 8
+    ) -> Any:
+        """Draw the pass, write it to path (.svg, .png or .pdf), and return the figure.
+
+        detail  "neurons": every unit a node, for one sample; layers of more than `units` units
+                show the first ones and an ellipsis. "layers": every layer a box with heat maps
+                of its values and gradients. "auto" takes neurons where they are readable.
+        Raises ValueError for an unknown detail, and for neurons of more than one sample.
+        """
+        return self.graph(detail, units).draw(path)
+
+    def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
+        """The pass written out step by step, see mlp.seeing.explaining."""
+        from mlp.seeing.explaining import explanation
+
+        return explanation(self, style, blanks=blanks, decimals=decimals)
+
+    def __repr__(self) -> str:
+        return table.as_text(self)
+
+    def _repr_html_(self) -> str:
+        return table.as_html(self)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # the numbers tell
+def trace(
+    net: Layer,
+    x: np.ndarray,
+    target: np.ndarray | None = None,
+    loss: Loss | None = None,
+    *,
+    upstream: np.ndarray | None = None,
+    learning_rate: float | None = None,
+) -> Trace:
+    """Run x (N, ...) forward through net and back, and keep what every layer did.
+
+    The way back starts from the loss of the outputs and `target`, or from `upstream` = dL/dy;
+    without either there is none. With `learning_rate` the records hold the parameters after one
+    step of gradient descent too. All is done on a copy: net, its gradients and caches, x and loss
+    stay what they are.
+
+    A layer whose backward gives None, or leaves a gradient of a parameter None, has no gradient
+    there in its record, and neither has what lies before it.
+
+    Raises TypeError or ValueError for arguments that do not fit together.
+    """
+    if not isinstance(net, Layer):
+        raise TypeError(f"trace: expected a network such as Sequential(...), got {net!r}")
+    _check_ends(target, loss, upstream, learning_rate)
+    if loss is not None:
+        refuse_double(net, loss)
+        loss = copy.copy(loss)
+    rate = None if learning_rate is None else checked_rate(learning_rate, who="trace")
+    recorders: list[_Recorder] = []
+    net = net if isinstance(net, Sequential) else Sequential(net)
+    lost: set[str] = set()
+    recorded = _with_recorders(net, "", recorders, lost)
+    x = np.array(x)
+    y = recorded.forward(x)
+    value, downstream = None, None
+    if loss is not None:
+        target = np.array(target)
+        value = loss.forward(y, target)
+        upstream = loss.backward()
+    if upstream is not None:
+        upstream = np.array(upstream)
+        downstream = recorded.backward(upstream)
+        if lost and np.isnan(downstream).all():
+            downstream = None
+    return Trace(
+        net=_without_recorders(recorded),
+        records=[recorder.record(rate) for recorder in recorders],
+        x=x,
+        output=y,
+        target=target,
+        loss=loss,
+        loss_value=value,
+        upstream=upstream,
+        downstream=downstream,
+        learning_rate=rate,
+    )
+
+
+def _check_ends(target: Any, loss: Any, upstream: Any, learning_rate: Any) -> None:
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"trace: expected a loss such as SquaredError(), got {loss!r}")
+    if (target is None) != (loss is None):
+        given, missing = ("a loss", "target") if target is None else ("a target", "loss")
+        raise ValueError(f"trace: {given} needs a {missing}; write trace(net, x, target, loss)")
+    if loss is not None and upstream is not None:
+        raise ValueError(
+            "trace: expected a target with its loss, or upstream, got both; the loss gives upstream"
+        )
+    if learning_rate is not None and loss is None and upstream is None:
+        raise ValueError(
+            "trace: a learning_rate needs gradients; give a target with its loss, or upstream"
+        )
+
+
+class _Recorder(Layer):
+    """Stands in the place of a layer, passes everything on to a copy of it, and takes notes."""
+
+    def __init__(self, layer: Layer, name: str, lost: set[str]) -> None:
+        self.name = name
+        self.lost = lost  # the names of layers whose backward gave None, known to all recorders
+        self.layer = layer.astype(layer.dtype or np.float64)
+        self.input_shape = layer.input_shape
+        self.x = self.y = self.upstream = self.downstream = None
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        self.x = x
+        self.y = self.layer.forward(x)
+        return self.y
+
+    def backward(self, upstream: np.ndarray) -> np.ndarray:
+        if not (self.lost and np.isnan(upstream).all()):
+            self.upstream = upstream
+            self.downstream = self.layer.backward(upstream)
+        if self.downstream is None:  # NaN says so to the layers before
+            self.lost.add(self.name)
+            return np.full(self.x.shape, np.nan, self.y.dtype)
+        return self.downstream
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.layer.output_shape(input_shape)
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        return self.layer.parameters()
+
+    @property
+    def dtype(self) -> np.dtype | None:
+        return self.layer.dtype
+
+    def clear_cache(self) -> None:
+        self.layer.clear_cache()
+
+    def record(self, learning_rate: float | None) -> LayerRecord:
+        return LayerRecord(
+            self.name,
+            self.layer,
+            self.x,
+            self.y,
+            self.upstream,
+            self.downstream,
+            self.layer.parameters(),
+            self.layer.gradients(),
+            learning_rate,
+        )
+
+    def _who(self) -> str:
+        return self.layer._who()
+
+
+def _with_recorders(
+    net: Container, place: str, recorders: list[_Recorder], lost: set[str]
+) -> Container:
+    """The same containers, with a recorder for each layer that is none."""
+    parts: list[Layer] = []
+    for i, layer in enumerate(net.layers):
+        name = f"{place}{i}"
+        if isinstance(layer, Container):
+            parts.append(_with_recorders(layer, f"{name}.", recorders, lost))
+        else:
+            recorders.append(_Recorder(layer, name, lost))
+            parts.append(recorders[-1])
+    return type(net)(*parts)
+
+
+def _without_recorders(net: Container) -> Container:
+    return type(net)(
+        *(
+            _without_recorders(part) if isinstance(part, Container) else part.layer
+            for part in net.layers
+        )
+    )

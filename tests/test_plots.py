@@ -1,0 +1,127 @@
+"""The pictures of runs and reports: one look, every format, and the figure as the result."""
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from mlp.checking.students.report import draw
+
+from mlp.checking.students.sandbox import check_file
+from mlp.seeing import plots
+
+HISTORY = [
+    {"epoch": 1, "loss": 2.0, "accuracy": 0.5, "validation_loss": 2.1, "validation_accuracy": 0.4},
+    {"epoch": 2, "loss": 0.1, "accuracy": 0.9, "validation_loss": 0.3, "validation_accuracy": 0.8},
+]
+RNG = np.random.default_rng(0)
+DRAWN = {
+    "curves": lambda path: plots.curves(path, HISTORY),
+    "confusion": lambda path: plots.confusion(path, np.array([[5, 1], [0, 4]]), ["a", "b"]),
+    "mistakes": lambda path: plots.mistakes(path, RNG.random((3, 8, 8)), "123", "456"),
+    "weights": lambda path: plots.weights(path, RNG.normal(size=(64, 10)), (8, 8)),
+    "gradient_difference": lambda path: plots.gradient_difference(
+        path, RNG.normal(size=(3, 9)), RNG.normal(size=(3, 9)), "MaxPool: dx"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_comes_back_and_every_format_is_written(name, tmp_path):
+    figure = DRAWN[name](None)
+    assert figure.axes
+    for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        path = tmp_path / f"picture.{ending}"
+        assert DRAWN[name](path).axes
+        assert path.read_bytes().startswith(start)
+    assert len([*tmp_path.iterdir()]) == 3
+
+
+def test_another_ending_is_refused_before_anything_is_drawn(tmp_path):
+    with pytest.raises(ValueError, match="ends in svg, png, pdf"):
+        plots.figure((1, 1), tmp_path / "picture.bmp", lambda picture: 1 / 0)
+
+
+def test_signed_heat_maps_have_one_colour_code():
+    """The same number has the same colour: blue above 0, red below."""
+    for name in ("weights", "gradient_difference"):
+        figure = DRAWN[name](None)
+        for image in (image for axes in figure.axes for image in axes.images):
+            low, high = image.get_clim()
+            assert low == -high
+            assert image.get_cmap().name == plots.SIGNED
+            blue, red = image.to_rgba([high, low], bytes=False)
+            assert blue[2] > blue[0] and red[0] > red[2]
+
+
+def test_negative_cells_are_dotted_for_grey_print():
+    values = np.array([[1.0, -1.0, 0.0], [-0.5, 0.2, -1e-6]])
+    figure = plots.gradient_difference(None, values, values, "ReLU: dx")
+    dots = figure.axes[0].collections[0].get_offsets()
+    assert sorted(map(tuple, dots.round(9).tolist())) == [(0.0, 1.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "columns"),
+    [("dx", "sample", "input"), ("dW", "input", "output"), ("Jacobian", "output", "input"),
+     ("Jacobian-samples", "output of sample 0", "inputs of all samples in turn"),
+     ("V", "row", "column")],
+)  # fmt: skip
+def test_axes_are_named(what, rows, columns):
+    figure = plots.gradient_difference(None, np.ones((2, 3)), np.zeros((2, 3)), f"Layer: {what}")
+    assert figure.axes[0].get_ylabel() == rows
+    assert [axes.get_xlabel() for axes in figure.axes[:3]] == [columns] * 3
+
+
+def test_the_row_of_the_largest_difference_is_framed():
+    right = np.zeros((4, 3))
+    wrong = right.copy()
+    wrong[2, 1] = 0.5
+    figure = plots.gradient_difference(None, wrong, right, "Softmax: dx")
+    for axes in figure.axes[:3]:
+        (frame,) = axes.patches
+        assert (frame.get_y(), frame.get_height(), frame.get_width()) == (1.5, 1, 3)
+    same = plots.gradient_difference(None, right, right, "Softmax: dx")
+    assert not any(axes.patches for axes in same.axes[:3])
+
+
+@pytest.mark.parametrize("shape", [(3, 9), (7, 9), (40, 4), (1, 30), (2, 200)])
+def test_no_third_of_a_comparison_is_blank(shape):
+    """The heat maps fill the figure: their height is at least half of it, or a row of cells."""
+    figure = plots.gradient_difference(None, np.ones(shape), np.zeros(shape), "MaxPool: dx")
+    FigureCanvasAgg(figure).draw()
+    heights = [axes.get_position().height for axes in figure.axes[:3]]
+    widths = [axes.get_position().width for axes in figure.axes[:3]]
+    inches = figure.get_size_inches()[1]
+    assert min(heights) > 0.5 or inches <= 2.2
+    assert sum(widths) > 0.6
+
+
+CENTRED = """
+import numpy as np
+
+
+class Centred:
+    def forward(self, z):
+        return z - z.mean(axis=0)
+
+    def backward(self, upstream):
+        return upstream
+"""
+
+
+def test_the_jacobian_of_a_layer_that_couples_samples_shows_the_coupling(tmp_path):
+    """dy_0j/dx_ni = (n = 0)(i = j) - (i = j)/N: the same entry in the columns of every sample."""
+    path = tmp_path / "student.py"
+    path.write_text(CENTRED)
+    report = check_file(path)
+    (record,) = report["checked"]
+    mine, right = map(np.array, record["pictures"]["Jacobian-samples"])
+    outputs, samples = len(right), right.shape[1] // len(right)
+    assert samples > 1
+    eye = np.eye(outputs)
+    np.testing.assert_allclose(
+        right, np.hstack([eye, *[0 * eye] * (samples - 1)]) - np.hstack([eye] * samples) / samples,
+        rtol=0, atol=1e-12,
+    )  # fmt: skip
+    np.testing.assert_array_equal(mine, np.hstack([eye, *[0 * eye] * (samples - 1)]))
+    names = [drawn.name for drawn in draw(report, tmp_path / "pictures")]
+    assert "student-Centred-Jacobian-samples.png" in names
