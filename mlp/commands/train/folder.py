@@ -60,6 +60,9 @@ def write(
     `said` holds the class that the network says of each test sample, None without classes.
     """
     out.mkdir(parents=True, exist_ok=True)
+    names, label_name = parts.columns or ([], "")
+    pixels = parts.scale.factor.ndim == 0
+    x, axis = parts.train[0], None if pixels else 0
     save_checkpoint(
         out / "model.npz",
         net,
@@ -67,6 +70,10 @@ def write(
         loss=loss_name(options, parts),
         classes=np.array(parts.classes, dtype=np.str_),
         label_column=json.dumps(options.label_column),
+        feature_names=np.array(names, dtype=np.str_),
+        label_name=label_name,
+        input_least=x.min(axis),
+        input_most=x.max(axis),
         input_shift=parts.scale.shift,
         input_factor=parts.scale.factor,
         image_shape=np.array(parts.shape or (), dtype=np.int64),

@@ -10,7 +10,6 @@ from mlp.commands.endings import EXPLAINED
 from mlp.commands.train import claiming, unfinished
 from mlp.data.dataset import DIGITS
 
-
 FREE = ("data", "out", "force", "quiet", "resume", "checkpoint_seconds")
 """What may be different when a run goes on: the data are known by their digest."""
 

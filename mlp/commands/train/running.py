@@ -1,6 +1,7 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from tqdm import tqdm
 from mlp import NonFiniteError, Sequential, evaluate, fit
 from mlp.callbacks import Callback, TrainingState
 from mlp.commands import signals
-from mlp.commands.train import assembling, folder, tasks
+from mlp.commands.train import assembling, doubts, folder, tasks
 from mlp.commands.train.claiming import Claim
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
@@ -115,6 +116,9 @@ def _kept(
         unit = "" if parts.classes else " (squared error in the units of the targets)"
         voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
     voice.result(str(out))
+    rate = f"{assembling.learning_rate(options, parts):g}"
+    if reason := doubts.doubt(net, parts, scores, said, rate):
+        print(f"{out}: warning: {reason}", file=sys.stderr)
     return scores
 
 
