@@ -5,12 +5,12 @@ that it need not import anything. It saves after every epoch, so many kills hit 
 the drawing at the end. One signal in four is SIGINT or SIGTERM.
 """
 
-import contextlib
 import os
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +81,7 @@ def _stopped_and_resumed(
         number = signal.SIGKILL
         if rng.random() < 0.25:
             number = [signal.SIGINT, signal.SIGTERM][rng.integers(2)]
-        time.sleep(rng.uniform(0, 3 * seconds / KILLS_PER_RUN))
+        time.sleep(rng.uniform(0, 5 * seconds / KILLS_PER_RUN))
         ended, status = os.waitpid(child, os.WNOHANG)
         if not ended:
             os.kill(child, number)
@@ -93,7 +93,7 @@ def _stopped_and_resumed(
             failures.append(f"{words}: exit status {status}: {(folder / 'said').read_text()}")
             return kills, others
         failures += [f"{words}: {text}" for text in _unreadable(out)]
-        if (out / "model.npz").exists() and not (out / "unfinished.json").exists():
+        if any(out.rglob("model.npz")) and not (out / "unfinished.json").exists():
             return kills, others  # finished, perhaps as the signal came
 
 
@@ -128,13 +128,16 @@ def _started(words: list[str], folder: Path) -> int:
     if child:
         return child
     status = 99
-    with contextlib.suppress(BaseException):
+    try:
         said = os.open(folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):
             os.dup2(said, stream)
         status = endings.status_of(lambda: program.main(words, "mlp train"), "mlp train")
+    except BaseException:
+        traceback.print_exc()
+    finally:
         sys.stderr.flush()
-    os._exit(status)
+        os._exit(status)
 
 
 def _ended(child: int) -> tuple[int, float]:

@@ -196,9 +196,11 @@ def _next_free(task: str) -> Path:
     raise AssertionError
 
 
-def _contents(out: Path) -> list[Path]:
-    """What is in the folder, without what a process leaves that was killed as it began."""
-    return [p for p in out.iterdir() if p.name != LOCK and p.suffix != PARTIAL]
+def _contents(out: Path) -> Iterator[Path]:
+    """The files in the folder, without what a process leaves that was killed as it began."""
+    for path in out.rglob("*"):
+        if not path.is_dir() and path.name != LOCK and path.suffix != PARTIAL:
+            yield path
 
 
 def _parts(out: Path) -> list[Path]:

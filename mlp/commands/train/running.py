@@ -27,7 +27,8 @@ class RunCheckpoint(TrainingCheckpoint):
         self.voice = voice
 
     def on_start(self, state: TrainingState) -> None:
-        super().on_start(state)
+        with signals.held_back():
+            super().on_start(state)
         if state.epoch:
             self.voice.say(f"{self.path}: goes on after epoch {state.epoch}")
 
@@ -39,8 +40,10 @@ class RunCheckpoint(TrainingCheckpoint):
 class Progress(Callback):
     """A line for every epoch, below it a bar on a terminal."""
 
-    def __init__(self, options: argparse.Namespace, voice: Voice, bar: tqdm) -> None:
-        self.options, self.voice, self.bar = options, voice, bar
+    def __init__(
+        self, options: argparse.Namespace, voice: Voice, bar: tqdm, state: TrainingState
+    ) -> None:
+        self.options, self.voice, self.bar, self.state = options, voice, bar, state
 
     def on_start(self, state: TrainingState) -> None:
         self.state = state
@@ -75,7 +78,8 @@ def run(
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
     state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice)
     if stop is not None and not state.epoch:
-        stop.add_note("before the first epoch ended; nothing to keep")
+        if not claim.checkpoint_of(seed).exists():
+            stop.add_note("before the first epoch ended; nothing to keep")
         raise stop
     try:
         with signals.held_back():
@@ -137,13 +141,15 @@ def _trained(
     checkpoint = RunCheckpoint(
         voice, claim.checkpoint_of(seed), begun_with, options.checkpoint_seconds
     )
+    optimizer = assembling.optimizer(options, parts)
+    state = TrainingState(net, loss, optimizer, rng, options.epochs)  # until fit makes its own
     with tqdm(total=options.epochs, unit="epoch", leave=False, disable=_no_bar(options)) as bar:
-        progress = Progress(options, voice, bar)
+        progress = Progress(options, voice, bar, state)
         try:
             fit(
                 net,
                 loss,
-                assembling.optimizer(options, parts),
+                optimizer,
                 *parts.train,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
@@ -156,9 +162,10 @@ def _trained(
             )
         except (KeyboardInterrupt, NonFiniteError) as stop:
             return progress.state, stop
-    if progress.state.stop is not None:
-        voice.say(f"stopped after epoch {progress.state.epoch}: {progress.state.stop}")
-    return progress.state, None
+    state = progress.state
+    if state.stop is not None:
+        voice.say(f"stopped after epoch {state.epoch}: {state.stop}")
+    return state, None
 
 
 def _no_bar(options: argparse.Namespace) -> bool | None:
