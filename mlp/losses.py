@@ -89,6 +89,11 @@ class Loss:
 
     def _outputs(self, y: np.ndarray) -> np.ndarray:
         y = as_numbers(y, repr(self))
+        if y.dtype == np.float16:  # its sums overflow at 65,504
+            raise TypeError(
+                f"{self!r}: expected outputs of float32 or float64, got float16; "
+                "use y.astype(np.float32)"
+            )
         if y.ndim != 2 or 0 in y.shape:
             remedy = "; for one column use y[:, None]" if y.ndim == 1 else ""
             raise ValueError(
@@ -104,6 +109,8 @@ class Loss:
                 "classes, labels = np.unique(target, return_inverse=True) numbers them"
             )
         if target.shape == y.shape:
+            if target.dtype.kind == "c":
+                raise TypeError(f"{self!r}: expected real numbers as target, got {target.dtype}")
             rows = as_numbers(target, f"{self!r} target", y.real.dtype)
         elif target.shape == y.shape[:1]:
             rows = self._one_hot(target, y.shape[1]).astype(y.real.dtype)

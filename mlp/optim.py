@@ -88,9 +88,11 @@ class SGD:
     def step(self, net: Layer) -> None:
         """Update the parameters of net in place from its gradients, all of them or, on error, none.
 
-        Raises RuntimeError before the first backward, ValueError for a gradient of another shape
-        or a schedule that gives no valid rate.
+        Raises RuntimeError before the first backward, TypeError for what is no network, ValueError
+        for a gradient of another shape or a schedule that gives no valid rate.
         """
+        if not isinstance(net, Layer):
+            raise TypeError(f"SGD.step: expected a network such as Sequential(...), got {net!r}")
         gradients = net.checked_gradients()
         state = self.state(net)
         rate = self.rate(state.step)

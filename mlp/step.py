@@ -39,6 +39,13 @@ class TextbookStep:
         self.samples = len(self._z)
         return cast(float, self.loss.forward(self._z, self._target))
 
+    def shows_all(self) -> bool:
+        """Whether the loss of a batch is sure to show it if a weight is infinite or NaN.
+
+        Sigmoid makes 1 of infinity, ReLU 0 of -infinity: behind them a loss may look well.
+        """
+        return False
+
     def backward(self) -> None:
         """The gradient of that loss in every parameter."""
         self.body.backward(self.loss.backward())

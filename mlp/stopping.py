@@ -44,7 +44,10 @@ class Stopping(Callback):
         else:
             self.waited += 1
             if self.waited >= self.patience:
-                state.stop = f"no lower validation loss in {self.patience} epochs"
+                state.stop = (
+                    f"no lower validation loss in {self.patience} epochs; "
+                    f"the weights are those of epoch {state.epoch - self.waited}"
+                )
         change, self.previous = abs(self.previous - record["loss"]), record["loss"]
         if self.tolerance is not None and change < self.tolerance:
             state.stop = f"the loss changed by less than {self.tolerance:g}"
@@ -67,9 +70,7 @@ class Stopping(Callback):
         except NonFiniteError as error:
             self._restore(state)
             state.optimizer.forget(state.net)  # its velocities belong to the weights that were lost
-            error.add_note(
-                f"in epoch {state.epoch + 1}; the weights of the last good epoch are restored"
-            )
+            error.add_note("the weights of the last good epoch are restored")
             raise
         except KeyboardInterrupt:
             if self.patience is not None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlp.arguments import checked_whole
 from mlp.callbacks import Callback, Record, TrainingState
-from mlp.errors import NonFiniteError
+from mlp.divergence import is_finite, not_finite
 from mlp.layers import Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
@@ -68,8 +68,9 @@ def fit(
     which gradients the layers hold afterwards is not promised.
 
     Raises TypeError or ValueError before the first step for arguments that do not fit, and
-    NonFiniteError when the loss becomes infinite or NaN; net then has the weights of the last
-    epoch that ended well (of the best one, with `patience`), and optimizer no velocities.
+    NonFiniteError when the loss or a weight becomes infinite or NaN, within one step; it says where
+    and why. net then has the weights of the last epoch that ended well (of the best one, with
+    `patience`), and optimizer no velocities.
     """
     body, loss = _body_and_loss("fit", net, loss)
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
@@ -142,10 +143,11 @@ def _train_epoch(
     total = hits = 0.0
     samples = 0
     step.begin()
-    for batch in batches:
+    for number, batch in enumerate(batches, 1):
         value = step.forward(batch)  # loss.forward(net.forward(x[batch]), y[batch])
-        if not math.isfinite(value):
-            raise _not_finite(f"the loss is {value}", step.net)
+        if not math.isfinite(value) or not (step.shows_all() or is_finite(step.net)):
+            place = f"step {number} of epoch {state.epoch + 1}"
+            raise not_finite(step.net, step.body, step.x[batch], value, place)
         step.backward()  # net.backward(loss.backward())
         step.update()  # optimizer.step(net): W <- W - learning_rate dW
 
@@ -154,8 +156,9 @@ def _train_epoch(
         total += value * step.samples if step.loss.reduction == "mean" else value
         for callback in watching:
             callback.on_step(state)
-    if not all(np.isfinite(p).all() for p in step.net.parameters().values()):
-        raise _not_finite("a step left the finite numbers", step.net)
+    if not is_finite(step.net):
+        place = f"the end of epoch {state.epoch + 1}"
+        raise not_finite(step.net, step.body, step.x[batch], value, place)
     step.body.clear_cache()
     return {
         "epoch": state.epoch + 1,
@@ -216,9 +219,3 @@ def _checked_samples(
     outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
     return x, y
-
-
-def _not_finite(what: str, net: Layer) -> NonFiniteError:
-    bad = [name for name, p in net.parameters().items() if not np.isfinite(p).all()]
-    where = f"first parameter with infinity or NaN: {bad[0]}" if bad else "the weights are finite"
-    return NonFiniteError(f"fit: {what}; {where}; try a smaller learning rate")

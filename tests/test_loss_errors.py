@@ -57,6 +57,15 @@ def test_check_target_refuses_what_forward_refuses(loss):
 
 
 @pytest.mark.parametrize("loss", ROWS)
+def test_complex_targets_and_half_floats(loss):
+    y = outputs(loss, (2, 3), np.random.default_rng(0))
+    with pytest.raises(TypeError, match="expected real numbers as target, got complex128"):
+        loss().forward(y, np.full((2, 3), 1 / 3 + 0j))
+    with pytest.raises(TypeError, match=r"got float16; use y\.astype\(np\.float32\)"):
+        loss().forward(y.astype(np.float16), np.zeros(2, int))
+
+
+@pytest.mark.parametrize("loss", ROWS)
 def test_complex_labels(loss):
     y = outputs(loss, (2, 3), np.random.default_rng(0))
     with pytest.raises(TypeError, match="expected whole numbers as labels, got complex128"):

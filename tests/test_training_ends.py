@@ -10,13 +10,16 @@ from mlp import (
     Affine,
     KLDivergence,
     NonFiniteError,
+    ReLU,
     Sequential,
+    Sigmoid,
     Softmax,
     SoftmaxCrossEntropy,
     SquaredError,
     evaluate,
     fit,
 )
+from mlp.callbacks import Callback
 from tasks import blobs, classifier, line
 
 # Ways to stop
@@ -138,13 +141,20 @@ def test_restored_weights_keep_their_arrays():
 # Divergence
 
 
+AFTER_TWO = (
+    "^fit: the loss is inf at step 1 of epoch 3; the weights are finite; all outputs are finite, "
+    "the last up to 4e[+]160, and the loss of them is not; the weights have grown to 4e[+]160; "
+    "try a smaller learning rate"
+)
+
+
 def test_divergence_restores_the_last_good_weights():
     """A rate of 1e80 multiplies w by about -2e80: losses 1, 4e160, infinity."""
     net, sgd = line(), SGD(1e80)
     x, d = np.ones((1, 1)), np.zeros((1, 1))
-    with pytest.raises(NonFiniteError, match="the loss is inf; the weights are finite") as error:
+    with pytest.raises(NonFiniteError, match=AFTER_TWO) as error:
         fit(net, SquaredError(), sgd, x, d, epochs=9, batch_size=None)
-    assert error.value.__notes__ == ["in epoch 3; the weights of the last good epoch are restored"]
+    assert error.value.__notes__ == ["the weights of the last good epoch are restored"]
     np.testing.assert_allclose(net.W, 4e160, rtol=1e-12)
 
 
@@ -161,6 +171,41 @@ def test_divergence_of_the_weights_is_seen_in_the_same_epoch():
     with pytest.raises(NonFiniteError, match=r"first parameter with infinity or NaN: 0\.W"):
         fit(net, SquaredError(), SGD(1e10), x, d, epochs=9, batch_size=None)
     assert net[0].W == 1
+
+
+class Spoils(Callback):
+    """Makes a weight infinite after a step, as an overflow would."""
+
+    def __init__(self, step, value):
+        self.step, self.value = step, value
+
+    def on_step(self, state):
+        if state.optimizer.state(state.net).step == self.step:
+            state.net[0].W[0, 0] = self.value
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("hidden", [ReLU, Sigmoid])
+@pytest.mark.parametrize("own", [False, True])
+def test_a_weight_that_is_not_finite_is_seen_at_the_next_step(hidden, value, own):
+    """Also where the loss is finite: sigmoid(inf) = 1, relu(-inf) = 0."""
+    net = Sequential(Affine(4, 5, rng=0), hidden(), Affine(5, 3, rng=1))
+    x, y = np.abs(blobs()[0][:, :4]) + 1, blobs()[1]
+    x = np.resize(x, (len(y), 4))
+    if own:
+        net[1].forward = net[1].forward  # the textbook's step
+    where = r"at step 5 of epoch 1; first parameter .*: 0\.W, of layer 0 Affine\(4, 5\); the step"
+    with pytest.raises(NonFiniteError, match=where):
+        loss, spoils = SoftmaxCrossEntropy(), Spoils(4, value)
+        fit(net, loss, SGD(0.1), x, y, epochs=1, batch_size=4, callbacks=[spoils])
+
+
+def test_samples_that_are_too_large_are_named():
+    x, y = blobs()
+    net = Sequential(Affine(x.shape[1], 3, init=1.0))
+    cause = "first not finite: the output of layer 0 .*; the samples reach 1e[+]308; scale them"
+    with pytest.raises(NonFiniteError, match=cause):
+        fit(net, SoftmaxCrossEntropy(), SGD(0.1), np.full_like(x, 1e308), y, epochs=1)
 
 
 def test_divergence_with_patience_restores_the_best_weights():

@@ -58,6 +58,8 @@ def gradcheck(
     Raises ValueError for x or outputs that are not finite, a loss without target, and a network
     that ends in the function that the loss applies again.
     """
+    if not isinstance(layer, Layer):
+        raise TypeError(f"gradcheck: expected a layer such as Affine(3, 2), got {layer!r}")
     if (loss is None) != (target is None):
         raise ValueError("gradcheck: expected target and loss together, or neither")
     if loss is not None:

@@ -25,6 +25,8 @@ def jacobian(layer: Layer, x: np.ndarray, wrt: str = "x", route: str = "backward
     a copy: parameters, gradients and caches of `layer` stay what they are.
     Raises ValueError for an unknown name or route.
     """
+    if not isinstance(layer, Layer):
+        raise TypeError(f"jacobian: expected a layer such as Affine(3, 2), got {layer!r}")
     routes = {"backward": _rows, "jvp": _columns, "numeric": _numeric_columns}
     names = ["x", *layer.parameters()]
     if wrt not in names:

@@ -20,8 +20,8 @@ STATUS = {DataError: 3, CheckpointError: 4, NonFiniteError: 5, OSError: 6, Memor
 
 def status_of(program: Callable[[], int], called: str) -> int:
     """Run the program; signals and errors end it with a line that begins with `called`."""
-    signals.listen()
     try:
+        signals.listen()
         status = program()
         sys.stdout.flush()
         return status

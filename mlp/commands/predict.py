@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mlp import CheckpointError, DataError, Sequential, Sigmoid, Softmax, load_checkpoint
+from mlp.commands import ranges
 from mlp.commands.command_line import OneLineParser, add_threads, column
 from mlp.commands.endings import EXPLAINED
 from mlp.data import load_features
@@ -21,10 +22,11 @@ def main(arguments: Sequence[str], called: str) -> int:
     """Write one row per sample; say on standard error what was assumed about the file."""
     options = _options(arguments, called)
     net, width, extra = _loaded(options.run / "model.npz" if options.run.is_dir() else options.run)
+    names = [str(name) for name in extra.get("feature_names", [])]
     label_column = options.label_column
     if label_column is None:
-        label_column = json.loads(str(extra["label_column"]))
-    x, y = load_features(options.file, width, label_column=label_column)
+        label_column = str(extra["label_name"]) if names else json.loads(str(extra["label_column"]))
+    x, y = load_features(options.file, width, label_column=label_column, names=names)
     outputs = net.predict(x)
     classes = [str(name) for name in extra["classes"]]
     if str(extra["task"]) == "is-two" and y is not None:
@@ -35,6 +37,10 @@ def main(arguments: Sequence[str], called: str) -> int:
         header = [f"target_{j}" for j in range(outputs.shape[1])]
         rows = [[f"{value:.8g}" for value in row] for row in outputs]
     _say_what_was_assumed(options.file, x, y, classes, rows)
+    if "input_least" in extra and (
+        odd := ranges.doubt(x, extra["input_least"], extra["input_most"], names)
+    ):
+        print(f"{options.file}: warning: {odd}", file=sys.stderr)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, *rows])
     if options.output is None:

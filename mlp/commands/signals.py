@@ -30,10 +30,17 @@ def listen() -> None:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Ignore the signals for a moment that must not be cut short."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
+    """Finish what must not be cut short; a signal that came meanwhile raises Stopped after it."""
+    came: list[int] = []
+    listened = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in listened
+    }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if came:
+        raise Stopped(came[0])

@@ -3,7 +3,7 @@
 import csv
 import itertools
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -29,12 +29,16 @@ class _Layout:
     columns: int
     label: int | None
     names: list[str] | None
+    order: list[int] | None = None
+    """Columns of the features, where they are wanted in another order than the file's."""
 
     @property
     def features(self) -> int:
         return self.columns - (self.label is not None)
 
     def place_of_feature(self, line: int, feature: int) -> str:
+        if self.order is not None:
+            return self._place(line, self.order[feature])
         after_label = self.label is not None and feature >= self.label
         return self._place(line, feature + after_label)
 
@@ -53,24 +57,75 @@ def read(path: Path, label_column: int | str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_features(
-    path: Path, width: int, label_column: int | str
+    path: Path, width: int, label_column: int | str, names: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """x (N, width) float64 and y (N,), or None if the file has no column besides the features."""
-    return _read(path, label_column, width)
+    """x (N, width) float64 and y (N,), or None if the file has no column besides the features.
+
+    If the file has a header and `names` are given, the features are the columns of these names.
+    """
+    return _read(path, label_column, width, names)
+
+
+def read_names(path: Path, label_column: int | str) -> tuple[list[str], str] | None:
+    """The names of the features and of the label; None: no header gives each a name of its own."""
+    with open_bytes(path) as stream:
+        layout = _find_layout(path, _first_row(path, _rows(path, stream)), label_column, None)
+    names = layout.names
+    if names is None or len(set(names)) < len(names):
+        return None
+    label = names[cast(int, layout.label)]
+    return [name for name in names if name != label], label
 
 
 def _read(
-    path: Path, label_column: int | str, width: int | None
+    path: Path, label_column: int | str, width: int | None, names: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray | None]:
     with open_bytes(path) as stream:
         rows = _rows(path, stream)
-        first = next(rows, None)
-        if first is None:
-            raise DataError(f"{path}: empty file, expected rows of numbers")
-        layout = _find_layout(path, first, label_column, width)
+        first = _first_row(path, rows)
+        if _has_names(first, names):
+            layout = _layout_by_name(path, first, label_column, names)
+        else:
+            layout = _find_layout(path, first, label_column, width)
         if layout.names is None:
             rows = itertools.chain([first], rows)
         return _collect(layout, rows)
+
+
+def _first_row(path: Path, rows: Iterator[Row]) -> Row:
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{path}: empty file, expected rows of numbers")
+    return first
+
+
+def _has_names(first: Row, names: Sequence[str]) -> bool:
+    """Whether the first row is a header, for those who know the names of some columns."""
+    cells = {cell.strip() for cell in first[1]}
+    known = cells.intersection(name for name in names if not _is_number(name))
+    return bool(names) and (bool(known) or cells.issuperset(names) or _is_header(first[1], None))
+
+
+def _layout_by_name(
+    path: Path, first: Row, label_column: int | str, names: Sequence[str]
+) -> _Layout:
+    line, cells = first
+    cells = [cell.strip() for cell in cells]
+    _refuse_other_separators(path, line, cells)
+    label = None
+    if label_column in cells or not isinstance(label_column, str):
+        label = _column_index(path, line, cells, label_column)
+    missing = [name for name in names if name not in cells]
+    others = [name for name in cells if name not in names]
+    unknown = [name for name in others if label is None or name != cells[label]]
+    doubled = [name for name in names if cells.count(name) > 1]
+    for wrong, what in ((missing, "no column"), (unknown, "an unknown column"), (doubled, "twice")):
+        if wrong:
+            raise DataError(
+                f"{path} line {line}: {what} {_short(', '.join(wrong), 200)}; expected the columns "
+                f"{_short(', '.join(names), 200)}, in any order, and perhaps the label"
+            )
+    return _Layout(path, len(cells), label, cells, [cells.index(name) for name in names])
 
 
 def _rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
@@ -202,7 +257,11 @@ def _collect(layout: _Layout, rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarr
                 f"{layout.path} line {line}: {len(cells)} values, expected {layout.columns}"
             )
         if layout.label is not None:
-            labels.append(cells.pop(layout.label).strip())
+            labels.append(cells[layout.label].strip())
+        if layout.order is not None:
+            cells = [cells[column] for column in layout.order]
+        elif layout.label is not None:
+            del cells[layout.label]
         values.fromlist(_numbers(layout, line, cells))
         lines.append(line)
     if not lines:

@@ -1,6 +1,7 @@
 """Choosing the reader: a folder is IDX, a file is what its name says."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,12 +56,18 @@ def load(path: str | os.PathLike, *, label_column: int | str = -1) -> Dataset:
 
 
 def load_features(
-    path: str | os.PathLike, width: int, *, label_column: int | str = -1
+    path: str | os.PathLike,
+    width: int,
+    *,
+    label_column: int | str = -1,
+    names: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Read samples of `width` features from a CSV, NPZ or IDX image file, labelled or not.
 
     Returns x (N, width), and y (N,) or None: None says that the file was taken to hold no labels.
     A CSV file with `width` columns has none, with `width + 1` its labels are in `label_column`.
+    If it has a header, and `names` are given, the features are the columns of these names, in any
+    order; the only other column may be the label's.
 
     Raises DataError as `load` does, and if a row does not hold `width` features.
     """
@@ -69,12 +76,20 @@ def load_features(
     if kind == "folder":
         raise DataError(f"{path}: is a folder; expected one CSV, NPZ or IDX image file")
     if kind == "csv":
-        return csv_files.read_features(path, width, label_column)
+        return csv_files.read_features(path, width, label_column, names)
     x, y = (idx_files.read_images(path), None) if kind == "idx" else npz_files.read_features(path)
     features = x[0].size
     if features != width:
         raise DataError(f"{path}: {features} features in each sample, expected {width}")
     return x.reshape(len(x), width), y
+
+
+def column_names(
+    path: str | os.PathLike, *, label_column: int | str = -1
+) -> tuple[list[str], str] | None:
+    """The names of the features and of the label in the header of a CSV file, if there are any."""
+    path = Path(path)
+    return csv_files.read_names(path, label_column) if _kind(path) == "csv" else None
 
 
 def _kind(path: Path) -> str:

@@ -5,7 +5,17 @@ import numpy as np
 
 from mlp.fused.batches import Batches
 from mlp.fused.heads import Head, LossHead, SoftmaxHead
-from mlp.fused.kernels import AffineKernel, Call, Kernel, PlacedLayer, Shared, kernel_for
+from mlp.fused.kernels import (
+    AffineKernel,
+    Call,
+    FlattenKernel,
+    Kernel,
+    PlacedLayer,
+    ReLUKernel,
+    ScaleKernel,
+    Shared,
+    kernel_for,
+)
 from mlp.losses import Loss, SoftmaxCrossEntropy
 from mlp.optim import Settings
 from mlp.pairing import KLOfSoftmax
@@ -26,6 +36,7 @@ class Plan:
         self.backward_calls: list[Call] = []
         self.update_calls: list[Call] = []
         self.settings: Settings | None = None
+        self.shows_all = False
 
     def forward(self, batch: np.ndarray | slice) -> float:
         self.batches.gather(batch)
@@ -60,6 +71,11 @@ class Plan:
             self.kernels.append(kernel)
             h = kernel.y
         self.head = self._head_for(h)
+        # products with an infinity are infinite or NaN, and so is a sum that holds one
+        self.shows_all = type(self.head) is SoftmaxHead and all(
+            type(kernel) in (AffineKernel, ReLUKernel, ScaleKernel, FlattenKernel)
+            for kernel in self.kernels
+        )
         return calls + _made(self.head.forward)
 
     def _first_backward(self) -> list[Call]:

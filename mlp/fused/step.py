@@ -92,6 +92,9 @@ class FusedStep(TextbookStep):
         self.plan = None
         return super().forward(batch)
 
+    def shows_all(self) -> bool:
+        return self.plan is not None and self.plan.shows_all
+
     def backward(self) -> None:
         if self.plan is None:
             super().backward()

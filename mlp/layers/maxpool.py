@@ -82,6 +82,7 @@ class MaxPool(Layer):
 
     def kinks(self, x: np.ndarray) -> np.ndarray:
         x = as_numbers(x, self)
+        self._check_axes(x.ndim, x.shape)
         lead, pooled, _ = self._shapes(x.shape)
         subsets = self._subsets(pooled)
         rows = x.reshape(prod(lead), prod(pooled))

@@ -67,10 +67,7 @@ def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
     """SGD with the schedule stretched over all steps of the run."""
     samples = len(parts.train[0])
     steps = options.epochs * math.ceil(samples / (options.batch_size or samples))
-    rate = options.learning_rate
-    if rate is None:
-        squares = 0.03 if parts.classes else 0.01
-        rate = squares if loss_name(options, parts) == "squared-error" else 0.1
+    rate = learning_rate(options, parts)
     schedules = {
         "constant": rate,
         "step": lambda step: rate * 0.1 ** ((step >= steps / 2) + (step >= steps * 3 / 4)),
@@ -82,3 +79,11 @@ def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
         nesterov=options.nesterov,
         weight_decay=options.weight_decay,
     )
+
+
+def learning_rate(options: argparse.Namespace, parts: Parts) -> float:
+    """The rate at the start: the one asked for, or the default."""
+    if options.learning_rate is not None:
+        return options.learning_rate
+    squares = 0.03 if parts.classes else 0.01
+    return squares if loss_name(options, parts) == "squared-error" else 0.1

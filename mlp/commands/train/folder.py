@@ -1,80 +1,47 @@
 """The run folder: the model, the history, and pictures to look at."""
 
 import argparse
-import contextlib
 import csv
 import io
-import itertools
 import json
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
+from mlp.commands.train import unfinished
 from mlp.commands.train.assembling import loss_name
 from mlp.commands.train.preparing import Parts
-from mlp.files.whole import PARTIAL, write_whole
+from mlp.files.whole import write_whole
 from mlp.seeing import plots
 
 FILES = ("model.npz", "history.csv", "timing.csv", "config.json")
 PICTURES = ("curves.png", "confusion.png", "mistakes.png", "weights.png")
+RESULTS = FILES + PICTURES
 LEARNED = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds")
+NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds", "resume", "checkpoint_seconds")
 
 
 def is_run(path: Path) -> bool:
-    """Whether the folder holds results of this program."""
-    return any(_is_settings(part / "config.json") for part in (path, *path.glob("seed-*")))
+    """Whether the folder holds results of this program, or what it left as it was killed."""
+    return (path / unfinished.NAME).is_file() or any(
+        map(holds_results, (path, *path.glob("seed-*")))
+    )
 
 
-@contextlib.contextmanager
-def claimed(out: Path | None, task: str) -> Iterator[Path]:
-    """Make the run folder before the work begins, so that it is known to be possible.
-
-    Without `out`, it is the next free one under runs/. What older results it held and does not
-    hold anew is removed at the end; if nothing was written, so is the folder.
-    """
-    out = _next_free(task) if out is None else out
-    if not out.is_dir():
-        out.mkdir(parents=True)
-    with tempfile.TemporaryFile(dir=out):
-        pass  # it can be written to
-    old = {path: path.stat().st_mtime_ns for path in _results(out)}
+def holds_results(part: Path) -> bool:
+    """Whether the folder holds what `write` writes."""
     try:
-        yield out
-        for path, time in old.items():
-            if path.stat().st_mtime_ns == time:
-                path.unlink()
-    finally:
-        for path in (*out.glob("seed-*"), out):
-            if path.is_dir() and not any(path.iterdir()):
-                path.rmdir()
-
-
-def _next_free(task: str) -> Path:
-    for n in itertools.count(1):
-        with contextlib.suppress(FileExistsError):
-            path = Path("runs", f"{task}-{n}")
-            path.mkdir(parents=True)
-            return path
-    raise AssertionError
-
-
-def _results(out: Path) -> Iterator[Path]:
-    for part in (out, *out.glob("seed-*")):
-        if _is_settings(part / "config.json"):
-            yield from (part / name for name in FILES + PICTURES if (part / name).exists())
-            yield from part.glob(f".*{PARTIAL}")
-
-
-def _is_settings(path: Path) -> bool:
-    try:
-        return {"hidden", "task", "test"} <= json.loads(path.read_text()).keys()
+        return {"hidden", "task", "test"} <= json.loads((part / "config.json").read_text()).keys()
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """The options that make the run what it is."""
+    return {k: v for k, v in vars(options).items() if k not in NOT_OF_THE_RUN}
 
 
 def write(
@@ -93,6 +60,9 @@ def write(
     `said` holds the class that the network says of each test sample, None without classes.
     """
     out.mkdir(parents=True, exist_ok=True)
+    names, label_name = parts.columns or ([], "")
+    pixels = parts.scale.factor.ndim == 0
+    x, axis = parts.train[0], None if pixels else 0
     save_checkpoint(
         out / "model.npz",
         net,
@@ -100,15 +70,18 @@ def write(
         loss=loss_name(options, parts),
         classes=np.array(parts.classes, dtype=np.str_),
         label_column=json.dumps(options.label_column),
+        feature_names=np.array(names, dtype=np.str_),
+        label_name=label_name,
+        input_least=x.min(axis),
+        input_most=x.max(axis),
         input_shift=parts.scale.shift,
         input_factor=parts.scale.factor,
         image_shape=np.array(parts.shape or (), dtype=np.int64),
     )
     write_whole(out / "history.csv", _csv(LEARNED, history))
     write_whole(out / "timing.csv", _csv(("epoch", "seconds"), history))
-    settings = {k: v for k, v in vars(options).items() if k not in NOT_OF_THE_RUN}
-    settings |= {"seed": seed, "loss": loss_name(options, parts), "test": scores}
-    text = json.dumps(settings, indent=2, default=str)
+    said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": scores}
+    text = json.dumps(settings(options) | said_of_it, indent=2, default=str)
     write_whole(out / "config.json", f"{text}\n".encode())
 
     plots.curves(out / "curves.png", history)

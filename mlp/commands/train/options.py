@@ -7,8 +7,11 @@ from pathlib import Path
 
 from mlp.commands.command_line import OneLineParser, add_threads, column, number
 from mlp.commands.endings import EXPLAINED
-from mlp.commands.train import folder
+from mlp.commands.train import claiming, unfinished
 from mlp.data.dataset import DIGITS
+
+FREE = ("data", "out", "force", "quiet", "resume", "checkpoint_seconds")
+"""What may be different when a run goes on: the data are known by their digest."""
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -40,7 +43,24 @@ def start(text: str) -> str | float:
 
 
 def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
-    """The options of a training run, checked, with every default filled in."""
+    """The options of a training run, checked, with every default filled in.
+
+    With --resume they are those that the run was begun with. `arguments` are the words that give
+    the same options again, from any folder.
+    """
+    parser = _parser(called)
+    options = _checked(parser, arguments)
+    if options.resume is not None:
+        return _of_resumed(parser, options, arguments)
+    options.arguments = list(arguments)
+    if options.data != DIGITS:
+        options.arguments += ["--data", str(options.data.absolute())]
+    if options.out and (reason := claiming.why_not(options.out, options.force)):
+        parser.error(reason)
+    return options
+
+
+def _parser(called: str) -> OneLineParser:
     parser = OneLineParser(
         prog=called,
         description="Train a multilayer perceptron and keep it in a folder: the model, its "
@@ -88,16 +108,39 @@ def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
         help="run folder; default: the next free one under runs/")  # fmt: skip
     add("--force", action="store_true", help="replace the results in an existing run folder")
     add("--quiet", action="store_true", help="print the results only")
+    add("--resume", type=Path, default=None, metavar="RUN",
+        help="go on with the run in that folder, as if it had never been stopped")  # fmt: skip
+    add("--checkpoint-seconds", type=number(float, 0), default=None, metavar="S",
+        help="time between checkpoints at least (0: after each epoch); default: as often as costs "
+        "less than 2 %% of the time")  # fmt: skip
+    return parser
+
+
+def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.nesterov and not options.momentum:
         parser.error("--nesterov needs a --momentum above 0")
     options.batch_size = options.batch_size or None
     if options.init is None:
         options.init = {"relu": "he", "sigmoid": "glorot"}[options.activation]
-    out = options.out
-    if out and out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        if not options.force:
-            parser.error(f"{out} exists; choose another --out, or --force to replace it")
-        if not folder.is_run(out):
-            parser.error(f"{out} is no run folder, and --force replaces nothing else")
     return options
+
+
+def _of_resumed(
+    parser: OneLineParser, given: argparse.Namespace, arguments: Sequence[str]
+) -> argparse.Namespace:
+    run = given.resume
+    if given.out or given.force:
+        parser.error(f"--resume goes on in {run}; leave --out and --force out")
+    begun = unfinished.arguments_of(run)
+    if begun is None:
+        parser.error(f"{run} holds no run to go on with; start one without --resume")
+    then, now = _checked(parser, begun), _checked(parser, [*begun, *arguments])
+    for name, value in vars(now).items():
+        if name not in FREE and value != (before := getattr(then, name)):
+            parser.error(
+                f"--{name.replace('_', '-')} is {before} in {run} and {value} here; a run goes on "
+                "with the options that it was begun with"
+            )
+    now.out, now.force, now.arguments = run, False, begun
+    return now

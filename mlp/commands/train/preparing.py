@@ -7,7 +7,7 @@ import numpy as np
 
 from mlp import DataError, Scale
 from mlp.commands.train import digit_tasks
-from mlp.data import Dataset, load, stratified_split
+from mlp.data import Dataset, column_names, load, stratified_split
 
 LARGEST = 1e15
 SPLIT_SEED = 0
@@ -32,15 +32,18 @@ class Parts(NamedTuple):
     """The first layer: brings the samples to a size that trains well."""
     unscale: Scale | None
     """The last layer, for real-valued targets: back to their own units."""
+    columns: tuple[list[str], str] | None = None
+    """Names of the features and of the label, if the file has them."""
 
 
 def prepared(options: argparse.Namespace) -> Parts:
     """Read, divide and encode the data; DataError where it does not fit the task."""
     data = load(options.data, label_column=options.label_column)
     try:
-        return _divided(options, data)
+        parts = _divided(options, data)
     except ValueError as error:
         raise DataError(f"{options.data}: {error}") from None
+    return parts._replace(columns=column_names(options.data, label_column=options.label_column))
 
 
 def _divided(options: argparse.Namespace, data: Dataset) -> Parts:

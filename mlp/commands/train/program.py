@@ -3,33 +3,34 @@
     mlp train                                the embedded digits, in a second or two
     mlp train --data FOLDER --hidden 100     IDX files (MNIST), or a CSV or NPZ file
 
-When a signal or a loss that is not finite ends it, what was trained by then is kept.
+When a signal or a loss that is not finite ends it, what was trained by then is kept; with
+`--resume` a run that was interrupted or killed goes on to the files it would have had.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from mlp.commands.train import folder, preparing, running
+from mlp.commands.train import claiming, preparing, running, unfinished
 from mlp.commands.train.options import train_options
 from mlp.commands.voice import Voice
+from mlp.files.resume import digest_of
 
 
 def main(arguments: Sequence[str], called: str) -> int:
     """Train once per seed; with several seeds, say the median and the range at the end."""
     options = train_options(arguments, called)
     voice = Voice(options.quiet)
+    if options.resume is not None and unfinished.read(options.resume) is None:
+        voice.result(f"{options.resume} is finished; nothing is left to do")
+        return 0
     parts = preparing.prepared(options)
-    seeds = range(options.seed, options.seed + options.seeds)
-    with folder.claimed(options.out, options.task) as out:
-        results = [
-            running.run(
-                options, parts, seed, out / f"seed-{seed}" if len(seeds) > 1 else out, voice
-            )
-            for seed in seeds
-        ]
-        if len(seeds) > 1:
-            voice.result(f"\nseeds {seeds[0]} to {seeds[-1]}:")
+    with claiming.claimed(options, _digest(parts), called) as claim:
+        if different := claiming.changed_surroundings(claim.record):
+            voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")
+        results = [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
+        if len(results) > 1:
+            voice.result(f"\nseeds {claim.seeds[0]} to {claim.seeds[-1]}:")
             for name in results[0]:
                 values = [result[name] for result in results]
                 voice.result(
@@ -39,3 +40,9 @@ def main(arguments: Sequence[str], called: str) -> int:
     if voice.error is not None:
         raise voice.error
     return 0
+
+
+def _digest(parts: preparing.Parts) -> str:
+    """Of all samples and targets."""
+    known = [part for part in (parts.train, parts.validation, parts.test) if part is not None]
+    return digest_of(*(array for part in known for array in part))

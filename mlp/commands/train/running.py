@@ -1,6 +1,7 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -8,21 +9,63 @@ import numpy as np
 from tqdm import tqdm
 
 from mlp import NonFiniteError, Sequential, evaluate, fit
+from mlp.callbacks import Callback, TrainingState
 from mlp.commands import signals
-from mlp.commands.train import assembling, digit_tasks, folder
+from mlp.commands.train import assembling, digit_tasks, doubts, folder
+from mlp.commands.train.claiming import Claim
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
+from mlp.files.resume import TrainingCheckpoint
 from mlp.losses import Loss
 
 
+class RunCheckpoint(TrainingCheckpoint):
+    """Says where training goes on, and is not interrupted while it saves."""
+
+    def __init__(self, voice: Voice, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.voice = voice
+
+    def on_start(self, state: TrainingState) -> None:
+        with signals.held_back():
+            super().on_start(state)
+        if state.epoch:
+            self.voice.say(f"{self.path}: goes on after epoch {state.epoch}")
+
+    def on_epoch(self, state: TrainingState) -> None:
+        with signals.held_back():
+            super().on_epoch(state)
+
+
+class Progress(Callback):
+    """A line for every epoch, below it a bar on a terminal."""
+
+    def __init__(
+        self, options: argparse.Namespace, voice: Voice, bar: tqdm, state: TrainingState
+    ) -> None:
+        self.options, self.voice, self.bar, self.state = options, voice, bar, state
+
+    def on_start(self, state: TrainingState) -> None:
+        self.state = state
+
+    def on_epoch(self, state: TrainingState) -> None:
+        self.bar.update(state.epoch - self.bar.n)
+        with self.bar.external_write_mode():
+            self.voice.say(_line(state.history[-1], self.options.epochs))
+
+
 def run(
-    options: argparse.Namespace, parts: Parts, seed: int, out: Path, voice: Voice
+    options: argparse.Namespace, parts: Parts, seed: int, claim: Claim, voice: Voice
 ) -> dict[str, float]:
     """Train with one seed and write the run folder; the test scores.
 
     If training ends early, by a signal or by NonFiniteError, what was trained by then is kept
-    first and the exception goes on afterwards.
+    first and the exception goes on afterwards. A seed that is done already is left as it is.
     """
+    done = claim.scores_of(seed)
+    if done is not None:
+        voice.say(f"{claim.folder_of(seed)}: is done already")
+        return done
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
     train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
@@ -31,14 +74,22 @@ def run(
         f"test\n{f'{len(parts.classes)} classes' if parts.classes else 'real-valued targets'}"
         f"\n\n{net}\n"
     )
-    history, stop = _trained(options, parts, net, loss, rng, voice)
-    if stop is not None and not history:
-        stop.add_note("before the first epoch ended; nothing to keep")
+    if claim.resumed and not claim.checkpoint_of(seed).exists():
+        voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
+    state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice)
+    if stop is not None and not state.epoch:
+        if not claim.checkpoint_of(seed).exists():
+            stop.add_note("before the first epoch ended; nothing to keep")
         raise stop
-    with signals.held_back():
-        scores = _kept(options, parts, seed, net, loss, history, out, voice)
+    try:
+        with signals.held_back():
+            scores = _kept(options, parts, seed, net, loss, state, claim.folder_of(seed), voice)
+            if stop is None:
+                claim.note_done(seed, scores)
+    except signals.Stopped as later:
+        stop = stop or later
     if stop is not None:
-        stop.add_note(f"after epoch {len(history)}; kept in {out}")
+        stop.add_note(f"after epoch {state.epoch}; kept in {claim.folder_of(seed)}")
         raise stop
     return scores
 
@@ -49,7 +100,7 @@ def _kept(
     seed: int,
     net: Sequential,
     loss: Loss,
-    history: list[dict[str, Any]],
+    state: TrainingState,
     out: Path,
     voice: Voice,
 ) -> dict[str, float]:
@@ -62,13 +113,16 @@ def _kept(
         scores = digit_tasks.scores(options.task, counts)
     else:
         scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
-    folder.write(out, options, parts, seed, net, history, scores, said, counts)
+    folder.write(out, options, parts, seed, net, state.history, scores, said, counts)
     if counts is not None:
         voice.say(f"\n{_table(counts, parts.classes)}\n")
     for name, value in scores.items():
         unit = "" if parts.classes else " (squared error in the units of the targets)"
         voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
     voice.result(str(out))
+    rate = f"{assembling.learning_rate(options, parts):g}"
+    if reason := doubts.doubt(net, parts, scores, said, rate):
+        print(f"{out}: warning: {reason}", file=sys.stderr)
     return scores
 
 
@@ -78,23 +132,24 @@ def _trained(
     net: Sequential,
     loss: Loss,
     rng: np.random.Generator,
+    seed: int,
+    claim: Claim,
     voice: Voice,
-) -> tuple[list[dict[str, Any]], BaseException | None]:
-    """The epoch records, and what ended training early, if anything did."""
-    history: list[dict[str, Any]] = []
+) -> tuple[TrainingState, BaseException | None]:
+    """The training as it ended, and what ended it early, if an exception did."""
+    begun_with = folder.settings(options) | {"seed": seed, "data": claim.record.data}
+    checkpoint = RunCheckpoint(
+        voice, claim.checkpoint_of(seed), begun_with, options.checkpoint_seconds
+    )
+    optimizer = assembling.optimizer(options, parts)
+    state = TrainingState(net, loss, optimizer, rng, options.epochs)  # until fit makes its own
     with tqdm(total=options.epochs, unit="epoch", leave=False, disable=_no_bar(options)) as bar:
-
-        def on_epoch(record: dict[str, Any]) -> None:
-            history.append(record)
-            bar.update()
-            with bar.external_write_mode():
-                voice.say(_line(record, options.epochs))
-
+        progress = Progress(options, voice, bar, state)
         try:
             fit(
                 net,
                 loss,
-                assembling.optimizer(options, parts),
+                optimizer,
                 *parts.train,
                 epochs=options.epochs,
                 batch_size=options.batch_size,
@@ -102,11 +157,15 @@ def _trained(
                 validation=parts.validation,
                 patience=options.patience,
                 tolerance=options.tolerance,
-                on_epoch=on_epoch,
+                callbacks=[progress],
+                checkpoint=checkpoint,
             )
         except (KeyboardInterrupt, NonFiniteError) as stop:
-            return history, stop
-    return history, None
+            return progress.state, stop
+    state = progress.state
+    if state.stop is not None:
+        voice.say(f"stopped after epoch {state.epoch}: {state.stop}")
+    return state, None
 
 
 def _no_bar(options: argparse.Namespace) -> bool | None:

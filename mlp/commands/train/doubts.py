@@ -1,0 +1,63 @@
+"""What to tell the user of a run that ended well and learned nothing."""
+
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+
+from mlp import Affine, ReLU, Scale, Sequential, Sigmoid
+from mlp.commands.train.preparing import Parts
+
+LOOKED_AT = 1000
+"""How many samples a unit must be dead for."""
+FLAT = 1e-3
+"""A sigmoid whose output stays this near to 0 or 1 has next to no slope."""
+
+
+def doubt(
+    net: Sequential, parts: Parts, scores: dict[str, float], said: np.ndarray | None, rate: str
+) -> str | None:
+    """What was seen and what to try, if the network is no better than a constant; else None."""
+    y = parts.test[1]
+    if said is not None:
+        counts = np.bincount(y)
+        constant, reached = counts.max() / len(y), scores["accuracy"]
+        learned = reached > constant
+        seen = f"its accuracy is {reached:.4f}, that of always saying the same class {constant:.4f}"
+        if len(np.unique(said)) == 1:
+            seen += f", and it always says {parts.classes[said[0]]}"
+    else:
+        constant, reached = ((y - _mean(parts)) ** 2).sum(axis=1).mean(), scores["loss"]
+        learned = reached < constant
+        seen = f"its loss is {reached:.6g}, that of always saying the mean {constant:.6g}"
+    if learned:
+        return None
+    dead = "".join(f"; {text}" for text in _dead_units(net, parts.train[0][:LOOKED_AT]))
+    return (
+        f"the network has learned nothing: {seen}{dead}; try a smaller --learning-rate (it was "
+        f"{rate}), another --init or more --epochs, and look whether the labels fit the samples"
+    )
+
+
+def _mean(parts: Parts) -> np.ndarray:
+    """Of the targets to train on, in their own units: they were scaled to a mean of 0."""
+    unscale = cast(Scale, parts.unscale)  # real targets have one
+    return -unscale.shift * unscale.factor
+
+
+def _dead_units(net: Sequential, x: np.ndarray) -> list[str]:
+    """For each hidden layer how many of its units do not react to any sample."""
+    found, h = [], np.asarray(x, net.dtype)
+    for (i, layer), (_, after) in pairwise([*enumerate(net), (None, None)]):
+        h = layer.forward(h)
+        if not isinstance(layer, ReLU | Sigmoid) or not isinstance(after, Affine):
+            continue
+        low, high = h.min(axis=0), h.max(axis=0)
+        if isinstance(layer, ReLU):
+            dead, how = high <= 0, "give 0"
+        else:
+            dead, how = (high < FLAT) | (low > 1 - FLAT), "stay at 0 or 1"
+        if dead.any():
+            found.append(f"{dead.sum()} of {len(dead)} units of layer {i} {layer!r} {how}")
+    net.clear_cache()
+    return [f"{text} for each of {len(x)} samples" for text in found]

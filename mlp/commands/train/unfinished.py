@@ -1,0 +1,58 @@
+"""What a run was begun with, in a file of its folder for as long as it is not finished.
+
+It is read before NumPy is imported (the number of threads is in it), so it imports nothing.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from mlp.errors import CheckpointError
+from mlp.files.whole import write_whole
+
+NAME = "unfinished.json"
+
+
+@dataclasses.dataclass
+class Record:
+    """A run that has begun."""
+
+    arguments: list[str]
+    """The words of its command line; data by absolute path."""
+    data: str
+    """Digest of its samples and targets."""
+    surroundings: dict[str, str]
+    """What else the last bits of its numbers depend on."""
+    old: dict[str, int]
+    """Results that were in the folder before, each with its time: removed at the end."""
+    finished: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
+    """The scores of each seed whose files are all written."""
+
+    def write(self, folder: Path) -> None:
+        write_whole(folder / NAME, f"{json.dumps(dataclasses.asdict(self), indent=2)}\n".encode())
+
+
+def read(folder: Path) -> Record | None:
+    """The record in the folder; None if no run there is unfinished."""
+    path = folder / NAME
+    try:
+        return Record(**json.loads(path.read_bytes()))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{path}: is damaged ({error}); the run cannot go on, --force starts it anew"
+        ) from None
+
+
+def arguments_of(folder: Path) -> list[str] | None:
+    """The words that the run in the folder was begun with, finished or not; None: no run."""
+    record = read(folder)
+    if record is not None:
+        return record.arguments
+    for path in (folder / "config.json", *sorted(folder.glob("seed-*/config.json"))):
+        try:
+            return json.loads(path.read_bytes()).get("arguments", [])
+        except (OSError, ValueError, AttributeError):
+            continue
+    return None
