@@ -1,8 +1,11 @@
-"""Draw a pass through a network and explain it: `mlp draw` from a checkout."""
+"""`mlp draw` from a checkout."""
 
 import sys
+from pathlib import Path
 
-from mlp.commands.draw import main
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mlp.commands import console
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], "draw.py"))
+    sys.exit(console.start("draw", sys.argv[1:], "draw.py"))

@@ -1,6 +1,7 @@
 """draw.py and mlp.commands.draw, as a user runs them."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlp import Affine, load_checkpoint
+from mlp.commands import endings, signals
 from mlp.commands.draw import main
 from passes import mazur, mazur_network
 
@@ -33,10 +35,14 @@ def run_folder(tmp_path_factory):
 
 def draw(capsys, *arguments):
     """Exit status, standard output, standard error."""
+    handlers = {number: signal.getsignal(number) for number in signals.ENDING}
     try:
-        status = main([*map(str, arguments)], "draw")
+        status = endings.status_of(lambda: main([*map(str, arguments)], "draw"), "draw")
     except SystemExit as stop:
         status = stop.code
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     return status, *capsys.readouterr()
 
 

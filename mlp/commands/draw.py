@@ -16,13 +16,16 @@ import argparse
 import itertools
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlp.commands.voice import silence
-from mlp.errors import CheckpointError, DataError, NonFiniteError
+from mlp.commands.command_line import OneLineParser
+from mlp.commands.endings import complain
+from mlp.commands.trained_run import load_run
+from mlp.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
     from mlp.losses import Loss
@@ -34,15 +37,10 @@ ACTIVATIONS = ("sigmoid", "relu", "tanh", "none")
 ENDINGS = (".svg", ".png", ".pdf")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; see {self.prog} --help", file=sys.stderr)
-        sys.exit(2)
-
-
-def main(argv: list[str], prog: str = "mlp draw") -> int:
-    parser = _options(prog)
-    options = parser.parse_args(_joined(argv))
+def main(arguments: Sequence[str], called: str) -> int:
+    """Draw or explain the pass that the arguments describe."""
+    parser = _options(called)
+    options = parser.parse_args(_joined(arguments))
     _check(parser, options)
     try:
         if options.model:
@@ -56,29 +54,19 @@ def main(argv: list[str], prog: str = "mlp draw") -> int:
             text = f"{passed}\n"
         if options.to:
             passed.draw(options.to, detail=options.detail)
-            print(f"{prog}: wrote {options.to}", file=sys.stderr)
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except DataError as error:
-        return _failed(prog, error, 3)
-    except CheckpointError as error:
-        return _failed(prog, error, 4)
-    except NonFiniteError as error:
-        return _failed(prog, error, 5)
-    except BrokenPipeError:
-        silence(sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        return _failed(prog, f"{error.filename or options.to}: {error.strerror}", 6)
+            print(f"{called}: wrote {options.to}", file=sys.stderr)
+    except (DataError, CheckpointError):
+        raise
     except ValueError as error:
-        return _failed(prog, error, 2)
+        return complain(called, error, 2)
+    sys.stdout.write(text)
     return 0
 
 
-def _joined(argv: list[str]) -> list[str]:
+def _joined(arguments: Sequence[str]) -> list[str]:
     """Numbers joined to their option by "=": argparse takes -1,2 for an option of its own."""
     words: list[str] = []
-    for word in argv:
+    for word in arguments:
         if words and words[-1] in ("--x", "--target") and not word.startswith("--"):
             words[-1] += f"={word}"
         else:
@@ -87,11 +75,10 @@ def _joined(argv: list[str]) -> list[str]:
 
 
 def _options(prog: str) -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = OneLineParser(
         prog=prog,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument_group("a network of your own").add_argument
     add("--net", type=_widths, metavar="WIDTHS", help="units of each layer, as in 2,2,2")
@@ -257,21 +244,7 @@ def _load_weights(path: Path, layers: list) -> None:
 
 def _of_run(run: Path, row: int) -> tuple["Sequential", "Loss", np.ndarray, np.ndarray]:
     """The network of a run folder, its loss, and one of its test samples."""
-    from mlp import load_checkpoint
-    from mlp.commands.train import building, preparing
-
-    try:
-        net, _ = load_checkpoint(run / "model.npz")
-        settings = json.loads((run / "config.json").read_text())
-        options = argparse.Namespace(**settings | {"data": Path(settings["data"])})
-        parts = preparing.prepared(options)
-        loss = building.loss(options, parts)
-    except OSError as error:
-        raise DataError(
-            f"{error.filename}: {error.strerror}; expected the folder of a run"
-        ) from None
-    except (json.JSONDecodeError, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"{run / 'config.json'}: not the settings of a run ({error})") from None
+    net, loss, parts = load_run(run)
     x, y = parts.test
     if not 0 <= row < len(x):
         raise DataError(f"--row {row}: expected a test sample from 0 to {len(x) - 1}")
@@ -296,13 +269,3 @@ def _numbers(text: str) -> list[float]:
     if not np.isfinite(numbers).all():
         raise argparse.ArgumentTypeError(f"expected numbers like .05,.10, got {text!r}")
     return numbers
-
-
-def _failed(prog: str, error: BaseException | str, code: int) -> int:
-    said = "; ".join([str(error), *getattr(error, "__notes__", [])])
-    print(f"{prog}:", " ".join(said.split()), file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
