@@ -91,7 +91,11 @@ class Entry:
 def clean() -> dict[str, str]:
     """The environment without what would change the runs."""
     kept = {name: value for name, value in os.environ.items() if not OURS.fullmatch(name)}
-    return kept | ONE_THREAD | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "2"}
+    return (
+        kept
+        | ONE_THREAD
+        | {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "2", "PIP_NO_COMPILE": "1"}
+    )
 
 
 def run(command: list, folder: Path, environment: dict[str, str], log: Path) -> None:
