@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,27 +12,10 @@ import pytest
 
 from mlp import load_checkpoint
 from mlp.data import load
+from programs import ENVIRONMENT, ROOT, assert_one_line, started, train, write_csv
 
-ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ("curves.png", "confusion.png", "mistakes.png", "weights.png")
 SHORT = ("--hidden", "16", "--epochs", "3")
-
-
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
-
-
-def train(*words, cwd=None):
-    command = [sys.executable, "-W", "error", str(ROOT / "scripts" / "train.py"), *map(str, words)]
-    how = {"capture_output": True, "text": True, "env": ENVIRONMENT, "timeout": 120}
-    return subprocess.run(command, cwd=cwd, **how)
-
-
-def assert_one_line(result, code, *parts):
-    assert result.returncode == code, result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    for part in parts:
-        assert part in result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +25,6 @@ def run(tmp_path_factory):
     result = train(*SHORT, "--validation", "0.1", "--out", out)
     assert result.returncode == 0, result.stderr
     return out, result.stdout
-
-
-def write_csv(path, rows):
-    with open(path, "w", newline="") as file:
-        csv.writer(file).writerows(rows)
-    return path
 
 
 def table(n=120, seed=0):
@@ -337,17 +313,6 @@ def test_force_removes_what_the_new_run_does_not_write(tmp_path):
 
 
 LONG = ("--epochs", "100000", "--hidden", "64")
-
-
-def started(*words, wait_for, **how):
-    """The program, running, after it printed a line that begins with `wait_for`."""
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, words)]
-    pipe = subprocess.PIPE
-    how = {"stdout": pipe, "stderr": pipe, "text": True, "env": ENVIRONMENT} | how
-    process = subprocess.Popen(command, **how)
-    while not process.stdout.readline().startswith(wait_for):
-        assert process.poll() is None
-    return process
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -14,7 +14,7 @@ from mlp import CheckpointError, DataError, Sequential, Sigmoid, Softmax, load_c
 from mlp.commands import ranges
 from mlp.commands.command_line import OneLineParser, add_threads, column
 from mlp.commands.endings import EXPLAINED
-from mlp.data import load_features
+from mlp.data import column_names, load_features
 from mlp.files.whole import write_whole
 
 
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str], called: str) -> int:
         header = [f"target_{j}" for j in range(outputs.shape[1])]
         rows = [[f"{value:.8g}" for value in row] for row in outputs]
     _say_what_was_assumed(options.file, x, y, classes, rows)
+    if names and column_names(options.file, label_column=0) is None:
+        print(f"{options.file}: no header, taken to be {', '.join(names)}", file=sys.stderr)
     if "input_least" in extra and (
         odd := ranges.doubt(x, extra["input_least"], extra["input_most"], names)
     ):

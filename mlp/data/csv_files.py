@@ -119,7 +119,11 @@ def _layout_by_name(
     others = [name for name in cells if name not in names]
     unknown = [name for name in others if label is None or name != cells[label]]
     doubled = [name for name in names if cells.count(name) > 1]
-    for wrong, what in ((missing, "no column"), (unknown, "an unknown column"), (doubled, "twice")):
+    for wrong, what in (
+        (missing, "no column"),
+        (unknown, "an unknown column"),
+        (doubled, "more than once"),
+    ):
         if wrong:
             raise DataError(
                 f"{path} line {line}: {what} {_short(', '.join(wrong), 200)}; expected the columns "

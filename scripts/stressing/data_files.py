@@ -1,28 +1,15 @@
-"""Mutated files of every format: a DataError or a sound data set, and never much memory.
-
-MLP_FUZZ_CASES=20000 pytest -s tests/test_data_fuzz.py runs more cases and prints the figures.
-"""
+"""Small data files of every format, and what damage can make of them."""
 
 import gzip
 import io
-import os
-import shutil
 import struct
-import time
-import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mlp.data import Dataset, load, load_features
-from mlp.errors import DataError
 
-pytestmark = pytest.mark.no_numbers
-
-CASES = int(os.environ.get("MLP_FUZZ_CASES", "2000"))
-LARGEST_PEAK = 16 << 20  # bytes; the files hold a few kilobytes
 HUGE = [struct.pack(">I", 2**32 - 1), struct.pack("<Q", 2**62), b"999999999999", b"1e999", b"\0\0"]
 
 
@@ -164,51 +151,25 @@ def read(path: Path, files: dict[str, bytes]) -> Dataset:
     return load(path.parent)
 
 
-def require_sound(data: Dataset) -> None:
+def fault_of(data: Dataset) -> str | None:
+    """What no reader may let through; None: the data are sound."""
     for x, y in ((data.x, data.y), (data.x_test, data.y_test)):
-        if x is not None:
-            assert x.ndim >= 2 and x.size and np.isfinite(x).all() and x.dtype.isnative
-        if y is not None:
-            assert len(x) == len(y) and y.dtype.kind in "ifU"
-            assert y.dtype.kind == "U" or np.isfinite(y).all()
+        if x is not None and not (
+            x.ndim >= 2 and x.size and np.isfinite(x).all() and x.dtype.isnative
+        ):
+            return "samples that are not finite, native and in rows"
+        if y is not None and (x is None or len(x) != len(y) or y.dtype.kind not in "ifU"):
+            return "labels that do not fit the samples"
+        if y is not None and y.dtype.kind != "U" and not np.isfinite(y).all():
+            return "labels that are not finite"
+    return None
 
 
-def require_equal(data: Dataset, expected: Dataset) -> None:
-    for array, original in zip(data, expected, strict=True):
-        np.testing.assert_array_equal(array, original)
+def same(data: Dataset, expected: Dataset) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(data, expected, strict=True) if b is not None)
 
 
 def sound_data(files: dict[str, bytes], folder: Path) -> dict[str, Dataset]:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return {name: read(folder / name, files) for name in files}
-
-
-def test_mutated_files(tmp_path):
-    rng, files = np.random.default_rng(2024), seed_files()
-    originals = sound_data(files, tmp_path)
-    refused, slowest, largest = 0, 0.0, 0
-    tracemalloc.start()
-    try:
-        for case in range(CASES):
-            folder = tmp_path / str(case)
-            folder.mkdir()
-            path, guarded = mutated_file(files, folder, rng)
-            tracemalloc.reset_peak()
-            before, start = tracemalloc.get_traced_memory()[0], time.perf_counter()
-            try:
-                data = read(path, files)
-                require_sound(data)
-                if guarded:
-                    require_equal(data, originals[path.name])
-            except DataError as error:
-                refused += 1
-                assert str(error).startswith(str(folder)) and "\n" not in str(error)
-            slowest = max(slowest, time.perf_counter() - start)
-            largest = max(largest, tracemalloc.get_traced_memory()[1] - before)
-            assert largest < LARGEST_PEAK, path
-            shutil.rmtree(folder)
-    finally:
-        tracemalloc.stop()
-    assert 0.5 * CASES < refused < CASES
-    print(f"{CASES} files: {refused} refused; slowest {slowest:.3f} s, peak {largest} bytes")

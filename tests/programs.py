@@ -1,0 +1,41 @@
+"""The training program, started as a user starts it."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def train(*words, cwd=None):
+    command = [sys.executable, "-W", "error", str(ROOT / "scripts" / "train.py"), *map(str, words)]
+    how = {"capture_output": True, "text": True, "env": ENVIRONMENT, "timeout": 120}
+    return subprocess.run(command, cwd=cwd, **how)
+
+
+def assert_one_line(result, code, *parts):
+    assert result.returncode == code, result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+def write_csv(path, rows):
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def started(*words, wait_for, **how):
+    """The program, running, after it printed a line that begins with `wait_for`."""
+    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, words)]
+    pipe = subprocess.PIPE
+    how = {"stdout": pipe, "stderr": pipe, "text": True, "env": ENVIRONMENT} | how
+    process = subprocess.Popen(command, **how)
+    while not process.stdout.readline().startswith(wait_for):
+        assert process.poll() is None
+    return process
