@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.report import Diagnosis, Report, Row
+from mlp.checking.report import Counterexample, Diagnosis, Flaw, Report, Row
 from mlp.checking.students.loading import Entry
 
 BATCHES = (7, 11)
@@ -37,12 +37,16 @@ class Examination:
     pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     oracle: str | None = None
     kink: bool = False
+    flaws: dict[str, str] = field(default_factory=dict)
+    """Flaws of style, as the mistakes."""
+    counterexample: Counterexample | None = None
 
     def blame(
         self, identity: str, aspect: str = "", detail: str = "", factor: float | None = None
     ) -> None:
-        """Add a mistake; an id counts once."""
-        self.mistakes.setdefault(identity, diagnosis.explain(identity, aspect, detail, factor))
+        """Add a mistake, or a flaw of style; an id counts once."""
+        found = self.flaws if identity in diagnosis.STYLE else self.mistakes
+        found.setdefault(identity, diagnosis.explain(identity, aspect, detail, factor))
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Add what a check has found."""
@@ -64,6 +68,8 @@ class Examination:
             self._diagnosis(),
             against=self.oracle,
             pictures=self.pictures,
+            flaws=[Flaw(*flaw) for flaw in self.flaws.items()],
+            counterexample=self.counterexample,
         )
 
     def _diagnosis(self) -> Diagnosis | None:
@@ -72,13 +78,6 @@ class Examination:
             return None
         first = next(iter(self.mistakes))
         if first == "unknown":
-            general = diagnosis.GENERAL
-            unable = general if self._is_rounding() else (*general, "dtype-changed")
-            first = next((i for i in self.mistakes if i not in unable), first)
+            first = next((i for i in self.mistakes if i not in diagnosis.GENERAL), first)
         also = [i for i in self.mistakes if i not in (first, "unknown")]
         return Diagnosis(first, self.mistakes[first], also)
-
-    def _is_rounding(self) -> bool:
-        """Whether float32 on the way would explain the wrong arrays."""
-        wrong = [row.max_error for row in self.rows.values() if row.verdict == "FAIL"]
-        return bool(wrong) and all(error is not None and error < 1e-3 for error in wrong)
