@@ -7,6 +7,7 @@ kind is enough, and nothing has to be repeatable.
 import numpy as np
 
 from mlp.checking.diagnosis.evidence import same
+from mlp.checking.report import Counterexample
 from mlp.checking.students.examination import BATCHES, Examination
 from mlp.checking.students.gradients import fill_rows
 from mlp.checking.students.references import Reference
@@ -44,8 +45,22 @@ def judged(examination: Examination, s: Situation) -> bool:
         fill_rows(examination, seen, trial, truths, [] if right else ["x"])
         if not right:
             examination.blame(_name(trial, found), "", "Wrong: dx.")
+            examination.counterexample = _counterexample(s, rng)
             break
     return True
+
+
+def _counterexample(s: Situation, rng: np.random.Generator) -> Counterexample | None:
+    """One sample of whole numbers, with the output that shows the mask."""
+    for _ in range(20):
+        given = {"x": rng.integers(1, 4, s.draw(rng, 1)["x"].shape).astype(float)}
+        ones = np.ones(given["x"].shape)
+        trial = run(s.make(), s.arrays(rng, 1) | given, ones, rng)
+        found, right = trial.gradients.get("x"), ShownMask(trial).mask
+        if found is not None and not close(found, right, 1e-3):
+            given |= {"output": trial.y, "upstream": ones}
+            return Counterexample(given, "dx", found.astype(float), right)
+    return None
 
 
 def _is_dropout(trial: Trial) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 from mlp.checking import diagnosis
 from mlp.checking.report import Counterexample, Diagnosis, Flaw, Report, Row
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.situations import Situation
+from mlp.checking.students.trials import Trial
 
 BATCHES = (7, 11)
 """Sizes that are no width and no number of classes in any situation."""
@@ -20,6 +22,15 @@ class Finding(NamedTuple):
 
     identity: str | None
     text: str
+
+
+class Wrong(NamedTuple):
+    """Where something wrong was found."""
+
+    situation: Situation
+    names: list[str]
+    """The wrong gradients; none, if it is the output."""
+    trial: Trial
 
 
 @dataclass
@@ -39,6 +50,8 @@ class Examination:
     kink: bool = False
     flaws: dict[str, str] = field(default_factory=dict)
     """Flaws of style, as the mistakes."""
+    wrong: Wrong | None = None
+    """The first that was found."""
     counterexample: Counterexample | None = None
 
     def blame(

@@ -11,7 +11,7 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, Examination
+from mlp.checking.students.examination import AVERAGED, BATCHES, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
 from mlp.checking.students.situations import Situation
@@ -60,6 +60,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
         return True
     if names:
         _diagnose(examination, s, trials, truths, names)
+        examination.wrong = examination.wrong or Wrong(s, names, trials[0])
     _style(examination, s, trials[0], truths[0], names)
     return not names
 
@@ -168,6 +169,7 @@ def _named_when_square(examination: Examination, error: Broken) -> bool:
         if names:
             fill_rows(examination, s, trials[0], truths[0], names)
             _diagnose(examination, s, trials, truths, names, detail)
+            examination.wrong = examination.wrong or Wrong(s, names, trials[0])
             return True
     return False
 

@@ -3,11 +3,12 @@
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.students.examination import BATCHES, Examination
+from mlp.checking.students.examination import BATCHES, Examination, Wrong
 from mlp.checking.students.references import LossReference, OwnForward, Reference, loss_references
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     Arrays,
+    Trial,
     close,
     forward,
 )
@@ -32,6 +33,8 @@ def output_is_right(examination: Examination, s: Situation) -> bool:
         text = text or difference(y, truth, s.reference.label)
     identity = names[0] if len(set(names)) == 1 else "forward-wrong"
     examination.blame(identity, "forward", text)
+    trial = Trial(trials[0], np.ones(outputs[0].shape), outputs[0])
+    examination.wrong = examination.wrong or Wrong(s, [], trial)
     return False
 
 
