@@ -128,7 +128,7 @@ An array made with dtype=int, or like an integer array, drops the fractions of w
 into it.
 Look for dtype=int, astype(int), // or np.zeros_like of an integer array.""",
     "dtype-changed": """The dtype changes on the way: float32 became float64, or float64 was cut \
-to float32.
+to fewer digits.
 Results have the dtype of the parameters, or of the input where there are none. Lost digits do not \
 come back, and one float64 array makes all that is computed from it float64, at half the speed.
 Look for astype, dtype=..., and np.zeros or np.ones without the dtype of x.""",

@@ -17,6 +17,12 @@ BATCHES = (7, 11)
 AVERAGED = "gradients of parameters are averaged over the batch, not summed"
 
 
+WHEN_AVERAGED = (
+    "that is right beside a loss that is a sum over the samples; "
+    "with one that is an average, 1/N would count twice"
+)
+
+
 class Finding(NamedTuple):
     """What a check has found: a mistake by its id, or something worth a note (id None)."""
 

@@ -11,7 +11,7 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, Examination, Wrong
+from mlp.checking.students.examination import AVERAGED, BATCHES, WHEN_AVERAGED, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
 from mlp.checking.students.situations import Situation
@@ -29,8 +29,9 @@ from mlp.checking.students.trials import (
 from mlp.layers import Multiply
 
 LARGEST_JACOBIAN = 30
-SINGLE = 64 * float(np.finfo(np.float32).eps)
-"""The relative error of a sum of a few numbers in float32."""
+SHORT = {np.float32: 64, np.float16: 2}
+"""Dtypes that a right gradient may have been cut to, and by how many eps of the largest number it
+may then be off: sums in float32 are, and single numbers in float16."""
 UNUSED = 13
 """A number of samples that no other check uses."""
 VISIBLE = 1e-3
@@ -56,7 +57,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
         trials, truths = trials[::-1], truths[::-1]
     if is_main or names:
         fill_rows(examination, s, trials[0], truths[0], names)
-    if names and _only_averaged(examination, trials, truths, names):
+    if names and _only_averaged(examination, s, trials, truths, names):
         return True
     if names:
         _diagnose(examination, s, trials, truths, names)
@@ -66,7 +67,11 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
 
 
 def _only_averaged(
-    examination: Examination, trials: list[Trial], truths: list[Arrays], names: list[str]
+    examination: Examination,
+    s: Situation,
+    trials: list[Trial],
+    truths: list[Arrays],
+    names: list[str],
 ) -> bool:
     pairs = zip(trials, truths, strict=True)
     if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
@@ -75,9 +80,9 @@ def _only_averaged(
         why = "A loss in this file divides by the number of samples already."
         examination.blame("batch-mean-extra", "", why)
         return False
-    examination.notes.append(AVERAGED)
-    for name in names:
-        examination.rows[name].verdict = "PASS"
+    examination.notes += [AVERAGED, WHEN_AVERAGED]
+    averages = {name: truths[0][name] / trials[0].n for name in names}
+    fill_rows(examination, s, trials[0], averages, [])
     examination.pictures.clear()
     return True
 
@@ -96,16 +101,21 @@ def _style(
         if found.dtype.kind in "biu":
             detail = f"d{name} is {found.dtype}; the numbers are exact here."
             examination.blame("dtype-changed", "whole", detail)
-        elif in_float32(found) and not close(
-            fitted(found, truths[name]), truths[name], s.reference.tolerance
-        ):
-            examination.blame("dtype-changed", "", f"d{name} has been cut to float32.")
+        elif not close(fitted(found, truths[name]), truths[name], s.reference.tolerance):
+            dtype = cut_to(fitted(found, truths[name]), truths[name])
+            if dtype is not None:
+                detail = f"d{name} has been cut to {dtype}."
+                examination.blame("dtype-changed", "", detail)
 
 
-def in_float32(array: np.ndarray) -> bool:
-    """Whether all numbers of an array of floats are float32 numbers, whatever its dtype."""
-    with np.errstate(all="ignore"):
-        return array.dtype.kind == "f" and bool((array.astype(np.float32) == array).all())
+def cut_to(found: np.ndarray, truth: np.ndarray) -> np.dtype | None:
+    """The dtype that a right gradient has been cut to, whatever its own dtype says."""
+    for dtype, count in SHORT.items() if found.dtype.kind == "f" else ():
+        with np.errstate(all="ignore"):
+            short = bool((found.astype(dtype) == found).all())
+        if short and close(found.astype(np.float64), truth, count * float(np.finfo(dtype).eps)):
+            return np.dtype(dtype)
+    return None
 
 
 def fitted(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -137,7 +147,7 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
         return True
     if close(found, truth, s.reference.tolerance):
         return False
-    if in_float32(found) and close(found, truth, SINGLE):
+    if cut_to(found, truth) is not None:
         return False
     other = s.reference.also_right(name, trial.arrays, trial.upstream)
     if other is not None and close(found, other, 1e-6):

@@ -60,7 +60,8 @@ def difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
             int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape
         )
     place = f" at {tuple(int(i) for i in at)}" if at else ""
-    return f"forward gives {y[at]:.6g}{place}, {label} gives {truth[at]:.6g}."
+    who = f"{label}," if "," in label else label
+    return f"forward gives {y[at]:.6g}{place}; {who} gives {truth[at]:.6g}."
 
 
 def _precision(
