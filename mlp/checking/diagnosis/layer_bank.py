@@ -102,6 +102,8 @@ def _softmax(e: Evidence) -> Iterator[Named]:
     yield "softmax-cross-sign", "x", uy * (1 - y) + y * (uy.sum(-1, keepdims=True) - uy)
     yield "softmax-wrong-axis", "x", y * (u - uy.sum(axis=0, keepdims=True))
     yield "softmax-wrong-axis", "x", y * (u - uy.sum())
+    yield "mask-missing", "x", u
+    yield "times-output", "x", uy
 
 
 def _multiply(e: Evidence) -> Iterator[Named]:

@@ -53,14 +53,14 @@ def _closest(s: Situation, trials: list[Arrays], outputs: list[np.ndarray]) -> N
 
 def difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
     """Where the output differs most, in words."""
+    who = f"{label}," if "," in label else label
     if y.shape != truth.shape:
-        return f"forward gives the shape {y.shape}, {label} gives {truth.shape}."
+        return f"forward gives the shape {y.shape}; {who} gives {truth.shape}."
     with np.errstate(all="ignore"):
         at = np.unravel_index(
             int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape
         )
     place = f" at {tuple(int(i) for i in at)}" if at else ""
-    who = f"{label}," if "," in label else label
     return f"forward gives {y[at]:.6g}{place}; {who} gives {truth[at]:.6g}."
 
 
