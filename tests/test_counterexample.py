@@ -20,8 +20,8 @@ from mlp.checking.zoo.score import check_mistakes
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = planted()
-HISTORY = {"accumulates", "stale-cache", "updated-weights", "not-deterministic", "tie-all"}
-"""Not wrong gradients of one forward and one backward pass, but of several, or only at a tie."""
+HISTORY = {"accumulates", "stale-cache", "updated-weights", "not-deterministic"}
+"""Not wrong gradients of one forward and one backward pass, but of several."""
 RANDOM = {"dropout-mask-missing"}
 
 
@@ -57,8 +57,8 @@ def redone(text, name, arrays):
             return y, found | kept
         y, dx = layer(*inputs)
         return y, {"dx": dx}
-    windows = re.search(r"window=2, stride=2", text) and pool_arguments(arrays)
-    y, cache = names[f"{name}_forward"](*inputs, *weights, *(windows or ()))
+    windows = pool_arguments(arrays) if "window" in arrays else ()
+    y, cache = names[f"{name}_forward"](*inputs, *weights, *windows)
     if upstream is None:
         return y, {}
     result = names[f"{name}_backward"](upstream, cache)
@@ -81,9 +81,7 @@ def built(code, arrays):
     elif code.__name__.startswith("MaxPool"):
         layer = code(*pool_arguments(arrays))
     elif code.__name__.startswith("PairMultiply"):
-        outputs = arrays["upstream"].shape[1]
-        shared = ((0, 1), (1, 2), (3, 3), (1, 0))
-        layer = code(shared if outputs == 4 else ((0, 1), (2, 3)))
+        layer = code(arrays["pairs"].astype(int))
     else:
         layer = code()
     for name in ("W", "b", "gamma", "beta"):
@@ -93,12 +91,7 @@ def built(code, arrays):
 
 
 def pool_arguments(arrays):
-    """A window and a stride that give as many outputs as the upstream has."""
-    width = arrays["x"].shape[1]
-    outputs = arrays["upstream"].shape[1] if "upstream" in arrays else None
-    plans = [(2, 2), (3, 3), (3, 2), (3, 1)]
-    fits = [p for p in plans if outputs in (None, (width - p[0]) // p[1] + 1) and width >= p[0]]
-    return fits[-1] if outputs is None else fits[0]
+    return int(arrays["window"]), int(arrays["stride"])
 
 
 def slopes(text, name, arrays, array, upstream):
@@ -126,12 +119,16 @@ def has_one(name, report):
     return report.verdict == "FAIL" and identity not in HISTORY
 
 
-@pytest.mark.parametrize("name", ZOO)
-def test_what_is_printed_is_true_when_it_is_redone(name, mistakes):
-    report, (identity, text) = mistakes[name], ZOO[name]
-    shown = report.counterexample
-    if shown is None or identity in RANDOM or "Pool" in name or "pool" in name:
-        return
+def test_what_is_printed_is_true_when_it_is_redone(mistakes):
+    shown = {n: r.counterexample for n, r in mistakes.items() if r.counterexample is not None}
+    redo = [n for n in shown if ZOO[n][0] not in RANDOM | {"tie-all"}]
+    assert len(redo) >= 90
+    for name in redo:
+        check_by_redoing(name, shown[name])
+
+
+def check_by_redoing(name, shown):
+    text = ZOO[name][1]
     arrays = {k: v.copy() for k, v in shown.given.items()}
     y, found = redone(text, name, arrays)
     yours = y if shown.what == "forward" else found[shown.what]
@@ -156,7 +153,8 @@ def test_wrong_gradients_have_one_and_it_is_small(mistakes):
         shown = report.counterexample
         if shown is None or ZOO[name][0] in RANDOM:
             continue
-        assert sum(v.size for v in shown.given.values()) <= 14, (name, str(shown))
+        numbers = sum(v.size for k, v in shown.given.items() if k != "pairs")
+        assert numbers <= 14, (name, str(shown))
         assert all(float(v).is_integer() for a in shown.given.values() for v in a.flat), name
 
 

@@ -163,6 +163,36 @@ def test_a_dropout_is_judged_by_the_mask_that_its_output_shows(edit, identity, t
         assert (shown.right == shown.given["output"] / shown.given["x"]).all()
 
 
+POOL = """
+class MaxPool:
+    def __init__(self, k): self.k = k
+    def forward(self, x):
+        p = x[:, : x.shape[1] // self.k * self.k].reshape(len(x), -1, self.k)
+        self.top, self.shape = p == p.max(axis=2, keepdims=True), x.shape
+        return p.max(axis=2)
+    def backward(self, u):
+        dx = np.zeros(self.shape, u.dtype)
+        part = (self.top * u[:, :, None]).reshape(len(u), -1)
+        dx[:, : part.shape[1]] = part
+        return dx
+"""
+
+
+def test_a_tie_and_a_kink_have_a_counterexample_too(tmp_path):
+    pool = judged(tmp_path, POOL)
+    assert (pool.verdict, pool.diagnosis.id) == ("FAIL", "tie-all")
+    assert str(pool.counterexample) == (
+        "window = 2, stride = 2, x = [[1, 1]], upstream = [[1]]: "
+        "yours dx = [[1, 1]], right [[1, 0]]"
+    )
+    two = RELU.replace("u[~self.m] = 0; return u", "return u * (self.m + 2 * (self.x == 0))")
+    relu = judged(tmp_path, two.replace("self.m = x > 0;", "self.x, self.m = x, x > 0;"))
+    assert relu.verdict == "FAIL"
+    assert str(relu.counterexample) == (
+        "x = [[0]], upstream = [[1]]: yours dx = [[2]], right [[0]]"
+    )
+
+
 def test_what_is_said_about_a_wrong_loss_is_true(tmp_path):
     report = judged(tmp_path, LOSS.replace(".mean()", ".mean() * 1.01"))
     assert report.diagnosis.id == "forward-wrong"

@@ -22,7 +22,8 @@ from mlp.checking.students.building import build
 from mlp.checking.students.examination import Wrong
 from mlp.checking.students.gradients import wrong_arrays
 from mlp.checking.students.loading import Entry
-from mlp.checking.students.references import OwnForward
+from mlp.checking.students.names import meaning
+from mlp.checking.students.references import OwnForward, PoolReference
 from mlp.checking.students.situations import Draw, Situation
 from mlp.checking.students.trials import (
     Arrays,
@@ -34,7 +35,9 @@ from mlp.checking.students.trials import (
     close,
     forward,
     guarded,
+    run,
 )
+from mlp.layers import Multiply
 
 WHOLE = (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 """What a number may become, the simplest first."""
@@ -90,11 +93,53 @@ def smallest(entry: Entry, wrong: Wrong) -> Counterexample | None:
         case = shown(wrong.situation, wrong.trial.arrays, wrong.trial.upstream, wrong.names)
     if case is None:
         return None
-    given = dict(case.arrays)
+    given = _settings(case.situation) | case.arrays
     if case.what != "forward" and "target" not in given:
         given["upstream"] = case.upstream
     given = {name: np.asarray(value, np.float64) for name, value in given.items()}
     return Counterexample(given, case.what, case.yours.astype(float), case.right.astype(float))
+
+
+def at_kink(entry: Entry, s: Situation) -> Counterexample | None:
+    """Equal inputs for which the gradient is no subgradient: 0 for a ReLU, 1 for a pool.
+
+    What is called right is our layer's choice; for a pool, any other that adds up to the same.
+    """
+    budget, pool = Budget(), s.kind == "MaxPool"
+    for small, n in _sizes(entry, s):
+        if budget.spent():
+            return None
+        try:
+            x = np.full(small.draw(np.random.default_rng(0), n)["x"].shape, float(pool))
+            upstream = np.ones(forward(small.make(), {"x": x}).shape)
+            trial = run(small.make(), {"x": x}, upstream, np.random.default_rng(0))
+            right = small.reference.gradients({"x": x}, upstream)["x"]
+        except REFUSED:
+            continue
+        yours = trial.gradients.get("x")
+        if yours is None or yours.shape != x.shape:
+            continue
+        accepted = close(yours.sum(), right.sum()) if pool else (abs(yours - 0.5) <= 0.5).all()
+        if not accepted:
+            given = _settings(small) | {"x": x, "upstream": upstream}
+            return Counterexample(given, "dx", yours.astype(float), right)
+    return None
+
+
+def _settings(s: Situation) -> dict[str, np.ndarray]:
+    """What the layer was built with, beside its sizes and parameters."""
+    if isinstance(s.reference, PoolReference):
+        window, stride = np.array(s.reference.window), np.array(s.reference.stride)
+        if len(window) == 1:
+            window, stride = window[0], stride[0]
+        return {"window": window.astype(float), "stride": stride.astype(float)}
+    if isinstance(s.reference.layer, Multiply) and s.reference.layer.pairs is not None:
+        return {"pairs": np.array(s.reference.layer.pairs, float)}
+    if s.recipe is None:
+        return {}
+    values = {name: s.recipe.fill(name, i, s.size) for i, name in enumerate(s.recipe.names)}
+    kept = {n: v for n, v in values.items() if meaning(n) in ("slope", "rate")}
+    return {n: np.array(float(v)) for n, v in kept.items() if isinstance(v, int | float)}
 
 
 def shown(s: Situation, arrays: Arrays, upstream: np.ndarray, names: list[str]) -> Case | None:

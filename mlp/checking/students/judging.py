@@ -12,7 +12,7 @@ from mlp.checking import diagnosis
 from mlp.checking.report import Report
 from mlp.checking.students import conventions, dropout, extremes, probes
 from mlp.checking.students.building import Size, wants_the_unknown
-from mlp.checking.students.counterexample import smallest
+from mlp.checking.students.counterexample import at_kink, smallest
 from mlp.checking.students.examination import AVERAGED, Examination, Finding, Wrong
 from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
@@ -180,6 +180,7 @@ def _at_kinks(examination: Examination, main: Situation) -> None:
         examination.kink = not found.usual
     else:
         examination.blame(found.identity, "", found.text)
+        examination.counterexample = at_kink(examination.entry, main)
 
 
 def _other_batches(examination: Examination, main: Situation) -> None:
