@@ -176,7 +176,8 @@ class Switched:
         assert {r.name for r in norm.rows if r.verdict == "FAIL"} == {"b"}
 
 
-KEYS = {"name", "verdict", "oracle", "max_error", "resolution", "diagnosis", "notes", "arrays"}
+KEYS = {"name", "verdict", "oracle", "max_error", "resolution", "diagnosis", "counterexample",
+        "notes", "flaws", "arrays"}  # fmt: skip
 
 
 class TestData:

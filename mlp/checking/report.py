@@ -9,8 +9,8 @@ import json
 import math
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -57,6 +57,35 @@ class Diagnosis(NamedTuple):
     id: str
     text: str
     also: list[str]
+
+
+class Flaw(NamedTuple):
+    """A flaw of style by its id: what it is, why it matters and the remedy.
+
+    The gradients may be right all the same.
+    """
+
+    id: str
+    text: str
+
+
+class Counterexample(NamedTuple):
+    """Numbers, as few and as small as were found, for which a result is wrong."""
+
+    given: dict[str, np.ndarray]
+    """Inputs, parameters and upstream by name."""
+    what: str
+    """The wrong result: "dW", or "forward"."""
+    yours: np.ndarray
+    right: np.ndarray
+
+    def __str__(self) -> str:
+        given = ", ".join(f"{name} = {_numbers(value)}" for name, value in self.given.items())
+        return f"{given}: yours {self.what} = {_numbers(self.yours)}, right {_numbers(self.right)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers in full, and the sentence that is printed."""
+        return self._asdict() | {"text": str(self)}
 
 
 @dataclass
@@ -114,6 +143,19 @@ class Report:
     """The oracle, where there are no rows to say it."""
     pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     """Wrong arrays by name, beside the right ones."""
+    flaws: list[Flaw] = field(default_factory=list)
+    """Of style: they are noted, and fail only where `strict` asks for it."""
+    counterexample: Counterexample | None = None
+
+    def strict(self) -> Self:
+        """The same report, in which a flaw of style is a failure."""
+        if not self.flaws:
+            return self
+        ids = [flaw.id for flaw in self.flaws]
+        first = self.diagnosis or Diagnosis(*self.flaws[0], [])
+        also = [i for i in dict.fromkeys([*first.also, *ids]) if i != first.id]
+        whole = "FAIL" if self.whole is None else worst(["FAIL", self.whole])
+        return replace(self, whole=whole, diagnosis=first._replace(also=also))
 
     @property
     def verdict(self) -> str:
@@ -152,7 +194,10 @@ class Report:
                 "max_error": self.max_error,
                 "resolution": self.resolution,
                 "diagnosis": self.diagnosis and self.diagnosis._asdict(),
-                "notes": self.notes,
+                "counterexample": self.counterexample and self.counterexample.to_dict(),
+                "notes": [f"{flaw.id}: {' '.join(flaw.text.split())}" for flaw in self.flaws]
+                + self.notes,
+                "flaws": [flaw._asdict() for flaw in self.flaws],
                 "arrays": [row.to_dict() for row in self.rows],
             }
         )
@@ -188,6 +233,10 @@ class Outcome:
     reports: list[Report]
     file: str | None = None
     error: str | None = None
+
+    def strict(self) -> Self:
+        """The same, with flaws of style as failures."""
+        return replace(self, reports=[report.strict() for report in self.reports])
 
     @property
     def exit_status(self) -> int:
@@ -240,13 +289,18 @@ def _table(rows: list[Row]) -> list[str]:
 
 
 def _explained(report: Report) -> list[str]:
-    """The diagnosis and the notes."""
+    """The diagnosis, the counterexample and the notes."""
     lines = []
     if report.diagnosis is not None:
         for line in report.diagnosis.text.splitlines():
             lines += _wrapped(line, 4)
         if report.diagnosis.also:
             lines += _wrapped(f"also: {', '.join(report.diagnosis.also)}", 4)
+    if report.counterexample is not None:
+        lines += _wrapped(f"by hand: {report.counterexample}", 4)
+    for flaw in report.flaws:
+        if report.diagnosis is None or flaw.id != report.diagnosis.id:
+            lines += _wrapped(f"{flaw.id}: {' '.join(flaw.text.split())}", 2)
     for note in report.notes:
         lines += _wrapped(note, 2)
     return lines
@@ -255,6 +309,13 @@ def _explained(report: Report) -> list[str]:
 def _wrapped(text: str, indent: int) -> list[str]:
     first, rest = " " * indent, " " * (indent + 2)
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest)
+
+
+def _numbers(array: np.ndarray) -> str:
+    """[[1, 0.25], [0, -2]]: in up to six digits."""
+    if array.ndim == 0:
+        return f"{float(array) + 0.0:.6g}"
+    return f"[{', '.join(map(_numbers, array))}]"
 
 
 def worst_entries(

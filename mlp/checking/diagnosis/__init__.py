@@ -5,8 +5,8 @@ an id into two or three lines: what the code computes, what it should compute, w
 """
 
 from mlp.checking.diagnosis.evidence import Evidence, ratio
-from mlp.checking.diagnosis.naming import GENERAL, IDS, name
+from mlp.checking.diagnosis.naming import GENERAL, IDS, STYLE, name
 from mlp.checking.diagnosis.outputs import wrong_output
 from mlp.checking.diagnosis.texts import explain
 
-__all__ = ["GENERAL", "IDS", "Evidence", "explain", "name", "ratio", "wrong_output"]
+__all__ = ["GENERAL", "IDS", "STYLE", "Evidence", "explain", "name", "ratio", "wrong_output"]

@@ -44,7 +44,7 @@ class Evidence:
 
 def same(found: np.ndarray, value: np.ndarray) -> bool:
     """Equal to rounding (of float32 at worst), and not all 0; shapes up to axes of length 1."""
-    value = np.asarray(value)
+    found, value = 1.0 * np.asarray(found), 1.0 * np.asarray(value)  # True - True raises
     if found.shape != value.shape and np.squeeze(found).shape != np.squeeze(value).shape:
         return False
     if not value.size or not np.isfinite(value).all():
@@ -64,7 +64,7 @@ def ratio(found: np.ndarray, truth: np.ndarray) -> float | None:
 
 def is_truncated(found: np.ndarray, truth: np.ndarray) -> bool:
     """Whether found is truth cut to whole numbers."""
-    whole = found.dtype.kind in "iu" or bool(np.all(found == np.trunc(found)))
+    whole = found.dtype.kind in "biu" or bool(np.all(found == np.trunc(found)))
     return whole and bool(np.all(abs(found - truth) < 1)) and bool(np.any(truth != np.trunc(truth)))
 
 

@@ -19,8 +19,20 @@ def any_layer(e: Evidence) -> Iterator[Named]:
         yield "upstream-squared", a, squared[a]
         if truth.ndim == 2:
             yield "transposed", a, truth.T
-    if "b" in e.truth and same(e.upstream.sum(axis=0), e.truth["b"]):
-        yield "bias-not-summed", "b", e.upstream
+            yield "reshaped", a, truth.T.reshape(truth.shape)
+    yield from _biases(e)
+
+
+def _biases(e: Evidence) -> Iterator[Named]:
+    """Parameters whose gradient is the sum of the upstream over the samples."""
+    u = e.upstream
+    for a, truth in e.truth.items():
+        if a != "x" and same(u.sum(axis=0), truth):
+            yield "bias-not-summed", a, u
+            yield "bias-wrong-axis", a, u.sum()
+            yield "bias-wrong-axis", a, np.full(truth.shape, u.sum())
+            yield "bias-one-sample", a, u[0]
+            yield "bias-one-sample", a, u[-1]
 
 
 def _affine(e: Evidence) -> Iterator[Named]:
@@ -30,11 +42,24 @@ def _affine(e: Evidence) -> Iterator[Named]:
         yield "bias-mean", "b", u.mean(axis=0)
         yield "bias-wrong-axis", "b", u.sum(axis=1)
         yield "bias-wrong-axis", "b", u.mean(axis=1)
-        yield "bias-wrong-axis", "b", u.sum()
     if "W" in e.truth:
         W = e.arrays["W"]
+        yield from _reshaped("x", u, W.T)
+        yield from _reshaped("x", u, W)
+        yield from _reshaped("W", x.T, u)
+        yield from _reshaped("W", u.T, x)
         yield from _products("x", [(u, W), (u, W.T), (W, u), (W.T, u)])
         yield from _products("W", [(x, u), (u, x), (x.T, u), (u.T, x), (x, u.T), (u, x.T)])
+
+
+def _reshaped(array: str, a: np.ndarray, b: np.ndarray) -> Iterator[Named]:
+    """a b where a factor has been reshaped from its transpose; if square, that is no transpose."""
+    if a.shape[1] != b.shape[0]:
+        return
+    if a.shape[0] != a.shape[1]:
+        yield "reshaped", array, a.T.reshape(a.shape) @ b
+    if b.shape[0] != b.shape[1]:
+        yield "reshaped", array, a @ b.T.reshape(b.shape)
 
 
 def _products(array: str, factors: list[tuple[np.ndarray, np.ndarray]]) -> Iterator[Named]:
@@ -48,6 +73,7 @@ def _products(array: str, factors: list[tuple[np.ndarray, np.ndarray]]) -> Itera
 def _relu(e: Evidence) -> Iterator[Named]:
     x, u = e.arrays["x"], e.upstream
     yield "mask-missing", "x", u
+    yield "times-output", "x", u * np.maximum(x, 0)
     yield "mask-inverted", "x", u * (x <= 0)
     yield "mask-from-upstream", "x", u * (u > 0)
     yield "mask-from-upstream", "x", u * (u > 0) * (x > 0)
@@ -63,6 +89,8 @@ def _sigmoid(e: Evidence) -> Iterator[Named]:
     yield "sigmoid-twice", "x", u * again * (1 - again) * y * (1 - y)
     yield "sigmoid-twice", "x", again * (1 - again)
     yield "mask-missing", "x", u
+    yield "times-output", "x", u * y * y * (1 - y)
+    yield "times-output", "x", u * y
 
 
 def _softmax(e: Evidence) -> Iterator[Named]:
@@ -74,6 +102,8 @@ def _softmax(e: Evidence) -> Iterator[Named]:
     yield "softmax-cross-sign", "x", uy * (1 - y) + y * (uy.sum(-1, keepdims=True) - uy)
     yield "softmax-wrong-axis", "x", y * (u - uy.sum(axis=0, keepdims=True))
     yield "softmax-wrong-axis", "x", y * (u - uy.sum())
+    yield "mask-missing", "x", u
+    yield "times-output", "x", uy
 
 
 def _multiply(e: Evidence) -> Iterator[Named]:

@@ -16,6 +16,7 @@ import numpy as np
 from mlp.checking.diagnosis.evidence import Evidence, Named, is_truncated, ratio, same
 from mlp.checking.diagnosis.layer_bank import LAYERS, any_layer
 from mlp.checking.diagnosis.loss_bank import LOSSES, any_loss
+from mlp.checking.diagnosis.output_bank import by_output
 
 IDS = (
     "upstream-ignored",
@@ -57,8 +58,28 @@ IDS = (
     "forward-wrong",
     "wrong-shape",
     "overflow",
+    "extra-axis",
+    "log-epsilon",
+    "zero-gradient",
+    "bias-one-sample",
+    "reshaped",
+    "times-output",
+    "tanh-derivative",
+    "norm-paths-missing",
+    "dropout-mask-missing",
     "unknown",
 )
+STYLE = (
+    "overflow",
+    "upstream-mutated",
+    "input-mutated",
+    "dtype-changed",
+    "extra-axis",
+    "log-epsilon",
+)
+"""Flaws that leave the gradient right: noted, and a failure only where --strict asks for it."""
+ROUNDING = 1e-6
+"""Two numbers this close are not told apart in six digits: no constant factor."""
 GENERAL = ("loss-gradient-mismatch", "wrong-shape", "scale", "unknown")
 """Names that give way to any more specific one that fits as well."""
 
@@ -94,7 +115,10 @@ def _matching(array: str, e: Evidence) -> list[str]:
     if found.shape == truth.shape:
         if is_truncated(found, truth):
             matches.append("integer-dtype")
-        if ratio(found, truth) is not None:
+        if truth.any() and not found.any():
+            matches.append("zero-gradient")
+        factor = ratio(found, truth)
+        if factor is not None and abs(factor - 1) > ROUNDING:
             matches.append("scale")
     elif not matches:
         matches.append("wrong-shape")
@@ -108,7 +132,12 @@ def bank(e: Evidence) -> Iterator[Named]:
     with np.errstate(all="ignore"):
         if e.kind in special:
             yield from special[e.kind](e)
-        yield from any_loss(e) if "target" in e.arrays else any_layer(e)
+        if "target" in e.arrays:
+            yield from any_loss(e)
+            return
+        yield from any_layer(e)
+        if e.kind not in special:
+            yield from by_output(e)
 
 
 def probes(array: str, e: Evidence) -> list[str]:

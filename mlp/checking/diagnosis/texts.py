@@ -37,7 +37,7 @@ Check the shapes with N, D and M all different: square matrices hide this mistak
     "bias-not-summed": """The gradient of the bias is the upstream itself, one row for each sample.
 The same b_j is added to every row, so dL/db_j = sum_n U_nj: its shape is that of b.
 Use upstream.sum(axis=0).""",
-    "bias-wrong-axis": """The gradient of the bias is summed over the wrong axis.
+    "bias-wrong-axis": """The gradient of the bias is summed over the wrong axis, or over both.
 b_j is added to every sample n, so dL/db_j = sum_n U_nj: the sum runs over the rows (axis 0).
 With N = M the wrong shape does not show; use upstream.sum(axis=0).""",
     "bias-mean": """The gradient of the bias is averaged over the batch, that of the weights is \
@@ -109,7 +109,8 @@ evenly.
 backward sets the gradients of its parameters: calling it twice gives the same numbers twice.
 Look for += on a gradient that is never set back to 0.""",
     "upstream-mutated": """backward writes into the array it was given.
-The caller still needs the upstream: another branch of the network may share it.
+The gradient may be right, but the caller still needs the upstream: another branch of the network \
+may share it.
 Work on a copy: dx = upstream * mask, or upstream.copy() before assigning into it.""",
     "input-mutated": """The layer writes into its input.
 The layer before it has kept the same array for its own backward pass.
@@ -127,8 +128,9 @@ An array made with dtype=int, or like an integer array, drops the fractions of w
 into it.
 Look for dtype=int, astype(int), // or np.zeros_like of an integer array.""",
     "dtype-changed": """The dtype changes on the way: float32 became float64, or float64 was cut \
-to float32.
-Results have the dtype of the parameters, or of the input where there are none.
+to fewer digits.
+Results have the dtype of the parameters, or of the input where there are none. Lost digits do not \
+come back, and one float64 array makes all that is computed from it float64, at half the speed.
 Look for astype, dtype=..., and np.zeros or np.ones without the dtype of x.""",
     "not-deterministic": """The same call gives different numbers.
 forward and backward are functions of the input, the parameters and the upstream.
@@ -142,8 +144,44 @@ one is an ordinary number.
 exp(1000) exceeds the range of floats. Softmax: subtract the row's largest first. Sigmoid: use \
 exp(-|x|). Log of softmax: x - m - log(sum(exp(x - m))).
 Look for exp of a number that may be large and positive, or log of one that may be 0.""",
+    "extra-axis": """The gradient of a parameter has an axis of length 1 that the parameter has not.
+The numbers are right. But b - rate * db then has another shape than b, and b -= rate * db raises.
+Sum without keepdims: upstream.sum(axis=0), or reshape the result to b.shape.""",
+    "log-epsilon": """A constant is added to the probability in the logarithm, so the value of the \
+loss is too small.
+The gradient that is kept is right for -log p; -log(p + e) is off by e/p and never exceeds -log e, \
+so a network that is sure and wrong looks better than it is.
+Compute log p from the logits, z - m - log(sum(exp(z - m))) with the row's largest m: it needs no \
+constant.""",
+    "zero-gradient": """The gradient is 0 everywhere: it stays as it was made.
+The output does depend on this array: dL/dW_ij = sum_n x_ni U_nj for an affine map.
+Look for an array of zeros that is never filled, for a result kept under another name or in a \
+local variable, or for a mask that is 0 everywhere.""",
+    "bias-one-sample": """The gradient of the bias is that of a single sample.
+The same b_j is added to every row, so dL/db_j = sum_n U_nj.
+Use upstream.sum(axis=0); upstream[0] is one row of it.""",
+    "reshaped": """An array is reshaped where it has to be transposed.
+The shapes agree, but reshape keeps the order of the numbers in memory: x.reshape(D, N)[i, n] is \
+not x[n, i].
+Use x.T in dL/dW = x^T U, and W.T in dL/dx = U W^T.""",
+    "times-output": """The gradient is multiplied by the output of the layer.
+dL/dx = f'(x) U holds the derivative of f, not f itself; for ReLU f'(x) is 1 where x > 0.
+Look for y (or max(x, 0)) where its derivative or its mask belongs.""",
+    "tanh-derivative": """The derivative of tanh is wrong: 1 - y, 1 - x^2 or y (1 - y) is used.
+With y = tanh(x), dy/dx = 1 - y^2, in terms of the output.
+Square the output that forward has kept.""",
+    "norm-paths-missing": """The mean or the variance is taken for a constant, but depends on x.
+With v = (x - mean) / s and g = U gamma, dL/dx = (g - mean(g) - v mean(g v)) / s: the two means \
+come from the paths through the mean and the variance.
+Check: the sum of dL/dx over each normalised group is 0, and so is that of v dL/dx but for the \
+epsilon in s.""",
+    "dropout-mask-missing": """Backward does not apply the mask of the forward pass.
+y = m x, with a mask m of 0 and 1 / (keep probability), so dL/dx = m U: what was dropped gets no \
+gradient, and the rest gets the same factor as in forward.
+Keep the mask of forward, its factor included, and multiply the upstream by it.""",
     "unknown": """The gradient is wrong in a way that no known mistake explains.
-The ten worst entries are listed: which rows, columns and signs are they?""",
+Work the smallest case through by hand: derive the gradient from the formula of forward, number by \
+number.""",
 }
 
 EXTRA = {
@@ -162,6 +200,10 @@ Look for a division in backward that forward does not have.""",
     ): """The gradient is divided by the number of columns C, the value is not.
 L = 1/N sum_n l_n: the sum over the classes inside l_n is no average.
 Look for np.mean over all entries, or a division by .size, in the gradient only.""",
+    ("dtype-changed", "whole"): """The gradient is an array of whole numbers or of True and False.
+Nothing is lost here. But an update in place, dW *= 0.1 or dW /= N, then raises or cuts to whole \
+numbers, and True - True raises.
+Multiply by the upstream, or convert with astype(x.dtype).""",
     ("wrong-shape", "forward"): """The output has the wrong shape, so its gradient cannot be judged.
 Correct the forward pass first.""",
     ("unknown", "missing"): """There is no gradient: backward neither returns nor keeps it.

@@ -29,7 +29,7 @@ def notes(situation: Situation) -> list[str]:
     reference = situation.reference
     if isinstance(reference, AffineReference) and reference.flipped:
         return ["weights are (out, in)"]
-    if isinstance(reference, LossReference):
+    if isinstance(reference, LossReference) and situation.right:
         return [f"the loss is {reference.label.partition(', ')[2]}"]
     if isinstance(reference, PoolReference):
         return [f"compared with {reference.label}"]

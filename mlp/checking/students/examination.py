@@ -7,12 +7,20 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.report import Diagnosis, Report, Row, worst
+from mlp.checking.report import Counterexample, Diagnosis, Flaw, Report, Row, worst
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.situations import Situation
+from mlp.checking.students.trials import Trial
 
 BATCHES = (7, 11)
 """Sizes that are no width and no number of classes in any situation."""
 AVERAGED = "gradients of parameters are averaged over the batch, not summed"
+
+
+WHEN_AVERAGED = (
+    "that is right beside a loss that is a sum over the samples; "
+    "with one that is an average, 1/N would count twice"
+)
 
 
 class Finding(NamedTuple):
@@ -20,6 +28,15 @@ class Finding(NamedTuple):
 
     identity: str | None
     text: str
+
+
+class Wrong(NamedTuple):
+    """Where something wrong was found."""
+
+    situation: Situation
+    names: list[str]
+    """The wrong gradients; none, if it is the output."""
+    trial: Trial
 
 
 @dataclass
@@ -37,12 +54,18 @@ class Examination:
     pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     oracle: str | None = None
     kink: bool = False
+    flaws: dict[str, str] = field(default_factory=dict)
+    """Flaws of style, as the mistakes."""
+    wrong: Wrong | None = None
+    """The first that was found."""
+    counterexample: Counterexample | None = None
 
     def blame(
         self, identity: str, aspect: str = "", detail: str = "", factor: float | None = None
     ) -> None:
-        """Add a mistake; an id counts once."""
-        self.mistakes.setdefault(identity, diagnosis.explain(identity, aspect, detail, factor))
+        """Add a mistake, or a flaw of style; an id counts once."""
+        found = self.flaws if identity in diagnosis.STYLE else self.mistakes
+        found.setdefault(identity, diagnosis.explain(identity, aspect, detail, factor))
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Add what a check has found."""
@@ -65,6 +88,8 @@ class Examination:
             self._diagnosis(),
             against=self.oracle,
             pictures=self.pictures,
+            flaws=[Flaw(*flaw) for flaw in self.flaws.items()],
+            counterexample=self.counterexample,
         )
 
     def _diagnosis(self) -> Diagnosis | None:
@@ -73,13 +98,6 @@ class Examination:
             return None
         first = next(iter(self.mistakes))
         if first == "unknown":
-            general = diagnosis.GENERAL
-            unable = general if self._is_rounding() else (*general, "dtype-changed")
-            first = next((i for i in self.mistakes if i not in unable), first)
+            first = next((i for i in self.mistakes if i not in diagnosis.GENERAL), first)
         also = [i for i in self.mistakes if i not in (first, "unknown")]
         return Diagnosis(first, self.mistakes[first], also)
-
-    def _is_rounding(self) -> bool:
-        """Whether float32 on the way would explain the wrong arrays."""
-        wrong = [row.max_error for row in self.rows.values() if row.verdict == "FAIL"]
-        return bool(wrong) and all(error is not None and error < 1e-3 for error in wrong)

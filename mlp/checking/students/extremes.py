@@ -20,6 +20,9 @@ from mlp.checking.students.trials import (
     run,
 )
 
+EXACT = ("Affine", "ReLU", "Multiply", "MaxPool")
+"""No exponential is in them: a wrong number at 1000 is no overflow, but a wrong formula."""
+
 
 def large(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """+-1000 with a little noise; the first row all below, the second all above."""
@@ -54,13 +57,15 @@ def _against_reference(s: Situation, trial: Trial) -> Iterator[Finding]:
                 None, "a clip or a tiny constant in the logarithm bounds the loss at +-1000"
             )
             return
-        yield Finding("overflow", _compared("forward", trial.y, truth))
+        lost = s.kind not in EXACT or not np.isfinite(trial.y).all()
+        yield Finding("overflow" if lost else "forward-wrong", _compared("forward", trial.y, truth))
         return
     for name, right in s.reference.gradients(trial.arrays, trial.upstream).items():
         found = trial.gradients[name]
         scaled = right / trial.n if not close(found.reshape(right.shape), right, 1e-6) else right
         if not close(found.reshape(right.shape), scaled, 1e-6):
-            yield Finding("overflow", _compared(f"d{name}", found, right))
+            lost = s.kind not in EXACT or not np.isfinite(found).all()
+            yield Finding("overflow" if lost else "unknown", _compared(f"d{name}", found, right))
             return
 
 
@@ -126,7 +131,9 @@ def dtypes(s: Situation, seed: int) -> Iterator[Finding]:
             upstream = rng.standard_normal(y.shape).astype(dtype)
             trial = run(s.make(), given, upstream, rng)
         except (Broken, WrongOutput) as error:
-            yield Finding(None, f"{np.dtype(dtype)} input is refused: {error}")
+            if dtype == np.float64:
+                return  # nothing that has to do with the dtype
+            yield Finding(None, f"float32 input is refused: {error}")
             continue
         yield from _changed(trial, np.dtype(dtype))
 

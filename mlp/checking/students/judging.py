@@ -10,9 +10,10 @@ import numpy as np
 
 from mlp.checking import diagnosis
 from mlp.checking.report import Report
-from mlp.checking.students import conventions, extremes, probes
+from mlp.checking.students import conventions, dropout, extremes, probes
 from mlp.checking.students.building import Size, wants_the_unknown
-from mlp.checking.students.examination import AVERAGED, Examination, Finding
+from mlp.checking.students.counterexample import at_kink, smallest
+from mlp.checking.students.examination import AVERAGED, Examination, Finding, Wrong
 from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
 from mlp.checking.students.loading import Entry
@@ -20,6 +21,7 @@ from mlp.checking.students.outputs import difference, output_is_right
 from mlp.checking.students.references import LossReference, PoolReference
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
+    Arrays,
     Broken,
     NothingToCheck,
     Trial,
@@ -35,25 +37,38 @@ RANDOM_NAMES = re.compile("drop|noise|noisy|random", re.IGNORECASE)
 def judge_entry(entry: Entry, seed: int = 0, loss_divides: bool = False) -> Report:
     """The report on one entry, whatever happens in it and whatever its file has done to NumPy."""
     examination = Examination(entry, seed, loss_divides)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _judged(examination)
+
+
+def _judged(examination: Examination) -> Report:
+    entry = examination.entry
     if entry.nothing:
         return examination.report("nothing to check", f"nothing to check: {entry.nothing}")
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _examine(examination)
+        _examine(examination)
     except NothingToCheck as blank:
         return examination.report("nothing to check", f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
         return _stopped(examination, error)
     except BaseException as error:
         return examination.report("ERROR", f"stopped by {describe(error)}")
+    _show(examination)
     return examination.report()
+
+
+def _show(examination: Examination) -> None:
+    """Add the smallest counterexample, unless it depends on what was computed before."""
+    if examination.wrong is not None and "stale-cache" not in examination.mistakes:
+        examination.counterexample = smallest(examination.entry, examination.wrong)
 
 
 def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
     """The student's code raised, or gave no array: a mistake with a name, or not."""
     entry = examination.entry
     if examination.mistakes:
+        _show(examination)
         known = any(str(error) in text for text in examination.mistakes.values())
         return examination.report(note=None if known else str(error))
     if _is_integer_cast(error):
@@ -110,6 +125,8 @@ def _random(examination: Examination, main: Situation) -> bool:
     except (Broken, WrongOutput):
         return False
     if findings and main.kind is None and RANDOM_NAMES.search(examination.entry.name):
+        if dropout.judged(examination, main):
+            return True
         raise NothingToCheck("it is random, as its name says")
     examination.take(findings)
     return bool(findings)
@@ -164,6 +181,7 @@ def _at_kinks(examination: Examination, main: Situation) -> None:
         examination.kink = not found.usual
     else:
         examination.blame(found.identity, "", found.text)
+        examination.counterexample = at_kink(examination.entry, main)
 
 
 def _other_batches(examination: Examination, main: Situation) -> None:
@@ -197,3 +215,9 @@ def _check_batch(examination: Examination, main: Situation, trial: Trial, who: s
         shapes = [n for n, g in found.items() if g is None or g.shape != truths[n].shape]
         name = "wrong-shape" if shapes else "unknown"
         examination.blame(name, "", f"For a batch of {who} d{wrong[0]} is wrong.")
+        unlike = [n for n in wrong if not (averages and _is_average(trial, truths, n))]
+        examination.wrong = examination.wrong or Wrong(main, unlike, trial)
+
+
+def _is_average(trial: Trial, truths: Arrays, name: str) -> bool:
+    return name != "x" and conventions.averaged(trial.gradients, {name: truths[name]}, trial.n)

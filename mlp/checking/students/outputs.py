@@ -3,11 +3,12 @@
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.students.examination import BATCHES, Examination
-from mlp.checking.students.references import OwnForward
+from mlp.checking.students.examination import BATCHES, Examination, Wrong
+from mlp.checking.students.references import LossReference, OwnForward, Reference, loss_references
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
     Arrays,
+    Trial,
     close,
     forward,
 )
@@ -19,9 +20,12 @@ def output_is_right(examination: Examination, s: Situation) -> bool:
     trials = [s.arrays(rng, n) for n in BATCHES]
     outputs = [forward(s.make(), arrays) for arrays in trials]
     if s.right:
+        if isinstance(s.reference, LossReference) and s.reference.epsilon:
+            examination.blame("log-epsilon", "", f"forward takes log(p + {s.reference.epsilon:g}).")
         if not isinstance(s.reference, OwnForward):
             _precision(examination, s, trials, outputs)
         return True
+    _closest(s, trials, outputs)
     names, text = [], ""
     for arrays, y in zip(trials, outputs, strict=True):
         truth = s.reference.forward(arrays)
@@ -29,19 +33,35 @@ def output_is_right(examination: Examination, s: Situation) -> bool:
         text = text or difference(y, truth, s.reference.label)
     identity = names[0] if len(set(names)) == 1 else "forward-wrong"
     examination.blame(identity, "forward", text)
+    trial = Trial(trials[0], np.ones(outputs[0].shape), outputs[0])
+    examination.wrong = examination.wrong or Wrong(s, [], trial)
     return False
+
+
+def _closest(s: Situation, trials: list[Arrays], outputs: list[np.ndarray]) -> None:
+    """Compare a wrong loss with the averaging that comes nearest to it."""
+    if not isinstance(s.reference, LossReference) or outputs[0].shape:
+        return
+
+    def gap(reference: Reference) -> float:
+        truths = [reference.forward(arrays) for arrays in trials]
+        return sum(abs(float(y - t)) for y, t in zip(outputs, truths, strict=True))
+
+    plain = [r for r in loss_references(s.reference.kind) if not r.epsilon]
+    s.reference = min(plain, key=gap)
 
 
 def difference(y: np.ndarray, truth: np.ndarray, label: str) -> str:
     """Where the output differs most, in words."""
+    who = f"{label}," if "," in label else label
     if y.shape != truth.shape:
-        return f"forward gives the shape {y.shape}, {label} gives {truth.shape}."
+        return f"forward gives the shape {y.shape}; {who} gives {truth.shape}."
     with np.errstate(all="ignore"):
         at = np.unravel_index(
             int(np.nanargmax(np.where(np.isnan(y), np.inf, abs(y - truth)))), y.shape
         )
     place = f" at {tuple(int(i) for i in at)}" if at else ""
-    return f"forward gives {y[at]:.6g}{place}, {label} gives {truth[at]:.6g}."
+    return f"forward gives {y[at]:.6g}{place}; {who} gives {truth[at]:.6g}."
 
 
 def _precision(

@@ -5,6 +5,7 @@ and conventions of the student.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,10 @@ class Reference:
     ) -> bool:
         """Whether a gradient that differs at one entry may be right all the same."""
         return False
+
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
+        """Another gradient that is as right, if there is one."""
+        return None
 
 
 class LayerReference(Reference):
@@ -138,13 +143,21 @@ SHARES: dict[str, Callable[[int, int], float]] = {
 }
 
 
+EPSILONS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+"""Added to the probability in a logarithm; smaller ones do not show in six digits."""
+
+
 class LossReference(Reference):
-    """One of our losses, with the student's way of averaging."""
+    """One of our losses, with the student's way of averaging.
+
+    With an epsilon the logarithms in its value are log(p + epsilon). Its gradient may be that of
+    the loss without it, or that of the value as it is.
+    """
 
     kind: str
 
-    def __init__(self, kind: str, share: str, factor: float = 1.0) -> None:
-        self.kind, self.share, self.factor = kind, share, factor
+    def __init__(self, kind: str, share: str, factor: float = 1.0, epsilon: float = 0.0) -> None:
+        self.kind, self.share, self.factor, self.epsilon = kind, share, factor, epsilon
         half = ", with one half" if factor == 0.5 else ""
         self.label = f"{kind}, {share}{half}"
 
@@ -154,14 +167,33 @@ class LossReference(Reference):
         return self.share != "summed over the batch"
 
     def forward(self, arrays: Arrays) -> np.ndarray:
-        return np.asarray(self._loss().forward(arrays["x"], arrays["target"]) * self._part(arrays))
+        x, target = arrays["x"], arrays["target"]
+        value = self._lowered(x, target) if self.epsilon else self._loss().forward(x, target)
+        return np.asarray(value * self._part(arrays))
 
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
         loss = self._loss()
         loss.forward(arrays["x"], arrays["target"])
         return {"x": loss.backward() * self._part(arrays)}
 
-    def _loss(self) -> losses.Loss:
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
+        if not self.epsilon or name != "x":
+            return None
+        found = richardson(lambda x: self.forward(arrays | {"x": x}), arrays["x"], upstream)
+        return found.gradient.reshape(arrays["x"].shape)
+
+    def _lowered(self, x: np.ndarray, target: np.ndarray) -> float:
+        """The sum over the batch with the epsilon in its logarithms."""
+        p = x if self.kind == "KLDivergence" else np.asarray(self._loss().probabilities(x))
+        rows = target if target.shape == x.shape else np.eye(x.shape[1])[target]
+        terms = -rows * np.log(p + self.epsilon)
+        if self.kind == "SigmoidCrossEntropy":
+            terms -= (1 - rows) * np.log(1 - p + self.epsilon)
+        if self.kind == "KLDivergence":
+            terms += rows * np.log(np.where(rows > 0, rows, 1.0))
+        return float(terms.sum())
+
+    def _loss(self) -> Any:
         return getattr(losses, self.kind)(reduction="sum")
 
     def _part(self, arrays: Arrays) -> float:
@@ -169,10 +201,11 @@ class LossReference(Reference):
         return SHARES[self.share](n, c) * self.factor
 
 
-def loss_references(kind: str) -> list[Reference]:
+def loss_references(kind: str) -> list[LossReference]:
     """All accepted ways to average a loss of that kind."""
-    factors = (1.0, 0.5) if kind == "SquaredError" else (1.0,)
-    return [LossReference(kind, share, factor) for factor in factors for share in SHARES]
+    if kind == "SquaredError":
+        return [LossReference(kind, share, factor) for factor in (1.0, 0.5) for share in SHARES]
+    return [LossReference(kind, share, 1.0, e) for e in (0.0, *EPSILONS) for share in SHARES]
 
 
 class OwnForward(Reference):

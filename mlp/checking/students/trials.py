@@ -126,6 +126,7 @@ def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
         return False
     if not a.size:
         return True
+    a, b = (v.astype(float) if v.dtype.kind == "b" else v for v in (a, b))  # True - True raises
     with np.errstate(all="ignore"):
         scale = max(float(np.max(abs(b))), LEAST)
         return bool(np.all(abs(a - b) <= tolerance * scale))

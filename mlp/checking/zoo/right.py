@@ -127,6 +127,34 @@ class Tanh:
         return upstream * (1 - self.y**2)
 
 
+class BatchNorm:
+    def __init__(self, n):
+        self.gamma, self.beta = np.ones(n), np.zeros(n)
+
+    def forward(self, x):
+        self.s = np.sqrt(x.var(axis=0) + 1e-5)
+        self.v = (x - x.mean(axis=0)) / self.s
+        return self.gamma * self.v + self.beta
+
+    def backward(self, upstream):
+        self.dgamma = (upstream * self.v).sum(axis=0)
+        self.dbeta = upstream.sum(axis=0)
+        g = upstream * self.gamma
+        return (g - g.mean(axis=0) - self.v * (g * self.v).mean(axis=0)) / self.s
+
+
+class Dropout:
+    def __init__(self, rate=0.5):
+        self.keep, self.rng = 1 - rate, np.random.default_rng()
+
+    def forward(self, x):
+        self.mask = (self.rng.random(x.shape) < self.keep) / self.keep
+        return x * self.mask
+
+    def backward(self, upstream):
+        return upstream * self.mask
+
+
 def affine_forward(x, w, b):
     out = x @ w + b
     return out, (x, w)
