@@ -9,6 +9,7 @@ import hashlib
 import re
 import shutil
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,8 @@ class Submission:
         files: list[Path] = []
         for path in self.paths:
             inside = [path] if path.is_file() else sorted(path.rglob("*"))
-            files += [f for f in inside if f.is_file() and not _passed_over(f, path)]
+            plain_files = [f for f in inside if f.is_file() and not f.is_symlink()]
+            files += [f for f in plain_files if not _passed_over(f, path)]
         return files
 
     def relevant(self, exercise: Exercise) -> list[Path]:
@@ -115,11 +117,11 @@ def student_of(path: Path) -> str:
     return COPY.sub("", on_platform[1] if on_platform else name).strip() or name
 
 
-def find_submissions(folder: Path) -> list[Submission]:
-    """One for each student, by name; OSError if there is no such folder."""
+def find_submissions(folder: Path, besides: Collection[Path] = ()) -> list[Submission]:
+    """One for each student, by name, `besides` other things; OSError if there is no folder."""
     found: dict[str, Submission] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in PASSED_OVER:
+        if path.name.startswith(".") or path.name in PASSED_OVER or path in besides:
             continue
         student = student_of(path)
         found.setdefault(student.casefold(), Submission(student)).paths.append(path)

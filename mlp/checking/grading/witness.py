@@ -1,0 +1,255 @@
+"""The child process that says nothing but numbers: what the student's code computes.
+
+Its parent compares them with its own, in a process where the student's code never ran. So neither
+a comparison that is fooled (objects equal to everything, a patched NumPy) nor a forged line earns a
+point. The code of our layers is closed before the student's is asked: one that hands its work on to
+ours, under whatever name, stops with an error.
+"""
+
+import builtins
+import json
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mlp import losses
+from mlp.checking.grading.numbers import SAMPLES, draw_all, form_of, upstream_of
+from mlp.checking.students.adapters import ObjectSubject, Subject
+from mlp.checking.students.building import build, find_parameters
+from mlp.checking.students.child import Task, begin, say
+from mlp.checking.students.forms import situations
+from mlp.checking.students.loading import Entry, find, load
+from mlp.checking.students.situations import Situation
+from mlp.checking.students.trials import Broken, backward, describe, forward
+from mlp.layers import Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax
+
+OURS = (Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
+COMPUTING = ("forward", "backward", "jvp", "divergence", "gradient", "probabilities")
+CLOSED = "a layer of mlp is no answer: write your own"
+
+
+@dataclass(frozen=True)
+class Question(Task):
+    """What the child is asked, besides the layers in `only`."""
+
+    network: dict[str, Any] = field(default_factory=dict)
+    """The layers by task and size, with the right inputs, upstreams and parameters."""
+
+
+def main(question: Question) -> None:
+    """Say the numbers of each layer, and those of the network."""
+    with open(question.results, "a", encoding="utf-8", buffering=1) as out:
+        key = question.key
+        begin(question)
+        untouched = _snapshot()
+        module, _ = load(Path(question.path))
+        entries = {e.name: e for e in find(module, question.kinds)}
+        say(out, key, loaded=[*entries], error=None)
+        found = {name: _found(entries[name]) for name in question.only if name in entries}
+        ways = {name: way for name, way in found.items() if isinstance(way, Situation)}
+        ready = {name: (way.make(), way) for name, way in ways.items()}
+        try:
+            chain = _chain(question.network, entries, ways, module)
+        except BaseException as error:
+            chain = describe(error)
+        copied = _copies(entries, question.only)
+        _close_ours()
+        for name in found:
+            said = _numbers(*ready[name], question.seed) if name in ready else {"why": found[name]}
+            said |= {"why": CLOSED} if name in copied else {}
+            say(out, key, answer={"name": name} | said)
+        if question.network:
+            say(out, key, answer={"network": _network_numbers(chain, question.network)})
+        say(out, key, answer={"patched": _changed(untouched)})
+        say(out, key, end=True)
+        os._exit(0)
+
+
+def _found(entry: Entry) -> Situation | str:
+    """The main way of using it, or why there is none."""
+    try:
+        if entry.nothing:
+            return entry.nothing
+        way = situations(entry)[0]
+        way.make()
+        return way
+    except BaseException as error:
+        return str(error) or type(error).__name__
+
+
+def _numbers(subject: Subject, way: Situation, seed: int) -> dict[str, Any]:
+    """Output and gradients for numbers that the parent draws as well."""
+    try:
+        sample = way.arrays(np.random.default_rng(0), SAMPLES)
+        classes = sample["x"].shape[-1]
+        forms = {name: form_of(array, classes) for name, array in sample.items()}
+        arrays = draw_all(forms, seed)
+        y = forward(subject, arrays)
+        upstream = None if "target" in subject.inputs else upstream_of(y.shape, seed)
+        return {"forms": forms, "y": y.tolist(), "gradients": _listed(backward(subject, upstream))}
+    except BaseException as error:
+        return {"why": str(error) or type(error).__name__}
+
+
+def _listed(gradients: dict[str, Any]) -> dict[str, Any]:
+    return {n: None if g is None else np.asarray(g).tolist() for n, g in gradients.items()}
+
+
+def _chain(
+    network: dict[str, Any],
+    entries: dict[str, Entry],
+    ways: dict[str, Situation],
+    module: types.ModuleType,
+) -> list[Subject]:
+    """The student's layers in the order of the network, from their own class or put together."""
+    if not network:
+        return []
+    made_by = vars(module).get(network["class"]) if network["class"] else None
+    if made_by is not None:
+        layers = list(made_by().layers)
+        kinds = [place["kind"] for place in network["places"]]
+        if len(layers) != len(kinds):
+            raise ValueError(f"{network['class']} has {len(layers)} layers, expected {len(kinds)}")
+        return [
+            ObjectSubject(layer, ("x",), find_parameters(layer, kind))
+            for layer, kind in zip(layers, kinds, strict=True)
+        ]
+    subjects = []
+    for place in network["places"]:
+        way, name = ways.get(place["name"]), place["name"]
+        if way is None:
+            raise ValueError(f"there is no {name} to build it of")
+        D, M = place["sizes"] or (way.size.D, way.size.M)
+        subjects.append(build(entries[name], replace(way.size, D=D, M=M), way.recipe))
+    return subjects
+
+
+def _network_numbers(chain: list[Subject] | str, network: dict[str, Any]) -> dict[str, Any]:
+    """Each layer twice: alone, for the right input and upstream, and in its turn, for what it gets.
+
+    Where a layer stops with an error the next one gets the right numbers.
+    """
+    if isinstance(chain, str):
+        return {"why": chain}
+    places = network["places"]
+    for subject, place in zip(chain, places, strict=True):
+        place["oriented"] = _oriented(subject, place["parameters"])
+    alone = [_tried(_alone, s, p) for s, p in zip(chain, places, strict=True)]
+    turn: list[dict[str, Any]] = []
+    x = np.array(places[0]["x"])
+    for subject, place in zip(chain, places, strict=True):
+        said = _tried(_forward, subject, place, x)
+        turn.append({"x": x} | said)
+        x = said.get("y", np.array(place["y"]))
+    upstream = np.array(places[-1]["upstream"])
+    for k in reversed(range(len(chain))):
+        said = _tried(_backward, chain[k], upstream)
+        turn[k] |= {"upstream": upstream} | said
+        right = places[k]["dx"]
+        found = said.get("gradients", {}).get("x")
+        upstream = np.array(right) if np.shape(found) != np.shape(right) else np.asarray(found)
+    return {"alone": [_plain(a) for a in alone], "turn": [_plain(t) for t in turn]}
+
+
+def _alone(subject: Subject, place: dict[str, Any]) -> dict[str, Any]:
+    said = _forward(subject, place, np.array(place["x"]))
+    return said | _backward(subject, np.array(place["upstream"]))
+
+
+def _forward(subject: Subject, place: dict[str, Any], x: np.ndarray) -> dict[str, Any]:
+    return {"y": forward(subject, place["oriented"] | {"x": x})}
+
+
+def _backward(subject: Subject, upstream: np.ndarray) -> dict[str, Any]:
+    return {"gradients": backward(subject, upstream)}
+
+
+def _oriented(subject: Subject, parameters: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The parameters in the shapes of the student's: W may be (out, in)."""
+    arrays = {}
+    for name in subject.parameters:
+        value, shape = np.array(parameters[name]), subject.get(name).shape
+        arrays[name] = value.T if value.T.shape == shape else value.reshape(shape)
+    return arrays
+
+
+def _tried(ask: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
+    try:
+        return ask(*given)
+    except BaseException as error:
+        return {"why": str(error) or type(error).__name__}
+
+
+def _plain(said: dict[str, Any]) -> dict[str, Any]:
+    """Arrays as lists."""
+    return {
+        key: _listed(value) if isinstance(value, dict) else np.asarray(value).tolist()
+        for key, value in said.items()
+    }
+
+
+def _our_functions() -> Iterator[types.FunctionType]:
+    """All methods of our layers and losses that compute."""
+    theirs = [c for c in vars(losses).values() if isinstance(c, type)]
+    for cls in (*OURS, *theirs):
+        if cls.__module__.startswith("mlp."):
+            yield from (
+                f
+                for name, f in vars(cls).items()
+                if name in COMPUTING and isinstance(f, types.FunctionType)
+            )
+
+
+def _close_ours() -> None:
+    """The code of our layers raises from now on, also where it was taken away before."""
+
+    def closed(*arguments: Any, **named: Any) -> Any:
+        raise RuntimeError("a layer of mlp is no answer: write your own")  # a global is not seen
+
+    for function in _our_functions():
+        if not function.__code__.co_freevars:
+            function.__code__ = closed.__code__
+
+
+def _copies(entries: dict[str, Entry], names: list[str]) -> set[str]:
+    """Names of layers with a method that is ours, or the same instruction by instruction."""
+    ours = {_fingerprint(f) for f in _our_functions()}
+    found = set()
+    for name in names:
+        code = entries[name].code if name in entries else None
+        methods = [getattr(code, n, None) for n in ("forward", "backward")]
+        functions = [*(code if isinstance(code, tuple) else methods)]
+        if any(_fingerprint(f) in ours for f in functions if isinstance(f, types.FunctionType)):
+            found.add(name)
+    return found
+
+
+def _fingerprint(function: types.FunctionType) -> tuple[Any, ...]:
+    code = function.__code__
+    return code.co_code, code.co_names, code.co_varnames
+
+
+def _snapshot() -> dict[str, dict[str, Any]]:
+    """The functions of NumPy and of Python, as they are before the student's code runs."""
+    modules = (np, np.linalg, np.random, builtins, json, os)
+    return {m.__name__: {n: v for n, v in vars(m).items() if callable(v)} for m in modules}
+
+
+def _changed(untouched: dict[str, dict[str, Any]]) -> list[str]:
+    """Names of functions that are no longer what they were."""
+    return [
+        f"{module}.{name}"
+        for module, functions in untouched.items()
+        for name, value in functions.items()
+        if vars(sys.modules[module]).get(name) is not value
+    ]
+
+
+if __name__ == "__main__":
+    main(Question(**json.load(sys.stdin)))
