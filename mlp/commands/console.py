@@ -22,6 +22,7 @@ PROGRAMS = {
     "train": ("mlp.commands.train.program", "train a network on digits, or on any table"),
     "predict": ("mlp.commands.predict", "labels for new samples, by a trained network"),
     "check": ("mlp.commands.check", "check gradients: of your layers, or of everything built in"),
+    "grade": ("mlp.commands.grade", "grade a class: points, and a page for each student"),
 }
 
 

@@ -3,7 +3,8 @@
 Here, in the parent, none of the student's code has ever run.
 """
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Confirmed:
     why: str = ""
     no_reference: bool = False
     """There is no layer of ours of that kind, so nothing was compared."""
+    convention: str = ""
+    """What the exercise enforces, and the student does otherwise."""
 
 
 @dataclass
@@ -66,22 +69,35 @@ def confirm(
         guarded=limits.guarded,
         network=plan.question(wanted) if plan else {},
     )
-    run, why = ask(question, limits.seconds)
-    answers = [a for a in run.answers if isinstance(a, dict)]
+    answers, why = _answers(question, limits)
     said = {a["name"]: a for a in answers if isinstance(a.get("name"), str)}
     silent = {"why": why or "its process gave no numbers"}
     tasks = {n: _compared(said.get(n, silent), t, exercise, seed) for n, t in wanted.items()}
-    patched = [name for a in answers for name in a.get("patched", ())]
-    tampered = f"it has replaced {', '.join(map(str, patched[:3]))}" if patched else None
-    if not run.ended:
-        tampered = f"its process ended before its time: {why}"
+    patched = [str(name) for a in answers for name in a.get("patched", ())]
+    tampered = f"it has replaced {', '.join(patched[:3])}" if patched else None
     about = next((a["network"] for a in answers if "network" in a), silent)
     return Testimony(tasks, plan.judge(about) if plan else None, tampered)
 
 
+def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], str]:
+    """What the children say, and how the last one ended.
+
+    A layer that ends its process is left out, and the others are asked again.
+    """
+    deadline = time.monotonic() + limits.seconds
+    names, answers = question.only, list[dict[str, Any]]()
+    while True:
+        run, why = ask(replace(question, only=names), deadline - time.monotonic())
+        answers += [a for a in run.answers if isinstance(a, dict)]
+        if run.ended or run.current not in names or time.monotonic() > deadline:
+            return answers, why
+        answers.append({"name": run.current, "why": why})
+        names = [name for name in names if name != run.current]
+
+
 def _compared(said: dict[str, Any], task: Task, exercise: Exercise, seed: int) -> Confirmed:
     if task.kind is None:
-        return Confirmed(True, {}, "there is no layer of ours to compare with", True)
+        return Confirmed(True, no_reference=True)
     if "why" in said:
         return Confirmed(why=str(said["why"]))
     try:
@@ -128,7 +144,7 @@ def _gradients(
         if reference.share != wanted:
             forward = False
             reasons.append(f"the loss is {reference.share}; the exercise asks for: {wanted}")
-    return Confirmed(forward, verdicts, "; ".join(reasons))
+    return Confirmed(forward, verdicts, convention="; ".join(reasons))
 
 
 def references(kind: str, forms: dict[str, Form]) -> list[Reference]:

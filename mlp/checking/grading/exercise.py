@@ -21,6 +21,7 @@
 Any mistake in it is one ValueError that says where.
 """
 
+import itertools
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -68,6 +69,9 @@ class Place:
 
     task: str
     sizes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.task}({', '.join(map(str, self.sizes))})"
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,12 @@ def _network(table: dict[str, Any], tasks: list[Task]) -> Network:
     kinds = {t.name: t.kind for t in tasks}
     places = [_place(text, kinds) for text in table.get("layers", [])]
     loss = table.get("loss", "SoftmaxCrossEntropy")
-    if not places or loss not in LOSSES:
+    if not places or loss not in LOSSES or loss == "KLDivergence":
         raise ValueError('[network] needs layers = ["Affine(6, 5)", ...] and the name of a loss')
+    widths = [place for place in places if place.sizes]
+    for before, after in itertools.pairwise(widths):
+        if before.sizes[1] != after.sizes[0]:
+            raise ValueError(f"[network] {before} gives {before.sizes[1]} columns to {after}")
     name = table.get("class")
     points = _points(table.get("points", 1), "[network] points")
     return Network(places, loss, points, None if name is None else str(name))

@@ -32,6 +32,7 @@ class Judged:
     carried: bool
     """Its numbers are wrong though it is right: a mistake of another layer, carried forward."""
     text: str
+    tried: bool = True
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Plan:
     network: Network
     kinds: dict[str, str | None]
     places: list[dict[str, Any]]
+    labels: list[int]
 
     def question(self, wanted: dict[str, Task]) -> dict[str, Any]:
         """What the child needs, with the names that the tasks have in the file."""
@@ -52,7 +54,8 @@ class Plan:
             | {"name": names.get(where.task, where.task)}
             for place, where in zip(self.places, self.network.places, strict=True)
         ]
-        return {"class": self.network.made_by, "places": places}
+        loss = {"name": names.get(self.network.loss, self.network.loss), "labels": self.labels}
+        return {"class": self.network.made_by, "places": places, "loss": loss}
 
     def judge(self, said: Any) -> list[Judged]:
         """Each layer, by what the child has said."""
@@ -65,7 +68,7 @@ class Plan:
             why = said.get("why") if isinstance(said, dict) else None
             text = f"not tried: {why or error}"
             tasks = [place.task for place in self.network.places]
-            return [Judged(t, k, False, False, False, text) for k, t in enumerate(tasks)]
+            return [Judged(t, k, False, False, False, text, False) for k, t in enumerate(tasks)]
 
     def _judged(self, k: int, alone: dict[str, Any], turn: dict[str, Any]) -> Judged:
         place, task = self.places[k], self.network.places[k].task
@@ -133,12 +136,13 @@ def plan(exercise: Exercise, seed: int) -> Plan:
         places.append({"x": x, "y": y, "parameters": parameters})
         x = y
     loss = getattr(losses, network.loss)()
-    loss.forward(x, rng.integers(0, x.shape[1], SAMPLES))
+    labels = rng.integers(0, x.shape[1], SAMPLES)
+    loss.forward(x, labels)
     upstream = loss.backward()
     for place, layer in zip(reversed(places), reversed(layers), strict=True):
         place["upstream"] = upstream
         place["dx"] = upstream = layer.backward(upstream)
-    return Plan(network, kinds, places)
+    return Plan(network, kinds, places, labels.tolist())
 
 
 def _shapes(sizes: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

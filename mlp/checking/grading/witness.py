@@ -51,7 +51,10 @@ def main(question: Question) -> None:
         module, _ = load(Path(question.path))
         entries = {e.name: e for e in find(module, question.kinds)}
         say(out, key, loaded=[*entries], error=None)
-        found = {name: _found(entries[name]) for name in question.only if name in entries}
+        found = {}
+        for name in [n for n in question.only if n in entries]:
+            say(out, key, start=name)
+            found[name] = _found(entries[name])
         ways = {name: way for name, way in found.items() if isinstance(way, Situation)}
         ready = {name: (way.make(), way) for name, way in ways.items()}
         try:
@@ -61,11 +64,14 @@ def main(question: Question) -> None:
         copied = _copies(entries, question.only)
         _close_ours()
         for name in found:
+            say(out, key, start=name)
             said = _numbers(*ready[name], question.seed) if name in ready else {"why": found[name]}
             said |= {"why": CLOSED} if name in copied else {}
             say(out, key, answer={"name": name} | said)
         if question.network:
-            say(out, key, answer={"network": _network_numbers(chain, question.network)})
+            judge = ways.get(question.network["loss"]["name"])
+            said = _network_numbers(chain, question.network, judge)
+            say(out, key, answer={"network": said})
         say(out, key, answer={"patched": _changed(untouched)})
         say(out, key, end=True)
         os._exit(0)
@@ -130,7 +136,9 @@ def _chain(
     return subjects
 
 
-def _network_numbers(chain: list[Subject] | str, network: dict[str, Any]) -> dict[str, Any]:
+def _network_numbers(
+    chain: list[Subject] | str, network: dict[str, Any], loss: Situation | None
+) -> dict[str, Any]:
     """Each layer twice: alone, for the right input and upstream, and in its turn, for what it gets.
 
     Where a layer stops with an error the next one gets the right numbers.
@@ -148,6 +156,9 @@ def _network_numbers(chain: list[Subject] | str, network: dict[str, Any]) -> dic
         turn.append({"x": x} | said)
         x = said.get("y", np.array(place["y"]))
     upstream = np.array(places[-1]["upstream"])
+    if loss is not None:
+        own = _tried(_of_loss, loss, x, network["loss"]["labels"]).get("x")
+        upstream = np.array(own, float) if np.shape(own) == upstream.shape else upstream
     for k in reversed(range(len(chain))):
         said = _tried(_backward, chain[k], upstream)
         turn[k] |= {"upstream": upstream} | said
@@ -168,6 +179,15 @@ def _forward(subject: Subject, place: dict[str, Any], x: np.ndarray) -> dict[str
 
 def _backward(subject: Subject, upstream: np.ndarray) -> dict[str, Any]:
     return {"gradients": backward(subject, upstream)}
+
+
+def _of_loss(loss: Situation, y: np.ndarray, labels: list[int]) -> dict[str, Any]:
+    """The gradient of the student's own loss, with the labels in the form that it takes."""
+    target = loss.arrays(np.random.default_rng(0), SAMPLES)["target"]
+    given = np.array(labels) if target.ndim == 1 else np.eye(y.shape[1])[labels]
+    subject = loss.make()
+    forward(subject, {"x": y, "target": given})
+    return backward(subject, None)
 
 
 def _oriented(subject: Subject, parameters: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -236,9 +256,14 @@ def _fingerprint(function: types.FunctionType) -> tuple[Any, ...]:
 
 
 def _snapshot() -> dict[str, dict[str, Any]]:
-    """The functions of NumPy and of Python, as they are before the student's code runs."""
-    modules = (np, np.linalg, np.random, builtins, json, os)
-    return {m.__name__: {n: v for n, v in vars(m).items() if callable(v)} for m in modules}
+    """The functions of NumPy, and those of Python that compare, before the student's code runs."""
+    whole = {m.__name__: vars(m) for m in (np, np.linalg, np.random)}
+    comparing = ("abs", "all", "any", "bool", "float", "isinstance", "len", "max", "min", "sum")
+    some = {"builtins": {name: getattr(builtins, name) for name in comparing}}
+    return {
+        module: {name: value for name, value in functions.items() if callable(value)}
+        for module, functions in (whole | some).items()
+    }
 
 
 def _changed(untouched: dict[str, dict[str, Any]]) -> list[str]:
