@@ -39,7 +39,7 @@ def main(arguments: Sequence[str], called: str) -> int:
         parser.error(f"{folder} is no folder; one file alone is for `mlp check {folder}`")
     output = options.output or folder.resolve().with_name(f"{folder.resolve().name}-grades")
     if output.resolve() == folder.resolve():
-        parser.error(f"the results cannot lie among the submissions: choose another --output")
+        parser.error("the results cannot lie among the submissions: choose another --output")
     exercise = read_exercise(options.exercise)
     besides = {options.exercise.resolve(), output.resolve()}
     submissions = find_submissions(folder.resolve(), besides)
@@ -71,12 +71,12 @@ def _parser(called: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the submissions")
     parser.add_argument("--exercise", type=Path, required=True, metavar="FILE",
-                        help="exercise.toml: tasks and points (homework.py --skeleton writes one)")  # fmt: skip
+                        help="tasks and points; homework.py --skeleton writes one")  # fmt: skip
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: FOLDER-grades")
     parser.add_argument("--anonymous", action="store_true",
-                        help="blind marking: no names; names.csv in the results has the key")  # fmt: skip
+                        help="no names on the pages; names.csv has the key")  # fmt: skip
     parser.add_argument("--timeout", type=number(float, 0, above=True), default=10, metavar="S",
-                        help="seconds for the check of a file, and as many to confirm it")  # fmt: skip
+                        help="seconds to check a file, and as many to confirm it")  # fmt: skip
     parser.add_argument("--memory", type=number(int, 1), default=1024, metavar="M",
                         help="in MiB, of each submission")  # fmt: skip
     parser.add_argument("--jobs", type=number(int, 1), metavar="N",

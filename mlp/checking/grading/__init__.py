@@ -1,1 +1,1 @@
-"""Grade the submissions of a class: each in its sandbox, with points and a page for each student."""
+"""Grade a class: each submission in its sandbox, points, and a page for each student."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.grading import network
 from mlp.checking.grading.exercise import SHARES, Exercise, Task
+from mlp.checking.grading.network import Judged, plan
 from mlp.checking.grading.numbers import SAMPLES, Form, draw_all, upstream_of
 from mlp.checking.grading.witness import Question
 from mlp.checking.students.references import (
@@ -50,7 +50,7 @@ class Testimony:
     """What was found out about a file's layers, by their names in the file."""
 
     tasks: dict[str, Confirmed]
-    network: list[network.Judged] | None = None
+    network: list[Judged] | None = None
     tampered: str | None = None
 
 
@@ -58,7 +58,7 @@ def confirm(
     file: Path, wanted: dict[str, Task], exercise: Exercise, limits: Limits, seed: int
 ) -> Testimony:
     """Ask a child for the numbers of the layers (names in the file), and compare them."""
-    plan = network.plan(exercise, seed) if exercise.network else None
+    right = plan(exercise, seed) if exercise.network else None
     question = Question(
         file=file.name,
         path=str(file.resolve()),
@@ -67,7 +67,7 @@ def confirm(
         seed=seed,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
-        network=plan.question(wanted) if plan else {},
+        network=right.question(wanted) if right else {},
     )
     answers, why = _answers(question, limits)
     said = {a["name"]: a for a in answers if isinstance(a.get("name"), str)}
@@ -76,7 +76,7 @@ def confirm(
     patched = [str(name) for a in answers for name in a.get("patched", ())]
     tampered = f"it has replaced {', '.join(patched[:3])}" if patched else None
     about = next((a["network"] for a in answers if "network" in a), silent)
-    return Testimony(tasks, plan.judge(about) if plan else None, tampered)
+    return Testimony(tasks, right.judge(about) if right else None, tampered)
 
 
 def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], str]:

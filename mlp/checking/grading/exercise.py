@@ -13,7 +13,7 @@
     forward = 2
     gradients = {x = 1, W = 2, b = 1}
     [network]                        optional: the student's own layers as one network
-    class = "Network"                a class of theirs with `.layers`; without it we put them together
+    class = "Network"                theirs, with `.layers`; without it we put them together
     layers = ["Affine(6, 5)", "ReLU()", "Affine(5, 3)"]
     loss = "SoftmaxCrossEntropy"
     points = 1                       for each layer
@@ -154,7 +154,9 @@ def _task(name: str, table: dict[str, Any], points: dict[str, Any]) -> Task:
     _known(table, "tasks", where)
     kind = kind_of(str(table.get("kind", name)))
     if "kind" in table and kind is None:
-        raise ValueError(f"{where} kind is {table['kind']!r}, which is none of our layers or losses")
+        raise ValueError(
+            f"{where} kind is {table['kind']!r}, which is none of our layers or losses"
+        )
     each = _points(points.get("gradient", 1), "[points] gradient")
     usual = dict.fromkeys(ARRAYS.get(kind or "", ("x",)), each)
     gradients = {k: _points(v, f"{where} {k}") for k, v in table.get("gradients", usual).items()}

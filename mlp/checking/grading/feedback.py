@@ -54,7 +54,8 @@ def number(points: float) -> str:
 
 def pages(record: Record, exercise: Exercise) -> tuple[str, str]:
     """The page in Markdown, and in HTML."""
-    sections = [_section(mark, record.reports.get(mark.task)) for mark in record.marks.tasks]
+    there = [mark for mark in record.marks.tasks if mark.verdict not in (MISSING, BLANK)]
+    sections = [_section(mark, record.reports.get(mark.task)) for mark in there]
     if record.marks.network:
         sections.append(_network(record.marks.network))
     shown = [] if record.blank else sections
@@ -157,13 +158,23 @@ def _html(record: Record, exercise: Exercise, sections: list[Section]) -> str:
     ]
     head = '<tr><th>task</th><th></th><th class="points">points</th></tr>'
     lines += ["<table>", head, *cells, "</table>"]
-    for s in sections:
-        lines.append(f"<section><h2>{e(s.title)}</h2>")
-        lines += [f"<p><b>right:</b> {e(', '.join(s.right))}</p>"] if s.right else []
-        lines += [f"<p><b>no points:</b> {e(', '.join(s.wrong))}</p>"] if s.wrong else []
-        lines += [f"<blockquote>{'<br>'.join(map(e, s.explained))}</blockquote>"] * bool(s.explained)
-        lines += [f"<p>By hand:</p><pre>{e(s.example)}</pre>"] if s.example else []
-        lines += [f"<ul>{''.join(f'<li>{e(note)}</li>' for note in s.notes)}</ul>"] * bool(s.notes)
-        lines += [f'<img alt="{e(f"heat map of {n}")}" src="{a}">' for n, a in s.maps.items()]
-        lines.append("</section>")
+    lines += [_html_section(section) for section in sections]
     return document(f"{record.student}: {exercise.title}", "\n".join(lines))
+
+
+def _html_section(section: Section) -> str:
+    e = html.escape
+    lines = [f"<section><h2>{e(section.title)}</h2>"]
+    if section.right:
+        lines.append(f"<p><b>right:</b> {e(', '.join(section.right))}</p>")
+    if section.wrong:
+        lines.append(f"<p><b>no points:</b> {e(', '.join(section.wrong))}</p>")
+    if section.explained:
+        lines.append(f"<blockquote>{'<br>'.join(map(e, section.explained))}</blockquote>")
+    if section.example:
+        lines.append(f"<p>By hand:</p><pre>{e(section.example)}</pre>")
+    if section.notes:
+        lines.append(f"<ul>{''.join(f'<li>{e(note)}</li>' for note in section.notes)}</ul>")
+    for name, address in section.maps.items():
+        lines.append(f'<img alt="heat map of {e(name)}" src="{address}">')
+    return "\n".join([*lines, "</section>"])

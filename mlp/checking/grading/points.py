@@ -11,6 +11,7 @@ from mlp.checking.diagnosis import explain
 from mlp.checking.grading.confirming import Confirmed
 from mlp.checking.grading.exercise import Exercise, Task
 from mlp.checking.grading.network import Judged
+from mlp.checking.grading.witness import CLOSED
 from mlp.checking.report import Report
 
 FLAWS = {"dtype-changed", "integer-dtype", "overflow", "input-mutated", "upstream-mutated"}
@@ -38,7 +39,7 @@ class Mark:
     """Of the check, or "missing", "blank", "OTHER" (conventions), "REFUSED" (not confirmed)."""
     parts: list[Part]
     diagnosis: str | None = None
-    """Its id, or a sentence for what has none: submissions are grouped by it."""
+    """Its id, or a few words for what has none: submissions are grouped by it."""
     text: str = ""
 
     @property
@@ -73,19 +74,22 @@ def mark(
         blank = report is not None and "blank" in " ".join(report.notes)
         verdict = MISSING if report is None else BLANK if blank else REFUSED
         why = "; ".join(report.notes) if report else "it was not found in the submission"
-        return Mark(task.name, verdict, _none(task, why), None if blank else verdict, why)
+        named = why if verdict == REFUSED else None
+        return Mark(task.name, verdict, _none(task, why), named, why)
     identity = report.diagnosis.id if report.diagnosis else None
     text = report.diagnosis.text if report.diagnosis else "\n".join(report.notes)
     if tampered or not report.rows or confirmed is None:
         why = tampered or "; ".join(report.notes) or (text.splitlines() or [""])[0]
         verdict = REFUSED if tampered else report.verdict
-        named = "tampering" if tampered else identity or report.verdict
+        named = "tampering" if tampered else identity or report.verdict.lower()
         return Mark(task.name, verdict, _none(task, why), named, tampered or text)
     if confirmed.why:
-        return Mark(task.name, REFUSED, _none(task, confirmed.why), confirmed.why, confirmed.why)
+        why = confirmed.why
+        named = "taken from mlp" if CLOSED in why else "its numbers are not confirmed"
+        return Mark(task.name, REFUSED, _none(task, why), named, why)
     parts = _parts(task, report, confirmed)
     verdict = OTHER if confirmed.convention and report.ok else report.verdict
-    named = identity or (confirmed.convention or None)
+    named = identity or confirmed.convention or None
     return Mark(task.name, verdict, parts, named, text if identity else confirmed.convention)
 
 

@@ -1,11 +1,11 @@
 """Grade all submissions of a folder, as many at a time as there are cores.
 
-What is graded is on disk at once: an interrupted grading goes on where it stopped, and only what has
-changed (the submission, the exercise, the settings) is graded again.
+What is graded is on disk at once: an interrupted grading goes on where it stopped, and only what
+has changed (the submission, the exercise, the settings) is graded again.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ class Grading:
         self.ungraded: list[Ungraded] = []
         self._store = Records(self.output)
 
-    def run(self) -> Iterator[tuple[Submission, Record | Ungraded]]:
+    def run(self) -> Generator[tuple[Submission, Record | Ungraded]]:
         """Each submission when it is done, with its result; then the pages on all of them.
 
         Results are written before they are given. Closing the iterator stops the others.

@@ -26,7 +26,7 @@ from mlp.checking.students.child import Task, begin, say
 from mlp.checking.students.forms import situations
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.situations import Situation
-from mlp.checking.students.trials import Broken, backward, describe, forward
+from mlp.checking.students.trials import backward, describe, forward
 from mlp.layers import Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax
 
 OURS = (Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax)
@@ -51,16 +51,13 @@ def main(question: Question) -> None:
         module, _ = load(Path(question.path))
         entries = {e.name: e for e in find(module, question.kinds)}
         say(out, key, loaded=[*entries], error=None)
-        found = {}
+        found: dict[str, Situation | str] = {}
         for name in [n for n in question.only if n in entries]:
             say(out, key, start=name)
             found[name] = _found(entries[name])
         ways = {name: way for name, way in found.items() if isinstance(way, Situation)}
         ready = {name: (way.make(), way) for name, way in ways.items()}
-        try:
-            chain = _chain(question.network, entries, ways, module)
-        except BaseException as error:
-            chain = describe(error)
+        chain = _chain(question.network, entries, ways, module)
         copied = _copies(entries, question.only)
         _close_ours()
         for name in found:
@@ -112,42 +109,46 @@ def _chain(
     entries: dict[str, Entry],
     ways: dict[str, Situation],
     module: types.ModuleType,
-) -> list[Subject]:
-    """The student's layers in the order of the network, from their own class or put together."""
-    if not network:
-        return []
-    made_by = vars(module).get(network["class"]) if network["class"] else None
-    if made_by is not None:
+) -> list[Subject | str]:
+    """The student's layers in the order of the network, from their own class or put together.
+
+    A text stands for a layer that there is not, and says why.
+    """
+    places = network.get("places", [])
+    made_by = vars(module).get(network["class"]) if network.get("class") else None
+    if made_by is None:
+        return [_made(place, entries, ways) for place in places]
+    try:
         layers = list(made_by().layers)
-        kinds = [place["kind"] for place in network["places"]]
-        if len(layers) != len(kinds):
-            raise ValueError(f"{network['class']} has {len(layers)} layers, expected {len(kinds)}")
         return [
-            ObjectSubject(layer, ("x",), find_parameters(layer, kind))
-            for layer, kind in zip(layers, kinds, strict=True)
+            ObjectSubject(layer, ("x",), find_parameters(layer, place["kind"]))
+            for layer, place in zip(layers, places, strict=True)
         ]
-    subjects = []
-    for place in network["places"]:
-        way, name = ways.get(place["name"]), place["name"]
-        if way is None:
-            raise ValueError(f"there is no {name} to build it of")
+    except BaseException as error:
+        return [f"its {network['class']} cannot be made: {describe(error)}"] * len(places)
+
+
+def _made(
+    place: dict[str, Any], entries: dict[str, Entry], ways: dict[str, Situation]
+) -> Subject | str:
+    name, way = place["name"], ways.get(place["name"])
+    if way is None:
+        return f"there is no {name} that works"
+    try:
         D, M = place["sizes"] or (way.size.D, way.size.M)
-        subjects.append(build(entries[name], replace(way.size, D=D, M=M), way.recipe))
-    return subjects
+        return build(entries[name], replace(way.size, D=D, M=M), way.recipe)
+    except BaseException as error:
+        return f"it cannot be made: {describe(error)}"
 
 
 def _network_numbers(
-    chain: list[Subject] | str, network: dict[str, Any], loss: Situation | None
+    chain: list[Subject | str], network: dict[str, Any], loss: Situation | None
 ) -> dict[str, Any]:
     """Each layer twice: alone, for the right input and upstream, and in its turn, for what it gets.
 
     Where a layer stops with an error the next one gets the right numbers.
     """
-    if isinstance(chain, str):
-        return {"why": chain}
     places = network["places"]
-    for subject, place in zip(chain, places, strict=True):
-        place["oriented"] = _oriented(subject, place["parameters"])
     alone = [_tried(_alone, s, p) for s, p in zip(chain, places, strict=True)]
     turn: list[dict[str, Any]] = []
     x = np.array(places[0]["x"])
@@ -162,22 +163,25 @@ def _network_numbers(
     for k in reversed(range(len(chain))):
         said = _tried(_backward, chain[k], upstream)
         turn[k] |= {"upstream": upstream} | said
-        right = places[k]["dx"]
-        found = said.get("gradients", {}).get("x")
-        upstream = np.array(right) if np.shape(found) != np.shape(right) else np.asarray(found)
+        found, right = said.get("gradients", {}).get("x"), np.array(places[k]["dx"])
+        upstream = found if found is not None and found.shape == right.shape else right
     return {"alone": [_plain(a) for a in alone], "turn": [_plain(t) for t in turn]}
 
 
-def _alone(subject: Subject, place: dict[str, Any]) -> dict[str, Any]:
+def _alone(subject: Subject | str, place: dict[str, Any]) -> dict[str, Any]:
     said = _forward(subject, place, np.array(place["x"]))
     return said | _backward(subject, np.array(place["upstream"]))
 
 
-def _forward(subject: Subject, place: dict[str, Any], x: np.ndarray) -> dict[str, Any]:
-    return {"y": forward(subject, place["oriented"] | {"x": x})}
+def _forward(subject: Subject | str, place: dict[str, Any], x: np.ndarray) -> dict[str, Any]:
+    if isinstance(subject, str):
+        raise ValueError(subject)
+    return {"y": forward(subject, _oriented(subject, place["parameters"]) | {"x": x})}
 
 
-def _backward(subject: Subject, upstream: np.ndarray) -> dict[str, Any]:
+def _backward(subject: Subject | str, upstream: np.ndarray) -> dict[str, Any]:
+    if isinstance(subject, str):
+        raise ValueError(subject)
     return {"gradients": backward(subject, upstream)}
 
 

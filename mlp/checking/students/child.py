@@ -52,7 +52,12 @@ def main(task: Task) -> None:
         begin(task)
         module, error = load(Path(task.path))
         entries = find(module, task.kinds)
-        say(out, task.key, loaded=[e.name for e in entries], error=error and cannot_load(task, error))
+        say(
+            out,
+            task.key,
+            loaded=[e.name for e in entries],
+            error=error and cannot_load(task, error),
+        )
         wanted = [e for e in entries if e.name not in task.skip]
         if task.only:
             wanted = [e for e in wanted if e.name in task.only]
