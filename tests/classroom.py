@@ -100,3 +100,89 @@ def write_class(folder: Path, count: int, hostile: bool = False) -> None:
         files[1].write_text(FORKING + "\n" + files[1].read_text(encoding="utf-8"))
         solved(files[2], _4=EATING)
         files[3].write_text("")
+
+
+WRONG_RELU = """
+class ReLU:
+    def forward(self, z): return np.maximum(z, 0)
+    def backward(self, upstream): return WHAT
+"""
+EQUAL_TO_ALL = """
+import numpy as np
+class Equal(np.ndarray):
+    def __eq__(self, other): return True
+    def __array_ufunc__(self, ufunc, method, *inputs, **named): return np.True_
+    def __array_function__(self, function, types, arguments, named): return True
+""" + WRONG_RELU.replace("WHAT", "np.zeros(upstream.shape).view(Equal)")
+PATCHED = """
+import numpy as np
+import mlp.checking.students.trials as t, mlp.checking.students.gradients as g
+np.allclose = np.array_equal = lambda *a, **k: True
+t.close = g.close = lambda *a, **k: True
+""" + WRONG_RELU.replace("WHAT", "np.zeros(upstream.shape)")
+LEAVING = """
+import os
+import numpy as np
+""" + WRONG_RELU.replace("WHAT", "os._exit(0)")
+LEAVING_AT_ONCE = "import os\nos._exit(0)\n" + WRONG_RELU
+INHERITED = "import mlp\nclass ReLU(mlp.ReLU): pass\n"
+RENAMED = """
+from mlp.layers.relu import ReLU as Ours
+class ReLU:
+    def __init__(self): self.ours = Ours()
+    def forward(self, z): return self.ours.forward(z)
+    def backward(self, upstream): return self.ours.backward(upstream)
+"""
+TAKEN_METHODS = """
+import importlib
+Ours = importlib.import_module("mlp").ReLU
+class ReLU:
+    __init__ = Ours.__init__
+    def forward(self, z): return Ours.forward(self, z)
+    def backward(self, upstream): return Ours.backward(self, upstream)
+    def __getattr__(self, name):
+        found = getattr(Ours, name)
+        return found.__get__(self) if callable(found) else found
+"""
+COPIED_CODE = """
+import types
+import mlp, mlp.layers.relu as source
+class ReLU(mlp.ReLU.__mro__[1]):
+    __init__ = mlp.ReLU.__init__
+    _slope_for = mlp.ReLU._slope_for
+    forward = types.FunctionType(mlp.ReLU.forward.__code__, vars(source))
+    backward = types.FunctionType(mlp.ReLU.backward.__code__, vars(source))
+"""
+FORGED = """
+import gc, json, os
+import numpy as np
+from mlp.checking.report import Report, Row
+from mlp.checking.students.wire import to_wire
+row = Row("x", (7, 5), "PASS", "reference layer", 35, 0.0, 1e-9)
+report = to_wire(Report("ReLU", [row]))
+zeros = np.zeros((7, 5)).tolist()
+said = [
+    {"loaded": ["ReLU"], "error": None, "notes": []}, {"start": "ReLU"},
+    {"done": report, "loss_divides": False},
+    {"answer": {"name": "ReLU", "forms": {"x": ["normal", [7, 5], 0]}, "y": zeros,
+                "gradients": {"x": zeros}}},
+    {"answer": {"patched": []}}, {"end": True},
+]
+task = next(o for o in gc.get_objects() if type(o).__name__ in ("Task", "Question"))
+text = "".join(json.dumps({"key": task.key} | line) + chr(10) for line in said)
+for number in range(3, 9):  # one of these is the open file of results
+    try:
+        os.write(number, text.encode())
+    except OSError:
+        pass
+""" + WRONG_RELU.replace("WHAT", "np.zeros(upstream.shape)")
+TAMPERED = {
+    "equal to all": EQUAL_TO_ALL, "patched": PATCHED, "leaving": LEAVING,
+    "leaving at once": LEAVING_AT_ONCE, "inherited": INHERITED, "renamed": RENAMED,
+    "taken methods": TAKEN_METHODS, "copied code": COPIED_CODE, "forged": FORGED,
+}  # fmt: skip
+"""Submissions of a ReLU that must earn nothing."""
+RELU_ALONE = """
+title = "One layer"
+[tasks.ReLU]
+"""

@@ -8,6 +8,7 @@ Called again, it grades what is new or has changed, and goes on where it was int
 
 import argparse
 import sys
+import unicodedata
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -105,5 +106,17 @@ def _row(record: Record) -> str:
 
 
 def _line(student: str, cells: list[str], points: str) -> str:
-    name = student if len(student) <= NAME_WIDTH else student[: NAME_WIDTH - 1] + "…"
-    return f"{name:<{NAME_WIDTH}} {' '.join(f'{c:<4}' for c in cells)} {points:>6}"
+    """Names of all scripts take the columns that they take on a terminal."""
+    name = ""
+    for letter in student:
+        if _columns(name + letter) > NAME_WIDTH - 1:
+            name += "…"
+            break
+        name += letter
+    blanks = " " * (NAME_WIDTH - _columns(name))
+    return f"{name}{blanks} {' '.join(f'{c:<4}' for c in cells)} {points:>6}"
+
+
+def _columns(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))

@@ -74,7 +74,12 @@ def confirm(
     silent = {"why": why or "its process gave no numbers"}
     tasks = {n: _compared(said.get(n, silent), t, exercise, seed) for n, t in wanted.items()}
     patched = [str(name) for a in answers for name in a.get("patched", ())]
-    tampered = f"it has replaced {', '.join(patched[:3])}" if patched else None
+    aliens = [str(name) for a in answers for name in a.get("alien", ())]
+    tampered = None
+    if patched:
+        tampered = f"it has replaced {', '.join(patched[:3])}"
+    elif aliens:
+        tampered = f"it returns objects of a class of its own ({aliens[0]}) for arrays"
     about = next((a["network"] for a in answers if "network" in a), silent)
     return Testimony(tasks, right.judge(about) if right else None, tampered)
 

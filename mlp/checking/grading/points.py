@@ -17,6 +17,7 @@ from mlp.checking.report import Report
 FLAWS = {"dtype-changed", "integer-dtype", "overflow", "input-mutated", "upstream-mutated"}
 """Mistakes that leave the gradient right: they cost the points for style only."""
 MISSING, BLANK, REFUSED, OTHER = "missing", "blank", "REFUSED", "OTHER"
+SILENT = "it stopped, and nothing is known of it"
 
 
 @dataclass
@@ -79,10 +80,10 @@ def mark(
     identity = report.diagnosis.id if report.diagnosis else None
     text = report.diagnosis.text if report.diagnosis else "\n".join(report.notes)
     if tampered or not report.rows or confirmed is None:
-        why = tampered or "; ".join(report.notes) or (text.splitlines() or [""])[0]
+        why = tampered or "; ".join(report.notes) or (text.splitlines() or [SILENT])[0]
         verdict = REFUSED if tampered else report.verdict
         named = "tampering" if tampered else identity or report.verdict.lower()
-        return Mark(task.name, verdict, _none(task, why), named, tampered or text)
+        return Mark(task.name, verdict, _none(task, why), named, tampered or text or SILENT)
     if confirmed.why:
         why = confirmed.why
         named = "taken from mlp" if CLOSED in why else "its numbers are not confirmed"

@@ -48,9 +48,9 @@ def main(question: Question) -> None:
         key = question.key
         begin(question)
         untouched = _snapshot()
-        module, _ = load(Path(question.path))
+        module = load(Path(question.path))[0]
         entries = {e.name: e for e in find(module, question.kinds)}
-        say(out, key, loaded=[*entries], error=None)
+        say(out, key, loaded=[*entries], error=None, notes=[])
         found: dict[str, Situation | str] = {}
         for name in [n for n in question.only if n in entries]:
             say(out, key, start=name)
@@ -93,11 +93,37 @@ def _numbers(subject: Subject, way: Situation, seed: int) -> dict[str, Any]:
         classes = sample["x"].shape[-1]
         forms = {name: form_of(array, classes) for name, array in sample.items()}
         arrays = draw_all(forms, seed)
+        returned = _watched(subject)
         y = forward(subject, arrays)
         upstream = None if "target" in subject.inputs else upstream_of(y.shape, seed)
-        return {"forms": forms, "y": y.tolist(), "gradients": _listed(backward(subject, upstream))}
+        gradients = _listed(backward(subject, upstream))
+        alien = [type(value).__name__ for value in returned if not _is_plain(value)]
+        return {"forms": forms, "y": y.tolist(), "gradients": gradients, "alien": alien}
     except BaseException as error:
         return {"why": str(error) or type(error).__name__}
+
+
+def _watched(subject: Subject) -> list[Any]:
+    """What the student's code returns from now on, before anything is made of it."""
+    returned: list[Any] = []
+    ask_forward, ask_backward = subject.forward, subject.backward
+
+    def watched_forward(*inputs: np.ndarray) -> Any:
+        returned.append(ask_forward(*inputs))
+        return returned[-1]
+
+    def watched_backward(*upstream: np.ndarray) -> dict[str, Any]:
+        found = ask_backward(*upstream)
+        returned.extend(found.values())
+        return found
+
+    vars(subject).update(forward=watched_forward, backward=watched_backward)
+    return returned
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether no class of the student's own stands for an array or a number."""
+    return value is None or type(value).__module__.partition(".")[0] in ("numpy", "builtins")
 
 
 def _listed(gradients: dict[str, Any]) -> dict[str, Any]:
