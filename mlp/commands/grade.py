@@ -21,6 +21,7 @@ from mlp.checking.grading.record import Record
 from mlp.checking.grading.run import Grading
 from mlp.checking.grading.submissions import find_submissions
 from mlp.checking.students.sandbox import Limits
+from mlp.commands import signals
 from mlp.commands.command_line import OneLineParser, add_threads, number
 from mlp.errors import DataError
 
@@ -52,8 +53,14 @@ def main(arguments: Sequence[str], called: str) -> int:
     )
     bar = tqdm(total=len(submissions), unit="submission", disable=None, leave=False)
     with bar, closing(grading.run()) as results:
-        for _ in results:
-            bar.update()
+        try:
+            for _ in results:
+                bar.update()
+        except signals.Stopped:
+            bar.close()
+            most = 2 * options.timeout
+            print(f"{called}: ends with those at work, in {most:g} s at most", file=sys.stderr)
+            raise
     grading.finish()
     print(_table(grading, exercise))
     print(f"\n{output / 'grades.csv'}\n{output / 'teacher.html'}\n{output / 'pages'}")

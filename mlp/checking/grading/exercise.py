@@ -154,9 +154,7 @@ def _task(name: str, table: dict[str, Any], points: dict[str, Any]) -> Task:
     _known(table, "tasks", where)
     kind = kind_of(str(table.get("kind", name)))
     if "kind" in table and kind is None:
-        raise ValueError(
-            f"{where} kind is {table['kind']!r}, which is none of our layers or losses"
-        )
+        raise ValueError(f"{where} kind is {table['kind']!r}, which is no layer or loss of ours")
     each = _points(points.get("gradient", 1), "[points] gradient")
     usual = dict.fromkeys(ARRAYS.get(kind or "", ("x",)), each)
     gradients = {k: _points(v, f"{where} {k}") for k, v in table.get("gradients", usual).items()}
