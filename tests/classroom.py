@@ -1,9 +1,19 @@
 """A class of students: submissions to the exercise, right, wrong, blank and hostile."""
 
+import csv
 import json
 import re
+import subprocess
+import sys
 from itertools import cycle
 from pathlib import Path
+
+from mlp.checking.grading.exercise import read_exercise
+from mlp.checking.grading.run import Grading
+from mlp.checking.grading.submissions import find_submissions
+from mlp.checking.students.sandbox import Limits
+
+ROOT = Path(__file__).resolve().parent.parent
 
 EXERCISE = Path(__file__).resolve().parent.parent / "scripts" / "problems" / "exercise.py"
 SOLUTIONS = [
@@ -186,3 +196,51 @@ RELU_ALONE = """
 title = "One layer"
 [tasks.ReLU]
 """
+RIGHT_RELU = "import numpy as np\n" + WRONG_RELU.replace("WHAT", "upstream * (self.z > 0)").replace(
+    "return np", "self.z = z; return np"
+)
+NO_MASK = RIGHT_RELU.replace("upstream * (self.z > 0)", "upstream")
+FOUR = """
+title = "Four <tasks>"
+[conventions]
+loss = "rows"
+parameters = "sum"
+[tasks.Affine]
+gradients = {x = 1, W = 2, b = 1}
+[tasks.ReLU]
+[tasks.Softmax]
+style = 0
+[tasks.SoftmaxCrossEntropy]
+[network]
+layers = ["Affine(6, 5)", "ReLU()", "Affine(5, 3)"]
+"""
+LIMITS = Limits(20, 1024, guarded=True)
+
+
+def mlp(*words, **options):
+    command = [sys.executable, "-m", "mlp", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False, **options
+    )
+
+
+def exercise_of(folder, text):
+    path = folder / "exercise.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_exercise(path)
+
+
+def rows_of(output):
+    text = (output / "grades.csv").read_text(encoding="utf-8-sig")
+    return {row["student"]: row for row in csv.DictReader(text.splitlines())}
+
+
+def graded(folder, exercise, **how):
+    """All submissions in the folder, in this process; the grading, when it is done."""
+    grading = Grading(
+        find_submissions(folder), exercise, folder.with_name("results"), LIMITS, **how
+    )
+    for _ in grading.run():
+        pass
+    grading.finish()
+    return grading

@@ -23,9 +23,9 @@ from mlp.checking.report import Report, Row
 from mlp.checking.students.sandbox import Limits, check_file
 
 LOOK = re.compile(
-    r"^.*\b(?:import +mlp|from +mlp|_getframe|inspect\.|gc\.|ctypes|os\._exit|sys\.modules"
-    r"|os\.(?:kill|fork|system|remove|unlink)|subprocess|shutil|/proc/|importlib|__import__|__array_ufunc__|__array_function__|__eq__|setattr\(np|np\.\w+ *= "
-    r"|numpy\.\w+ *= )",
+    r"^.*\b(?:import +mlp|from +mlp|importlib|__import__|sys\.modules|_getframe|inspect\.|gc\."
+    r"|ctypes|os\.(?:_exit|kill|fork|system|remove|unlink)|subprocess|shutil|/proc/"
+    r"|__array_ufunc__|__array_function__|__eq__|setattr\(np|(?:np|numpy)\.\w+ *= )",
     re.MULTILINE,
 )
 """Lines that have no place in an exercise as a rule: a person should read them."""
@@ -90,7 +90,7 @@ def _grade_file(
     reports: dict[str, tuple[Task, Report]] = {}
     for report in outcome.reports:
         task = exercise.task_of(report.name)
-        if task is not None and (task.name == report.name or task.name not in kinds_of(reports)):
+        if task is not None and (task.name == report.name or task.name not in _answered(reports)):
             reports = {n: r for n, r in reports.items() if r[0] is not task}
             reports[report.name] = task, report
     sound = {n: t for n, (t, r) in reports.items() if r.rows}
@@ -108,7 +108,7 @@ def _grade_file(
     return found, None if told.tampered else told.network
 
 
-def kinds_of(reports: dict[str, tuple[Task, Report]]) -> set[str]:
+def _answered(reports: dict[str, tuple[Task, Report]]) -> set[str]:
     """Names of the tasks that have an answer."""
     return {task.name for task, _ in reports.values()}
 

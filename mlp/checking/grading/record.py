@@ -86,12 +86,9 @@ class Records:
         """Keep the old one in the history, and put the new one in its place."""
         path, history = self._path(record.student), self.folder / "history"
         history.mkdir(parents=True, exist_ok=True)
-        old = self.read(record.student)
         if path.exists():
             number = len(list(history.glob(f"{path.stem}-*.json"))) + 1
             write_whole(history / f"{path.stem}-{number}.json", path.read_bytes())
-        if old is not None:
-            record.earlier = [*old.earlier, (old.when, old.marks.points)]
         write_whole(path, record.to_json())
 
     def _path(self, student: str) -> Path:

@@ -86,19 +86,21 @@ class Grading:
         return grade_one(submission, called, self.exercise, self.limits, self.seed, digest)
 
     def _keep(self, record: Record) -> Record:
-        """Write a new record and its pages."""
+        """Write a new record after its pages: what has a record is complete."""
         old = self._store.read(record.student)
-        folder, name = self.output / "pages", file_name(record.student)
-        if old is None or old.digest != record.digest:
-            self._store.write(record)
-        elif (folder / f"{name}.html").exists() and (folder / f"{name}.md").exists():
-            self.records[record.student] = record
-            return record
-        folder.mkdir(parents=True, exist_ok=True)
-        markdown, page = pages(record, self.exercise)
-        write_whole(folder / f"{name}.md", markdown.encode(errors="replace"))
-        write_whole(folder / f"{name}.html", page.encode(errors="replace"))
         self.records[record.student] = record
+        folder, name = self.output / "pages", file_name(record.student)
+        paths = [folder / f"{name}{ending}" for ending in (".md", ".html")]
+        is_new = old is None or old.digest != record.digest
+        if not is_new and all(path.exists() for path in paths):
+            return record
+        if old is not None and is_new:
+            record.earlier = [*old.earlier, (old.when, old.marks.points)]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, pages(record, self.exercise), strict=True):
+            write_whole(path, text.encode(errors="replace"))
+        if is_new:
+            self._store.write(record)
         return record
 
     def _leave(self, submission: Submission, why: str) -> Ungraded:

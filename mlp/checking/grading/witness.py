@@ -185,7 +185,7 @@ def _network_numbers(
     upstream = np.array(places[-1]["upstream"])
     if loss is not None:
         own = _tried(_of_loss, loss, x, network["loss"]["labels"]).get("x")
-        upstream = np.array(own, float) if np.shape(own) == upstream.shape else upstream
+        upstream = own if own is not None and own.shape == upstream.shape else upstream
     for k in reversed(range(len(chain))):
         said = _tried(_backward, chain[k], upstream)
         turn[k] |= {"upstream": upstream} | said
