@@ -54,7 +54,7 @@ class Run:
     loss_divides: bool = False
     answers: list[Any] = field(default_factory=list)
     """What a child of another program says, each with the key."""
-    key: str = field(default_factory=lambda: secrets.token_hex(16))
+    key: str = ""
     """What the child's own lines carry."""
     ended: bool = False
 
@@ -62,7 +62,7 @@ class Run:
         """Take in one line of the child's; any other line has come from the file."""
         try:
             told = json.loads(line)
-            if isinstance(told, dict) and told.get("key") == self.key:
+            if isinstance(told, dict) and told.get("key", "") == self.key:
                 self._take_in(told)
         except (ValueError, TypeError, KeyError, RecursionError):
             return
@@ -148,7 +148,7 @@ def _outcome(path: Path, task: Task, run: Run) -> Outcome:
 
 def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
     """Run one child to its end; what it said, and how it ended."""
-    run = Run(since=time.monotonic())
+    run = Run(since=time.monotonic(), key=secrets.token_hex(16))
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         results.touch()
