@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--skeleton",
         type=Path,
         metavar="DIR",
-        help="write an exercise file there: the layers, blank",
+        help="write an exercise there: the layers, blank, and what `mlp grade` expects of them",
     )
     options = parser.parse_args(arguments)
     if options.skeleton:
@@ -67,14 +67,17 @@ def matching(wanted: str) -> list[str]:
 
 
 def write_skeleton(folder: Path) -> int:
-    """Copy the exercise file, but never over a student's own."""
-    path = folder / "exercise.py"
-    if path.exists():
-        print(f"homework.py: {path} exists, and may hold your work", file=sys.stderr)
-        return 2
+    """Copy the exercise and what it is graded by, but never over anybody's own."""
+    paths = [folder / "exercise.py", folder / "exercise.toml"]
+    for path in paths:
+        if path.exists():
+            print(f"homework.py: {path} exists, and may hold your work", file=sys.stderr)
+            return 2
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(FOLDER / "exercise.py", path)
-    print(f"{path}; check it with: python scripts/gradcheck.py {path}")
+    for path in paths:
+        shutil.copyfile(FOLDER / path.name, path)
+    print(f"{paths[0]}; check it with: python scripts/gradcheck.py {paths[0]}")
+    print(f"{paths[1]}; grade a class with: mlp grade FOLDER --exercise {paths[1]}")
     return 0
 
 

@@ -309,6 +309,14 @@ class TestWire:
         run.hear(line)
         assert run == Run(loaded=["Layer"])
 
+    def test_what_lacks_the_key_is_passed_over(self):
+        run = Run(key="5f")
+        for told in ({"loaded": ["Layer"], "error": None}, {"key": "5e", "end": True}):
+            run.hear(json.dumps(told))
+        assert run == Run(key="5f")
+        run.hear('{"key": "5f", "end": true}')
+        assert run.ended
+
     def test_a_child_is_heard(self):
         run = Run()
         run.hear('{"loaded": ["Layer"], "error": "stopped"}')

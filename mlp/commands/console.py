@@ -23,6 +23,7 @@ PROGRAMS = {
     "predict": ("mlp.commands.predict", "labels for new samples, by a trained network"),
     "check": ("mlp.commands.check", "check gradients: of your layers, or of everything built in"),
     "draw": ("mlp.commands.draw", "a network with its numbers: values, gradients, every step"),
+    "grade": ("mlp.commands.grade", "grade a class: points, and a page for each student"),
 }
 
 

@@ -1,7 +1,9 @@
 """The child process: load one file, check its layers, write one JSON line for each.
 
-    python -m mlp.checking.students.child '{"path": ..., "results": ..., ...}'
+    echo '{"path": ..., "results": ..., ...}' | python -m mlp.checking.students.child
 
+The task comes by standard input, where the file cannot read it any more: with it comes a key that
+each line must carry. (Code in the same process can find it all the same, if it is after it.)
 The lines are {"loaded": [names], "error": ...}, then {"start": name} and {"done": report} for
 each layer in turn: what was written before a crash still counts.
 """
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mlp.checking.students.building import takes_target
+from mlp.checking.students.guard import guard
 from mlp.checking.students.judging import judge_entry
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.trials import describe
@@ -38,25 +41,33 @@ class Task:
     mebibytes: int = 1024
     loss_divides: bool = False
     """Whether a loss of the file is known to be an average."""
+    guarded: bool = False
+    key: str = ""
+    """What each line must carry."""
 
 
 def main(task: Task) -> None:
     """Check what the task names. The interpreter is left without the file's exit handlers."""
     with open(task.results, "a", encoding="utf-8", buffering=1) as out:
-        _limit_memory(task.mebibytes)
+        begin(task)
         module, error = load(Path(task.path))
         entries = find(module, task.kinds)
-        _say(out, loaded=[e.name for e in entries], error=error and cannot_load(task, error))
+        say(
+            out,
+            task.key,
+            loaded=[e.name for e in entries],
+            error=error and cannot_load(task, error),
+        )
         wanted = [e for e in entries if e.name not in task.skip]
         if task.only:
             wanted = [e for e in wanted if e.name in task.only]
         divides = task.loss_divides
         for entry in sorted(wanted, key=lambda e: not _is_loss(e)):
-            _say(out, start=entry.name)
+            say(out, task.key, start=entry.name)
             report = judge_entry(entry, task.seed, divides)
             divides = divides or any("averaged over" in n for n in report.notes if "loss" in n)
-            _say(out, done=to_wire(report), loss_divides=divides)
-        _say(out, end=True)
+            say(out, task.key, done=to_wire(report), loss_divides=divides)
+        say(out, task.key, end=True)
         out.flush()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -79,8 +90,16 @@ def _is_loss(entry: Entry) -> bool:
         return False
 
 
-def _say(out: TextIO, **line: Any) -> None:
-    out.write(json.dumps(line) + "\n")
+def begin(task: Task) -> None:
+    """The limits, before anything of the file runs."""
+    _limit_memory(task.mebibytes)
+    if task.guarded:
+        guard(Path(task.path).parent)
+
+
+def say(out: TextIO, key: str, **line: Any) -> None:
+    """Write one line."""
+    out.write(json.dumps({"key": key} | line) + "\n")
     out.flush()
 
 
@@ -95,4 +114,4 @@ def _limit_memory(mebibytes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Task(**json.loads(sys.argv[1])))
+    main(Task(**json.load(sys.stdin)))

@@ -6,8 +6,10 @@ the checked file may have written it.
 """
 
 import collections
+import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -33,6 +35,8 @@ class Limits:
 
     seconds: float = 60.0
     mebibytes: int = 1024
+    guarded: bool = False
+    """Whether the file may start no process, end none, and write nowhere but in its own folder."""
 
 
 @dataclass
@@ -48,13 +52,17 @@ class Run:
     since: float = 0.0
     reports: dict[str, Report] = field(default_factory=dict)
     loss_divides: bool = False
+    answers: list[Any] = field(default_factory=list)
+    """What a child of another program says, each with the key."""
+    key: str = ""
+    """What the child's own lines carry."""
     ended: bool = False
 
     def hear(self, line: str) -> None:
         """Take in one line of the child's; any other line has come from the file."""
         try:
             told = json.loads(line)
-            if isinstance(told, dict):
+            if isinstance(told, dict) and told.get("key", "") == self.key:
                 self._take_in(told)
         except (ValueError, TypeError, KeyError, RecursionError):
             return
@@ -71,6 +79,8 @@ class Run:
             if report.name in (self.loaded or ()):
                 self.reports[report.name] = report
                 self.loss_divides, self.current = divides, None
+        elif "answer" in told:
+            self.answers.append(told["answer"])
         self.ended = self.ended or "end" in told
 
 
@@ -91,12 +101,18 @@ def check_file(
         only=only or [],
         seed=seed,
         mebibytes=limits.mebibytes,
+        guarded=limits.guarded,
     )
     try:
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
     return _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+
+
+def ask(task: Task, seconds: float) -> tuple[Run, str]:
+    """What one child says to a task, and how it ended; a subclass of Task has its own program."""
+    return _one_child(task, time.monotonic() + seconds)
 
 
 def _children(task: Task, deadline: float) -> Run:
@@ -132,11 +148,11 @@ def _outcome(path: Path, task: Task, run: Run) -> Outcome:
 
 def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
     """Run one child to its end; what it said, and how it ended."""
-    run = Run(since=time.monotonic())
+    run = Run(since=time.monotonic(), key=secrets.token_hex(16))
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         results.touch()
-        child, output = _start(replace(task, results=str(results)))
+        child, output = _start(replace(task, results=str(results), key=run.key))
         tail: collections.deque[bytes] = collections.deque(maxlen=2)
         reader = threading.Thread(target=_drain, args=(output, tail), daemon=True)
         reader.start()
@@ -161,16 +177,18 @@ def _start(task: Task) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
         | {"PYTHONPATH": root, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
     )
     child = subprocess.Popen(
-        [sys.executable, "-P", "-W", "ignore", "-m", Task.__module__, json.dumps(asdict(task))],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-P", "-W", "ignore", "-m", type(task).__module__],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment,
         start_new_session=True,
         cwd=Path(task.path).parent,
     )
-    if child.stdout is None:
-        raise RuntimeError("the child has no standard output")
+    if child.stdout is None or child.stdin is None:
+        raise RuntimeError("the child has no standard input or output")
+    with contextlib.suppress(BrokenPipeError), child.stdin as task_of_child:
+        task_of_child.write(json.dumps(asdict(task)).encode())
     return child, child.stdout
 
 

@@ -1,0 +1,113 @@
+"""Grade all submissions of a folder, as many at a time as there are cores.
+
+What is graded is on disk at once: an interrupted grading goes on where it stopped, and only what
+has changed (the submission, the exercise, the settings) is graded again.
+"""
+
+import os
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from mlp import __version__
+from mlp.checking.grading.exercise import Exercise
+from mlp.checking.grading.feedback import pages
+from mlp.checking.grading.names import blind_names
+from mlp.checking.grading.one import grade_one
+from mlp.checking.grading.record import Record, Records, file_name
+from mlp.checking.grading.submissions import Submission
+from mlp.checking.grading.teacher import Ungraded, table, teacher_pages
+from mlp.checking.students.sandbox import Limits
+from mlp.files.whole import write_whole
+
+
+@dataclass
+class Grading:
+    """One grading of a class."""
+
+    submissions: list[Submission]
+    exercise: Exercise
+    output: Path
+    limits: Limits
+    seed: int = 0
+    anonymous: bool = False
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        students = [s.student for s in self.submissions]
+        self.called = {student: student for student in students}
+        if self.anonymous:
+            self.called = blind_names(students, self.output)
+        self.records: dict[str, Record] = {}
+        self.ungraded: list[Ungraded] = []
+        self._store = Records(self.output)
+
+    def run(self) -> Generator[tuple[Submission, Record | Ungraded]]:
+        """Each submission when it is done, with its result; then the pages on all of them.
+
+        Results are written before they are given. Closing the iterator stops the others.
+        """
+        pool = ThreadPoolExecutor(self.workers or os.cpu_count() or 1)
+        try:
+            waiting: dict[Future[Record], Submission] = {}
+            for submission in self.submissions:
+                if submission.unreadable:
+                    yield submission, self._leave(submission, submission.unreadable)
+                    continue
+                waiting[pool.submit(self._record, submission)] = submission
+            for done in as_completed(waiting):
+                submission = waiting[done]
+                try:
+                    record = self._keep(done.result())
+                except (OSError, ValueError, RuntimeError) as error:
+                    yield submission, self._leave(submission, str(error))
+                    continue
+                yield submission, record
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def finish(self) -> None:
+        """Write the table and the teacher's page."""
+        records = sorted(self.records.values(), key=lambda r: r.student.casefold())
+        write_whole(self.output / "grades.csv", table(records, self.ungraded, self.exercise))
+        markdown, page = teacher_pages(records, self.ungraded, self.exercise)
+        write_whole(self.output / "teacher.md", markdown.encode(errors="replace"))
+        write_whole(self.output / "teacher.html", page.encode(errors="replace"))
+
+    def _record(self, submission: Submission) -> Record:
+        """The record on disk if nothing has changed, else a new one."""
+        settings = repr((__version__, self.seed, self.anonymous, astuple(self.limits)))
+        digest = submission.digest(self.exercise.text, settings.encode())
+        called = self.called[submission.student]
+        old = self._store.read(called)
+        if old is not None and old.digest == digest:
+            return old
+        return grade_one(submission, called, self.exercise, self.limits, self.seed, digest)
+
+    def _keep(self, record: Record) -> Record:
+        """Write a new record after its pages: what has a record is complete."""
+        old = self._store.read(record.student)
+        self.records[record.student] = record
+        folder, name = self.output / "pages", file_name(record.student)
+        paths = [folder / f"{name}{ending}" for ending in (".md", ".html")]
+        is_new = old is None or old.digest != record.digest
+        if not is_new and all(path.exists() for path in paths):
+            return record
+        if old is not None and is_new:
+            record.earlier = [*old.earlier, (old.when, old.marks.points)]
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, pages(record, self.exercise), strict=True):
+            write_whole(path, text.encode(errors="replace"))
+        if is_new:
+            self._store.write(record)
+        return record
+
+    def _leave(self, submission: Submission, why: str) -> Ungraded:
+        """Nothing is written: an earlier result stays."""
+        called = self.called[submission.student]
+        left = Ungraded(called, why, self._store.read(called))
+        self.ungraded.append(left)
+        if left.kept is not None:
+            self.records[called] = left.kept
+        return left
