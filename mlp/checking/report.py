@@ -188,6 +188,8 @@ class Outcome:
     reports: list[Report]
     file: str | None = None
     error: str | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was assumed to load the file."""
 
     @property
     def exit_status(self) -> int:
@@ -197,7 +199,7 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """One JSON object."""
         checked = [report.to_dict() for report in self.reports]
-        return {"file": self.file, "error": self.error, "checked": checked}
+        return {"file": self.file, "error": self.error, "notes": self.notes, "checked": checked}
 
     def to_json(self) -> str:
         """The same as text, without NaN and infinities, which JSON does not know."""
@@ -207,6 +209,8 @@ class Outcome:
         if self.file is None and len(self.reports) <= 2:
             return "\n\n".join(map(str, self.reports))
         lines = [line for line in (self.file, self.error) if line]
+        for note in self.notes:
+            lines += _wrapped(note, 2)
         verdicts = [report.verdict for report in self.reports]
         width = max(map(len, verdicts), default=0)
         for report in self.reports:

@@ -4,15 +4,24 @@ import dis
 import functools
 import inspect
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlp.checking.students.adapters import required
+from mlp.checking.students.importing import Tree, failed, run_file
 from mlp.checking.students.names import is_loss, kind_of, meaning, plain
+from mlp.checking.students.standins import PYTHON_2, restore_numpy_names
+
+
+class Loaded(NamedTuple):
+    """A file that was run as a module."""
+
+    module: ModuleType
+    error: BaseException | None
+    notes: list[str]
 
 
 @dataclass
@@ -36,18 +45,20 @@ class Entry:
         return isinstance(self.code, tuple)
 
 
-def load(path: Path) -> tuple[ModuleType, BaseException | None]:
-    """Run the file as a module; whatever it defined, and what stopped it, if anything did."""
-    sys.path.insert(0, str(path.parent))
-    module = ModuleType(f"student_{plain(path.stem)}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        exec(code, vars(module))
-    except BaseException as error:  # also SystemExit: the file may do anything
-        return module, error
-    return module, None
+def load(path: Path, *, search: list[Path] | None = None, definitions_only: bool = False) -> Loaded:
+    """Run the file as a module; what it defined, what stopped it as a whole, and notes.
+
+    `search` is the caller's PYTHONPATH. Statements that fail are left out, with a note; where no
+    statement defined a layer, the first failure is the error.
+    """
+    restore_numpy_names()
+    tree = Tree(path, search or [], definitions_only)
+    module, error = run_file(tree)
+    for name, value in PYTHON_2.items():
+        vars(module).setdefault(name, value)
+    if error is None and tree.failures.get(path) and not find(module, {}):
+        error = tree.failures[path][0][1]
+    return Loaded(module, error, [*tree.notes, *failed(tree)])
 
 
 def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:

@@ -43,6 +43,8 @@ class Run:
     """Names of the layers in the file."""
     error: str | None = None
     """What stopped the file from loading."""
+    notes: list[str] = field(default_factory=list)
+    """What was assumed to load it."""
     current: str | None = None
     """The layer that it is at."""
     since: float = 0.0
@@ -61,9 +63,9 @@ class Run:
 
     def _take_in(self, told: dict[str, Any]) -> None:
         if "loaded" in told:
-            names, error = told["loaded"], told["error"]
-            if all(isinstance(n, str) for n in names) and isinstance(error, str | None):
-                self.loaded, self.error = list(names), error
+            names, error, notes = told["loaded"], told["error"], told["notes"]
+            if all(isinstance(n, str) for n in [*names, *notes]) and isinstance(error, str | None):
+                self.loaded, self.error, self.notes = list(names), error, list(notes)
         elif "start" in told and told["start"] in (self.loaded or ()):
             self.current, self.since = told["start"], time.monotonic()
         elif "done" in told:
@@ -91,6 +93,9 @@ def check_file(
         only=only or [],
         seed=seed,
         mebibytes=limits.mebibytes,
+        search=[
+            str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
+        ],
     )
     try:
         path.read_bytes()
@@ -106,7 +111,11 @@ def _children(task: Task, deadline: float) -> Run:
         run, why = _one_child(task, deadline)
         total.loaded = total.loaded or run.loaded
         total.reports |= run.reports
-        total.error = run.error
+        total.error, total.notes = run.error, total.notes or run.notes
+        if run.loaded is None and why.startswith("took too long") and not task.definitions_only:
+            total.notes.append("statements that define nothing were left out: they take too long")
+            task = replace(task, definitions_only=True)
+            continue
         if run.loaded is None:
             total.error = f"cannot load {task.file}: {why}"
             return total
@@ -127,7 +136,7 @@ def _outcome(path: Path, task: Task, run: Run) -> Outcome:
     wanted = [n for n in names or guess_names(path) if not task.only or n in task.only]
     why = error or "there was no time left"
     reports = [run.reports.get(n) or Report(n, notes=[why], whole="ERROR") for n in wanted]
-    return Outcome(reports, str(path), error)
+    return Outcome(reports, str(path), error, run.notes)
 
 
 def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
@@ -201,6 +210,8 @@ def _watch(
 
 def _limit(run: Run, task: Task, deadline: float) -> float:
     """Each layer gets an equal share of the time that was left when it started."""
+    if run.loaded is None and not task.definitions_only:
+        return run.since + (deadline - run.since) / 2
     if run.loaded is None or run.current is None:
         return deadline
     wanted = [n for n in run.loaded if not task.only or n in task.only]
