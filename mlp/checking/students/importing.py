@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from mlp.checking.students.sources import imported, relative_depth, statements, told
+from mlp.checking.students.sources import imported, relative_depth, statements
 from mlp.checking.students.standins import Loading, StandInModule
 from mlp.checking.students.trials import describe
 
@@ -47,6 +47,16 @@ class Tree:
             path.is_relative_to(top)
             for top in (self.file.parent, *self.roots, *self.search, *self.packages.values())
         )
+
+    def asks(self) -> bool:
+        """Whether the import under way stands in a file of the author's, not in a library."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if "importlib" not in name and name != __file__:
+                return self.has(Path(name))
+            frame = frame.f_back
+        return False
 
     def note(self, text: str) -> None:
         """Say something once."""
@@ -93,6 +103,8 @@ class OwnFirst(importlib.abc.MetaPathFinder):
         tree = self.tree
         if fullname in tree.packages:
             return _package(fullname, tree.packages[fullname], tree)
+        if not _is_stand_in(fullname) and not tree.asks():
+            return None
         if path is not None:
             return self._found(fullname, list(path)) or (
                 self._stand_in(fullname) if self.last and _is_stand_in(fullname) else None
@@ -110,8 +122,11 @@ class OwnFirst(importlib.abc.MetaPathFinder):
         spec = PathFinder.find_spec(fullname, path)
         if spec is None:
             return None
-        if spec.origin is None or not isinstance(spec.loader, SourceFileLoader):
-            return spec if not self.last else None
+        if spec.origin is None:
+            places = [Path(place) for place in spec.submodule_search_locations or ()]
+            return spec if any(_holds_modules(place) for place in places) else None
+        if not isinstance(spec.loader, SourceFileLoader):
+            return spec
         origin = Path(spec.origin)
         if not self.tree.has(origin):
             return None
@@ -151,13 +166,16 @@ def _above(file: Path, name: str) -> Path | None:
         for start in (folder, folder / "src", folder / "python"):
             if (start / f"{name}.py").is_file():
                 return start
-            package = start / name
-            try:
-                if package.is_dir() and (any(package.glob("*.py")) or any(package.glob("*/*.py"))):
-                    return start
-            except OSError:
-                continue
+            if _holds_modules(start / name):
+                return start
     return None
+
+
+def _holds_modules(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and (any(folder.glob("*.py")) or any(folder.glob("*/*.py")))
+    except OSError:
+        return False
 
 
 def _package(fullname: str, folder: Path, tree: Tree) -> ModuleSpec:
@@ -181,9 +199,7 @@ def _located(fullname: str, init: Path, loader: Tolerant, folder: Path) -> Modul
 def run_file(tree: Tree) -> tuple[ModuleType, BaseException | None]:
     """The file as a module, and what stopped it as a whole, if anything did."""
     path = tree.file
-    _import_what_siblings_would_hide(path)
-    sys.path.insert(0, str(path.parent))
-    sys.path.extend(_texts(tree.search))
+    sys.path.extend(_texts([path.parent, *tree.search]))  # last: they hide nothing from libraries
     sys.meta_path.insert(0, OwnFirst(tree, last=False))
     sys.meta_path.append(OwnFirst(tree, last=True))
     kept = _set_aside(tree)
@@ -253,17 +269,6 @@ def _name_in_packages(tree: Tree) -> str:
 
 def _siblings(path: Path) -> list[Path]:
     return sorted(path.parent.glob("*.py"))[:50]
-
-
-def _import_what_siblings_would_hide(path: Path) -> None:
-    """Standard modules that libraries may need later; the author's own keep what they import."""
-    names = {p.stem for p in path.parent.glob("*.py")} | {
-        p.name for p in path.parent.iterdir() if p.is_dir()
-    }
-    for name in sorted(
-        (names & sys.stdlib_module_names) - imported(path) - {"antigravity", "this"}
-    ):
-        importlib.import_module(name)
 
 
 def _set_aside(tree: Tree) -> dict[str, ModuleType]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mlp.checking.students.adapters import required
 from mlp.checking.students.importing import Tree, failed, run_file
 from mlp.checking.students.names import is_loss, kind_of, meaning, plain
-from mlp.checking.students.standins import PYTHON_2, restore_numpy_names
+from mlp.checking.students.standins import PYTHON_2, restore_old_names
 
 
 class Loaded(NamedTuple):
@@ -51,7 +51,7 @@ def load(path: Path, *, search: list[Path] | None = None, definitions_only: bool
     `search` is the caller's PYTHONPATH. Statements that fail are left out, with a note; where no
     statement defined a layer, the first failure is the error.
     """
-    restore_numpy_names()
+    restore_old_names()
     tree = Tree(path, search or [], definitions_only)
     module, error = run_file(tree)
     for name, value in PYTHON_2.items():

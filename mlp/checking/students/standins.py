@@ -4,6 +4,8 @@ While a file is being loaded anything may be done with a stand-in. Afterwards ev
 raises ModuleNotFoundError: a layer that needs the module cannot be checked, the others can.
 """
 
+import collections
+import collections.abc
 import types
 from typing import Any
 
@@ -90,8 +92,8 @@ class StandInModule(types.ModuleType):
         return StandIn(f"{self.__name__}.{name}", self._loading)
 
 
-def restore_numpy_names() -> None:
-    """Names that NumPy has dropped since: old files were right to use them."""
+def restore_old_names() -> None:
+    """Names that NumPy and Python have dropped since: old files were right to use them."""
     old = {
         "float": float, "int": int, "object": object, "str": str, "complex": complex,
         "bool": bool, "float_": np.float64, "int_": np.int64, "Inf": np.inf, "NaN": np.nan,
@@ -101,3 +103,6 @@ def restore_numpy_names() -> None:
     for name, value in old.items():
         if name not in vars(np):
             setattr(np, name, value)
+    for name in collections.abc.__all__:
+        if not hasattr(collections, name):
+            setattr(collections, name, getattr(collections.abc, name))
