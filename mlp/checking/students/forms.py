@@ -13,6 +13,8 @@ from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, takes_target
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
+from mlp.checking.students.probabilities import OfProbabilities, of_probabilities
+from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
     AffineReference,
@@ -32,13 +34,21 @@ from mlp.checking.students.situations import (
     normal,
     same_shape,
 )
-from mlp.checking.students.trials import Broken, WrongOutput, forward, run
+from mlp.checking.students.trials import Arrays, Broken, WrongOutput, forward, run
 from mlp.layers import MaxPool, Multiply
 
 
 def situations(entry: Entry) -> list[Situation]:
     """All situations of an entry; the first is the main one. Raises Broken if none runs."""
-    return loss(entry) if takes_target(entry) else FORMS.get(entry.kind or "", black_box)(entry)
+    if takes_target(entry):
+        return loss(entry)
+    found = FORMS.get(entry.kind or "", black_box)(entry)
+    for situation in found:
+        if situation.right:
+            settle(situation)
+        if situation.recipe is not None and situation.recipe.columns:
+            situation.notes.append("samples are columns")
+    return found
 
 
 def without_parameters(entry: Entry) -> list[Situation]:
@@ -69,7 +79,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     if isinstance(found.reference, OwnForward):
         found.reference = OwnForward(found.make)
         found.notes.append("found no weights (W, weight, ...): only dx is checked")
-    return [found]
+    return [settle(found)]
 
 
 def multiply(entry: Entry) -> list[Situation]:
@@ -295,26 +305,82 @@ def targets(form: str, c: int = 4, domain: Callable | None = None) -> Draw:
 
 
 def loss(entry: Entry) -> list[Situation]:
-    """Labels or rows, summed or averaged: whichever the value agrees with."""
+    """All forms of target that the code takes; summed or averaged: whichever the value is."""
     kind = entry.kind if is_loss(entry.kind) else None
-    forms = ["real rows", "rows", "labels"] if kind == "SquaredError" else ["labels", "rows"]
-    domain = (
-        (lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)) if kind == "KLDivergence" else None
-    )
+    draws = _loss_draws(kind)
     known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
-    found = fit(
-        entry,
-        [Size()],
-        lambda s: [targets(form, domain=domain) for form in forms],
-        lambda s: known,
-    )
+    if kind != "SquaredError":
+        known += of_probabilities()
+    found = fit(entry, [Size()], lambda s: list(draws.values()), lambda s: known)
     if kind is None and not found.right:
         found.reference, found.right = OwnForward(found.make), True
         _keep_finite(found, clips=True)
-    elif kind is None:
+    elif kind is None or isinstance(found.reference, OfProbabilities):
         found.kind = found.reference.kind
         found.notes.append(f"its values are those of {found.reference.label}")
-    return [found]
+    return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
+
+
+def _loss_draws(kind: str | None) -> dict[str, Draw]:
+    """Outputs and targets, by the form of the target; those of probabilities come last."""
+    if kind == "SquaredError":
+        return {form: targets(form) for form in ("real rows", "rows", "labels")}
+    if kind == "KLDivergence":
+        return {form: targets(form, domain=_shares) for form in ("labels", "rows")}
+    forms = ("rows", "labels") if kind == "SigmoidCrossEntropy" else ("labels", "rows")
+    found = {form: targets(form) for form in forms}
+    found |= {f"{form} and probabilities": targets(form, domain=_shares) for form in forms}
+    found["one column and probabilities"] = _one_column
+    return found
+
+
+def _shares(x: np.ndarray) -> np.ndarray:
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+def _one_column(rng: np.random.Generator, n: int) -> Arrays:
+    """Probabilities of one class, and whether it is there."""
+    x = 1 / (1 + np.exp(-rng.standard_normal((n, 1))))
+    return {"x": x, "target": (rng.permutation(n) % 2).astype(float).reshape(n, 1)}
+
+
+def _other_targets(
+    main: Situation, draws: dict[str, Draw], known: list[Reference]
+) -> list[Situation]:
+    """The other forms of target with which forward agrees as well: each has its own branch."""
+    if isinstance(main.reference, OwnForward) or not main.right:
+        return []
+    of_same_kind = [r for r in known if type(r) is type(main.reference)]
+    found = []
+    for draw in draws.values():
+        if draw is main.draw:
+            continue
+        try:
+            other = agreeing(replace(main, draw=draw, notes=[]), of_same_kind)
+        except (Broken, WrongOutput):
+            continue
+        if other.right and other.reference.label == main.reference.label:
+            found.append(other)
+    return found
+
+
+def _that_backward_takes(found: list[Situation], draws: dict[str, Draw]) -> list[Situation]:
+    """Those that backward does not refuse, unless it refuses all of them."""
+    names = {id(draw): name for name, draw in draws.items()}
+    taken, refused = [], []
+    for situation in found:
+        try:
+            rng = np.random.default_rng(8)
+            for n in (7, 4):
+                run(situation.make(), situation.arrays(rng, n), None, rng)
+            taken.append(situation)
+        except (Broken, WrongOutput):
+            refused.append(names.get(id(situation.draw), "them"))
+    if not taken:
+        return found
+    if refused:
+        taken[0].notes.append(f"backward refuses targets as {' and '.join(refused)}")
+    return taken
 
 
 FORMS: dict[str, Callable[[Entry], list[Situation]]] = {

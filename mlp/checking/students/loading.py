@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from mlp.checking.students.adapters import required
+from mlp.checking.students.adapters import backward_of, forward_of, required
 from mlp.checking.students.importing import Tree, failed, run_file
-from mlp.checking.students.names import is_loss, kind_of, meaning, plain
+from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
 from mlp.checking.students.standins import PYTHON_2, restore_old_names
 
 
@@ -88,11 +88,6 @@ def _plausible(entry: Entry) -> str | None:
     return entry.kind if len(inputs) >= 2 else None
 
 
-def forward_of(cls: type) -> Any:
-    """The forward pass of a class, which may be called `__call__`."""
-    return getattr(cls, "forward", None) or cls.__call__
-
-
 def guess_names(path: Path) -> list[str]:
     """Names of layers from the text alone, for a file that cannot be run."""
     text = path.read_text(errors="replace")
@@ -104,13 +99,13 @@ def guess_names(path: Path) -> list[str]:
 
 
 def _class_entry(name: str, cls: type, module: dict[str, Any]) -> Entry | None:
-    forward = getattr(cls, "forward", None) or (cls.__dict__.get("__call__"))
-    backward = getattr(cls, "backward", None)
-    if forward is None and backward is None:
-        return None
-    if issubclass(cls, BaseException):
+    forward, backward = forward_of(cls), backward_of(cls)
+    usual = any(hasattr(cls, n) for n in ("forward", "backward")) or "__call__" in vars(cls)
+    if not (usual or (forward and backward)) or issubclass(cls, BaseException):
         return None
     entry = Entry(name, cls, kind_of(name), make=_maker(name, module))
+    if _is_pair_of_functions(cls):
+        entry.code = (cls.forward, cls.backward)
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
@@ -123,6 +118,14 @@ def _class_entry(name: str, cls: type, module: dict[str, Any]) -> Entry | None:
     return entry
 
 
+def _is_pair_of_functions(cls: type) -> bool:
+    """A class that is but a place for two functions: `forward(x, w, b)`, `backward(u, cache)`."""
+    kept = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
+    if not all(isinstance(k, staticmethod) for k in kept) or is_loss(kind_of(cls.__name__)):
+        return False
+    return len(required(cls.backward)) >= 2
+
+
 def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
     wanted = f"make{plain(name)}"
     return next(
@@ -130,22 +133,65 @@ def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
     )
 
 
+_PARTNERS = (
+    "{}_backward", "{}_backprop", "{}_back", "backward_{}", "{}_prime", "{}_derivative",
+    "{}_deriv", "{}_grad", "{}_gradient", "{}_der", "{}_diff", "d_{}", "d{}", "grad_{}",
+    "gradient_{}", "derivative_{}", "derivative_of_{}", "deriv_{}", "der_{}", "diff_{}",
+    "{}_delta", "{}_derivation", "derivate_{}", "{}_derivate", "{}_backwards", "{}_bwd",
+)  # fmt: skip
+"""Names of the function that goes with one called `{}`."""
+
+
 def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
-    if name.endswith("_forward"):
-        stem = name.removesuffix("_forward")
-        partner = module.get(f"{stem}_backward")
-        entry = Entry(stem, (function, partner), kind_of(stem))
-        if not _is_function(partner):
-            entry.nothing = f"there is no {stem}_backward"
-        elif is_blank(function) or is_blank(partner):
+    if "forward" in name:
+        return _pair_entry(name, function, module)
+    if "backward" in name:
+        forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
+        if forward in module or stem in module:
+            return None
+        return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
+    spelled = {plain(n): n for n in module}
+    partner = next((n for p in _PARTNERS if (n := spelled.get(plain(p.format(name))))), None)
+    if partner and _is_function(module[partner]):
+        entry = Entry(name, (function, module[partner]), kind_of(name))
+        wanted = [n for n in required(function) if meaning(n) != "flag"]
+        if len(wanted) == 2 and not is_loss(entry.kind) and target_comes_first(*wanted) is None:
+            return _loss_entry(name, function)
+        if is_blank(function) or is_blank(module[partner]):
             entry.nothing = "it is still blank"
         return entry
-    if name.endswith("_backward"):
-        stem = name.removesuffix("_backward")
-        if f"{stem}_forward" in module:
-            return None
-        return Entry(stem, function, kind_of(stem), nothing=f"there is no {stem}_forward")
+    if any(spelled.get(_undone(p, plain(name))) for p in _PARTNERS):
+        return None
     return _loss_entry(name, function)
+
+
+def _undone(pattern: str, name: str) -> str | None:
+    """The plain name whose partner this is, or None."""
+    before, after = (plain(part) for part in pattern.split("{}"))
+    long = len(name) > len(before) + len(after)
+    if not (long and name.startswith(before) and name.endswith(after)):
+        return None
+    return name[len(before) : len(name) - len(after)]
+
+
+def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
+    stem = _stem(name, "forward")
+    wanted = name.replace("forward", "backward")
+    partner = module.get(wanted) or module.get(f"{stem}_backward")
+    if not stem or (not _is_function(partner) and len(required(function)) > 4):
+        return None
+    entry = Entry(stem, (function, partner), kind_of(stem))
+    if not _is_function(partner):
+        entry.nothing = f"there is no {wanted}"
+    elif is_blank(function) or is_blank(partner):
+        entry.nothing = "it is still blank"
+    return entry
+
+
+def _stem(name: str, word: str) -> str:
+    """max_pool_forward_naive is max_pool."""
+    whole = re.sub(rf"_?{word}_?", "_", name).strip("_")
+    return re.sub(r"_naive$", "", whole)
 
 
 def _is_function(value: Any) -> bool:
@@ -156,7 +202,7 @@ def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
     if len(wanted) != 2:
         return None
-    if not (name.endswith("_loss") or is_loss(kind_of(name))):
+    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):

@@ -74,7 +74,7 @@ def plain_catches() -> dict[str, bool]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mistakes.py"
         path.write_text(as_file(planted()))
-        module, _ = load(path)
+        module = load(path).module
         return {e.name: not plain_check_passes(e) for e in find(module, KINDS)}
 
 
