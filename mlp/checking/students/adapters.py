@@ -158,6 +158,9 @@ class ObjectSubject(Subject):
                 slot.write(new)
 
     def forward(self, *inputs: np.ndarray) -> Any:
+        if hasattr(self.instance, "flush_gradients"):  # it collects batches until then
+            with contextlib.suppress(AssertionError):
+                self.instance.flush_gradients()
         result = call_forward(self.instance)(*inputs)
         if _is_with_cache(result):
             self._cache = result[1] if len(result) == 2 else result[1:]

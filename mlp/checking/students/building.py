@@ -183,6 +183,7 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     if kind == "MaxPool":
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
+    yield _shapes
     lazy = kind == "Affine" and count == 1
     sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
     yield lambda name, i, size: sizes(size)[min(i, 1)]
@@ -192,6 +193,14 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
+
+
+def _shapes(name: str, index: int, size: Size) -> Any:
+    """Sizes as tuples: (D, M) where one argument takes both."""
+    wanted = _by_meaning(name, index, size)
+    if plain(name) in ("dim", "dims", "shape", "weightshape", "wshape", "sizes", "trainingshape"):
+        return (size.D, size.M)
+    return (wanted,) if isinstance(wanted, int) and meaning(name) in ("in", "out", None) else wanted
 
 
 def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:

@@ -18,6 +18,7 @@ from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
     AffineReference,
+    Flattening,
     LayerReference,
     OwnForward,
     PoolReference,
@@ -78,8 +79,42 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     found = fit(entry, [size], widths, orientations)
     if isinstance(found.reference, OwnForward):
         found.reference = OwnForward(found.make)
-        found.notes.append("found no weights (W, weight, ...): only dx is checked")
-    return [settle(found)]
+        found.right, found.kind = True, None
+        if not entry.is_class or _constructor_takes(entry):
+            found.notes.append(NO_WEIGHTS)
+        return [settle(found)]
+    return [settle(found), *_more_axes(found)]
+
+
+NO_WEIGHTS = "found no weights (W, weight, ...): only dx is checked"
+
+
+def _constructor_takes(entry: Entry) -> bool:
+    """Whether it is built with anything: `Linear()` is the identity."""
+    return any(accepts(entry, wanted) for wanted in ("in", "out", "W", "b"))
+
+
+def _more_axes(main: Situation) -> list[Situation]:
+    """Samples of more axes, where the layer makes them vectors by itself.
+
+    It claims to where forward does and backward finds the gradients of the parameters: then the
+    gradient of the input has all axes of the input.
+    """
+    width = main.draw(np.random.default_rng(0), 2)["x"].shape[1]
+    found = []
+    for shape in ((1, width), (width, 1)):
+        other = replace(main, draw=normal(*shape), notes=[], kind=None)
+        try:
+            found.append(agreeing(other, [Flattening(main.reference)]))
+            trial = run(other.make(), other.arrays(rng := np.random.default_rng(9), 7), None, rng)
+        except (Broken, WrongOutput):
+            return []
+        claimed = [trial.gradients.get(n) for n in other.make().parameters]
+        sizes = [other.make().get(n).shape for n in other.make().parameters]
+        shapes = [None if g is None else g.shape for g in claimed]
+        if not found[-1].right or shapes != sizes:
+            return []
+    return found[:1]
 
 
 def multiply(entry: Entry) -> list[Situation]:
@@ -210,16 +245,18 @@ def black_box(entry: Entry) -> list[Situation]:
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 6, 6), (6, 6), (1, 6, 6)]
 
     def draws(subject: Subject) -> list[Draw]:
-        widths = [(d,) for n in subject.parameters for d in subject.get(n).shape[:2]]
+        sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
+        widths = [(d,) for d in sizes]
+        images = [shape for d in sizes for shape in ((d, 6, 6), (6, 6, d))]
         return [
             normal(*shape, names=subject.inputs)
-            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:]])
+            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
         ]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size()], draws, references)
+    found = fit(entry, [Size(), Size(D=6)], draws, references)
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True

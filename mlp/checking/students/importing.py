@@ -16,8 +16,8 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
-from mlp.checking.students.sources import imported, relative_depth, statements
-from mlp.checking.students.standins import Loading, StandInModule
+from mlp.checking.students.sources import OLD_DIVISION, imported, relative_depth, statements
+from mlp.checking.students.standins import PYTHON_2, Loading, StandInModule, divided
 from mlp.checking.students.trials import describe
 
 HIGHEST = 6
@@ -77,6 +77,9 @@ class Tolerant(SourceFileLoader):
 
 def execute(module: ModuleType, path: Path, tree: Tree) -> None:
     """Run all statements of a file in the module; raises SyntaxError only."""
+    vars(module)[OLD_DIVISION] = divided
+    for name, value in PYTHON_2.items():
+        vars(module).setdefault(name, value)
     for statement in statements(path, tree.notes):
         if tree.definitions_only and not statement.defines:
             continue

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mlp.checking.students.adapters import backward_of, forward_of, required
 from mlp.checking.students.importing import Tree, failed, run_file
 from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
-from mlp.checking.students.standins import PYTHON_2, restore_old_names
+from mlp.checking.students.standins import restore_old_names
 
 
 class Loaded(NamedTuple):
@@ -54,8 +54,6 @@ def load(path: Path, *, search: list[Path] | None = None, definitions_only: bool
     restore_old_names()
     tree = Tree(path, search or [], definitions_only)
     module, error = run_file(tree)
-    for name, value in PYTHON_2.items():
-        vars(module).setdefault(name, value)
     if error is None and tree.failures.get(path) and not find(module, {}):
         error = tree.failures[path][0][1]
     return Loaded(module, error, [*tree.notes, *failed(tree)])
@@ -218,7 +216,7 @@ def is_blank(function: Any) -> bool:
     steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
     plain_steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
     raising = {"LOAD_GLOBAL", "PRECALL", "CALL", "RAISE_VARARGS", "CACHE", "PUSH_NULL", "COPY_FREE"}
-    if any(value == "NotImplementedError" for _, value in steps):
+    if any(value in ("NotImplementedError", "NotImplemented") for _, value in steps):
         return all(op in plain_steps | raising for op, _ in steps)
     returned = steps[-2][1] if len(steps) > 1 and steps[-2][0] == "LOAD_CONST" else steps[-1][1]
     return returned is None and all(op in plain_steps for op, _ in steps)

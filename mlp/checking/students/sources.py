@@ -103,6 +103,8 @@ def _parsed(source: bytes | str, name: str = "<source>") -> ast.Module:
 
 def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]:
     tree = _parsed(source, name)
+    if _written_for_python_2(tree):
+        tree = ast.fix_missing_locations(_OldDivision().visit(tree))
     flags = 0
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -113,6 +115,29 @@ def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]
             one = ast.Module([node], type_ignores=[])
             code = compile(one, name, "exec", flags=flags, dont_inherit=True)
             yield Statement(code, f"{where}{node.lineno}", _defines(node))
+
+
+def _written_for_python_2(tree: ast.Module) -> bool:
+    """Whether it uses xrange as Python 2 has it: there, 7 / 2 is 3."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    bound = {
+        a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names
+    }
+    return "xrange" in names and not {"xrange", "division"} & bound
+
+
+class _OldDivision(ast.NodeTransformer):
+    """a / b becomes a call of what Python 2 did."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div):
+            return node
+        function = ast.Name(OLD_DIVISION, ast.Load())
+        return ast.copy_location(ast.Call(function, [node.left, node.right], []), node)
+
+
+OLD_DIVISION = "_division_of_python_2"
 
 
 def _defines(node: ast.stmt) -> bool:

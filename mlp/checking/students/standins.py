@@ -14,6 +14,14 @@ import numpy as np
 NUMPY_ALIKE = ("cupy", "autograd", "jax", "minpy")
 """Modules with NumPy's functions, under their own name or as their part `numpy`."""
 PYTHON_2 = {"xrange": range, "raw_input": input, "unicode": str, "basestring": str, "long": int}
+
+
+def divided(a: Any, b: Any) -> Any:
+    """a / b of Python 2, which cuts the quotient of integers."""
+    whole = isinstance(a, int | np.integer) and isinstance(b, int | np.integer)
+    return a // b if whole else a / b
+
+
 _OPERATIONS = (
     "add radd sub rsub mul rmul truediv rtruediv floordiv mod pow rpow matmul rmatmul neg pos abs "
     "lt le gt ge getitem enter or ror and"
