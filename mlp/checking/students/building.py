@@ -147,6 +147,11 @@ def wants_the_unknown(entry: Entry) -> bool:
     return any(meaning(n) is None for n, needed in _constructor(entry.code)[0].items() if needed)
 
 
+def constructor_arguments(entry: Entry) -> list[str]:
+    """The names of all arguments of its constructor."""
+    return list(_constructor(entry.code)[0])
+
+
 def _asked(name: str, size: Size) -> bool:
     """Optional strides and pairs are given only where the size names them."""
     wanted = meaning(name)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
-from mlp.checking.students.building import Size, accepts, takes_target
+from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.probabilities import OfProbabilities, of_probabilities
@@ -61,6 +61,8 @@ def without_parameters(entry: Entry) -> list[Situation]:
 def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     """One situation, with D and M distinct; the orientation of W is found out."""
     size = size or Size()
+    if entry.is_class and entry.make is None and not constructor_arguments(entry):
+        return black_box(replace(entry, kind=None))  # called so, but it has no weights
 
     def widths(subject: Subject) -> list[Draw]:
         if "W" not in subject.parameters:
@@ -83,7 +85,22 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
         if not entry.is_class or _constructor_takes(entry):
             found.notes.append(NO_WEIGHTS)
         return [settle(found)]
-    return [settle(found), *_more_axes(found)]
+    shape = found.make().get("W").shape
+    if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
+        return black_box(replace(entry, kind=None))  # the bias is a row of W, say
+    more = _more_axes(found)
+    if entry.is_class and more and _flat_gradient(more[0]):
+        found.notes.append(
+            "takes samples of more axes, and gives dx as rows: reshape it to x.shape"
+        )
+        more = []
+    return [settle(found), *more]
+
+
+def _flat_gradient(s: Situation) -> bool:
+    rng = np.random.default_rng(9)
+    dx = run(s.make(), s.arrays(rng, 7), None, rng).gradients.get("x")
+    return dx is not None and dx.ndim == 2
 
 
 NO_WEIGHTS = "found no weights (W, weight, ...): only dx is checked"
@@ -242,12 +259,12 @@ def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
 
 def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
-    shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 6, 6), (6, 6), (1, 6, 6)]
+    shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
 
     def draws(subject: Subject) -> list[Draw]:
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
-        images = [shape for d in sizes for shape in ((d, 6, 6), (6, 6, d))]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
         return [
             normal(*shape, names=subject.inputs)
             for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
@@ -256,7 +273,7 @@ def black_box(entry: Entry) -> list[Situation]:
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size(), Size(D=6)], draws, references)
+    found = fit(entry, [Size(), Size(D=2)], draws, references)
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True

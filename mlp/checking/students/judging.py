@@ -58,10 +58,22 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
+    if _backward_is_broken(entry, error):
+        examination.blame("unknown", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return examination.report()
     if _hopeless(entry, error):
         why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
         return examination.report("nothing to check", why)
     return examination.report("ERROR", str(error))
+
+
+def _backward_is_broken(entry: Entry, error: Exception) -> bool:
+    """Whether backward raises on its own account, given the upstream and the cache it wants."""
+    if not isinstance(error, Broken) or error.stage != "backward":
+        return False
+    if isinstance(error.cause, NameError):
+        return True
+    return entry.is_pair and isinstance(error.cause, ValueError | IndexError)
 
 
 def _is_integer_cast(error: Exception) -> bool:
