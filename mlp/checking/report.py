@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-VERDICTS = ("ERROR", "FAIL", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
+VERDICTS = ("ERROR", "FAIL", "unfinished", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
 """From the worst to the best."""
 SHOWN = 10
 """Wrong entries that are printed."""
@@ -27,11 +27,11 @@ def worst(verdicts: Iterable[str]) -> str:
 
 
 def exit_status(verdicts: Iterable[str], error: str | None = None) -> int:
-    """0 nothing wrong, 1 any FAIL or ERROR, 2 an error in loading, 3 nothing but INCONCLUSIVE."""
+    """0 all right, 1 any FAIL, ERROR or unfinished, 2 an error in loading, 3 INCONCLUSIVE at worst."""
     found = set(verdicts)
     if error is not None:
         return 2
-    if found & {"FAIL", "ERROR"}:
+    if found & {"FAIL", "ERROR", "unfinished"}:
         return 1
     return 3 if "INCONCLUSIVE" in found else 0
 

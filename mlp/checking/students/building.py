@@ -106,9 +106,10 @@ def recipes(entry: Entry) -> list[Recipe]:
         first = _target_first(entry)
         swaps = (True, False) if first else (False, True)
         found = [replace(r, swapped=swap) for swap in swaps for r in found]
-    if entry.make is not None or entry.kind in ("Multiply", "MaxPool"):
+    if entry.make is not None or entry.kind in ("Multiply", "MaxPool") or entry.columns is False:
         return found
-    return [*found, *(replace(r, columns=True) for r in found)]
+    turned = [replace(r, columns=True) for r in found]
+    return turned if entry.columns else [*found, *turned]
 
 
 def _target_first(entry: Entry) -> bool | None:
@@ -438,7 +439,7 @@ def _split_arrays(
         return ("x",), {r: size.array(shapes[r], i) for i, r in enumerate(roles)}
     if len(names) == 1 and (entry.kind == "Multiply" or plain(names[0]) in SECOND_INPUTS):
         return ("x", "y"), {}
-    shape = (1, size.D, 1, 1) if "group" in plain(entry.name) else (size.D,)
+    shape: tuple[int, ...] = (1, size.D, 1, 1) if "group" in plain(entry.name) else (size.D,)
     shape = (size.D, 1) if columns else shape
     return ("x",), {name: size.array(shape, i) for i, name in enumerate(names)}
 

@@ -39,6 +39,8 @@ class Task:
     mebibytes: int = 1024
     search: list[str] = field(default_factory=list)
     """The caller's PYTHONPATH."""
+    samples: str | None = None
+    """"rows" or "columns", where the user said so."""
     definitions_only: bool = False
     """Whether statements that neither import nor define anything are left out."""
     loss_divides: bool = False
@@ -54,6 +56,8 @@ def main(task: Task) -> None:
             Path(task.path), search=search, definitions_only=task.definitions_only
         )
         entries = find(module, task.kinds)
+        for entry in entries:
+            entry.columns = None if task.samples is None else task.samples == "columns"
         _say(
             out,
             loaded=[e.name for e in entries],

@@ -90,9 +90,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
         return black_box(replace(entry, kind=None))  # the bias is a row of W, say
     more = _more_axes(found)
     if entry.is_class and more and _flat_gradient(more[0]):
-        found.notes.append(
-            "takes samples of more axes, and gives dx as rows: reshape it to x.shape"
-        )
+        found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
         more = []
     return [settle(found), *more]
 

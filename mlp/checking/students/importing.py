@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from mlp.checking.students.sources import OLD_DIVISION, imported, relative_depth, statements
 from mlp.checking.students.standins import PYTHON_2, Loading, StandInModule, divided
@@ -50,7 +50,7 @@ class Tree:
 
     def asks(self) -> bool:
         """Whether the import under way stands in a file of the author's, not in a library."""
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             name = frame.f_code.co_filename
             if "importlib" not in name and name != __file__:

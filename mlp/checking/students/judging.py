@@ -36,13 +36,15 @@ def judge_entry(entry: Entry, seed: int = 0, loss_divides: bool = False) -> Repo
     """The report on one entry, whatever happens in it and whatever its file has done to NumPy."""
     examination = Examination(entry, seed, loss_divides)
     if entry.nothing:
-        return examination.report("nothing to check", f"nothing to check: {entry.nothing}")
+        verdict = "unfinished" if entry.unfinished else "nothing to check"
+        return examination.report(verdict, f"nothing to check: {entry.nothing}")
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _examine(examination)
     except NothingToCheck as blank:
-        return examination.report("nothing to check", f"nothing to check: {blank}")
+        verdict = "unfinished" if "blank" in str(blank) else "nothing to check"
+        return examination.report(verdict, f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
         return _stopped(examination, error)
     except BaseException as error:
@@ -55,6 +57,8 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
     entry = examination.entry
     if examination.mistakes:
         return examination.report()
+    if isinstance(error, WrongOutput) and "returned None" in str(error):
+        return examination.report("unfinished", f"it is unfinished: {error}")
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()

@@ -33,6 +33,10 @@ class Entry:
     kind: str | None
     make: Callable[[], Any] | None = None
     nothing: str | None = None
+    unfinished: bool = False
+    """Whether there is nothing to check because something is still to be written."""
+    columns: bool | None = None
+    """Whether samples are columns, where the user said so."""
 
     @property
     def is_class(self) -> bool:
@@ -96,7 +100,7 @@ def guess_names(path: Path) -> list[str]:
     return [*found, *(p for p in pairs if f"def {p}_backward" in text), *losses]
 
 
-def _class_entry(name: str, cls: type, module: dict[str, Any]) -> Entry | None:
+def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     forward, backward = forward_of(cls), backward_of(cls)
     usual = any(hasattr(cls, n) for n in ("forward", "backward")) or "__call__" in vars(cls)
     if not (usual or (forward and backward)) or issubclass(cls, BaseException):
@@ -109,14 +113,16 @@ def _class_entry(name: str, cls: type, module: dict[str, Any]) -> Entry | None:
         entry.nothing = f"it has no {missing}"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
-    elif is_blank(forward) and is_blank(backward):
-        entry.nothing = "forward and backward are blank"
-    elif is_blank(forward) or is_blank(backward):
-        entry.nothing = f"{'forward' if is_blank(forward) else 'backward'} is still blank"
+    else:
+        _mark_blanks(entry, forward, backward)
+    if entry.unfinished and any(
+        inspect.isclass(v) and v is not cls and issubclass(v, cls) for v in module.values()
+    ):
+        entry.nothing, entry.unfinished = "it is a base class", False
     return entry
 
 
-def _is_pair_of_functions(cls: type) -> bool:
+def _is_pair_of_functions(cls: Any) -> bool:
     """A class that is but a place for two functions: `forward(x, w, b)`, `backward(u, cache)`."""
     kept = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
     if not all(isinstance(k, staticmethod) for k in kept) or is_loss(kind_of(cls.__name__)):
@@ -155,10 +161,9 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
         wanted = [n for n in required(function) if meaning(n) != "flag"]
         if len(wanted) == 2 and not is_loss(entry.kind) and target_comes_first(*wanted) is None:
             return _loss_entry(name, function)
-        if is_blank(function) or is_blank(module[partner]):
-            entry.nothing = "it is still blank"
+        _mark_blanks(entry, function, module[partner])
         return entry
-    if any(spelled.get(_undone(p, plain(name))) for p in _PARTNERS):
+    if any(_undone(p, plain(name)) in spelled for p in _PARTNERS):
         return None
     return _loss_entry(name, function)
 
@@ -181,8 +186,8 @@ def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry 
     entry = Entry(stem, (function, partner), kind_of(stem))
     if not _is_function(partner):
         entry.nothing = f"there is no {wanted}"
-    elif is_blank(function) or is_blank(partner):
-        entry.nothing = "it is still blank"
+    else:
+        _mark_blanks(entry, function, partner)
     return entry
 
 
@@ -204,8 +209,18 @@ def _loss_entry(name: str, function: Callable) -> Entry | None:
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):
-        entry.nothing = "it is still blank"
+        entry.nothing, entry.unfinished = "it is still blank", True
     return entry
+
+
+def _mark_blanks(entry: Entry, forward: Any, backward: Any) -> None:
+    """Say which of the two is still to be written."""
+    blanks = [n for n, f in (("forward", forward), ("backward", backward)) if is_blank(f)]
+    if len(blanks) == 2:
+        entry.nothing = "forward and backward are blank"
+    elif blanks:
+        entry.nothing = f"{blanks[0]} is still blank"
+    entry.unfinished = bool(blanks)
 
 
 def is_blank(function: Any) -> bool:

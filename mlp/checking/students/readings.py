@@ -48,6 +48,8 @@ class Reading:
             return result
         derivative = np.asarray(result)
         upstream = values["upstream"]
+        if derivative.dtype.kind in "biu":
+            derivative = derivative.astype(upstream.dtype)
         if derivative.ndim == upstream.ndim + 1:  # a Jacobian for each sample
             return np.einsum("ni,nij->nj", upstream, derivative)
         return upstream * derivative

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -21,6 +22,7 @@ from typing import IO, Any, TextIO
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.child import Task
 from mlp.checking.students.loading import guess_names
+from mlp.checking.students.names import kind_of, plain
 from mlp.checking.students.wire import from_wire
 
 QUOTED_LINES = 5
@@ -83,8 +85,14 @@ def check_file(
     only: list[str] | None = None,
     seed: int = 0,
     limits: Limits | None = None,
+    samples: str | None = None,
+    expected: Sequence[str] = (),
 ) -> Outcome:
-    """The reports on all layers in the file, in its order; `kinds` are those given by the user."""
+    """The reports on all layers in the file, in its order; `kinds` are those given by the user.
+
+    `samples` ("rows" or "columns") says what one sample is, where that shall not be found out.
+    Each name or kind in `expected` that was not judged is a FAIL of its own.
+    """
     limits = limits or Limits()
     task = Task(
         file=str(path),
@@ -92,6 +100,7 @@ def check_file(
         kinds=kinds or {},
         only=only or [],
         seed=seed,
+        samples=samples,
         mebibytes=limits.mebibytes,
         search=[
             str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
@@ -101,7 +110,23 @@ def check_file(
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
-    return _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+    outcome = _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+    judged = [r.name for r in outcome.reports if r.verdict in JUDGED]
+    outcome.reports += [
+        Report(name, notes=["expected, and not among what was judged"], whole="FAIL")
+        for name in expected
+        if not any(_stands_for(one, name, kinds or {}) for one in judged)
+    ]
+    return outcome
+
+
+JUDGED = ("PASS", "KINK", "FAIL", "INCONCLUSIVE")
+
+
+def _stands_for(found: str, expected: str, kinds: dict[str, str]) -> bool:
+    """Whether a layer has the expected name, or is of the expected kind."""
+    kind = kinds.get(found) or kind_of(found)
+    return plain(found) == plain(expected) or (kind is not None and kind == kind_of(expected))
 
 
 def _children(task: Task, deadline: float) -> Run:

@@ -61,7 +61,8 @@ def told(error: BaseException, text: str = "") -> str:
     if not isinstance(error, SyntaxError):
         return str(error)
     lines = text.splitlines()
-    line = error.text or (lines[error.lineno - 1] if 0 < (error.lineno or 0) <= len(lines) else "")
+    at = error.lineno or 0
+    line = error.text or (lines[at - 1] if 0 < at <= len(lines) else "")
     where = f"line {error.lineno}: " if error.lineno else ""
     if "Missing parentheses" in str(error.msg) or _PYTHON_2.search(line):
         return (
