@@ -27,7 +27,7 @@ def worst(verdicts: Iterable[str]) -> str:
 
 
 def exit_status(verdicts: Iterable[str], error: str | None = None) -> int:
-    """0 all right, 1 any FAIL, ERROR or unfinished, 2 an error in loading, 3 INCONCLUSIVE at worst."""
+    """0 right, 1 any FAIL, ERROR or unfinished, 2 an error in loading, 3 INCONCLUSIVE at worst."""
     found = set(verdicts)
     if error is not None:
         return 2

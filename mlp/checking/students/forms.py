@@ -370,6 +370,8 @@ def loss(entry: Entry) -> list[Situation]:
     elif kind is None or isinstance(found.reference, OfProbabilities):
         found.kind = found.reference.kind
         found.notes.append(f"its values are those of {found.reference.label}")
+        if isinstance(found.reference, OfProbabilities):
+            found.notes.append("tried on inputs between 0 and 1")
     return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
 
 
