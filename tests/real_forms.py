@@ -37,16 +37,20 @@ def affine_backward(dout, cache):
         """
 def max_pool_forward_naive(x, pool_param):
     N, C, H, W = x.shape; s = pool_param['stride']
-    out = np.zeros((N, C, H // s, W // s))
+    out = np.zeros((N, C, H // s, W // s), x.dtype)
     for i in range(H // s):
         for j in range(W // s):
             out[:, :, i, j] = x[:, :, i*s:i*s+s, j*s:j*s+s].max(axis=(2, 3))
-    return out, (x, out, s)
+    return out, (x, s)
 def max_pool_backward_naive(dout, cache):
-    x, out, s = cache
-    grow = lambda a: a.repeat(s, axis=2).repeat(s, axis=3)
-    return (x == grow(out)) * grow(dout)
-""", "* grow(dout)", "* grow(dout) / 2"),
+    x, s = cache
+    dx = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(dout.shape):
+        window = x[n, c, i*s:i*s+s, j*s:j*s+s]
+        a, b = np.unravel_index(window.argmax(), window.shape)
+        dx[n, c, i*s + a, j*s + b] = dout[n, c, i, j]
+    return dx
+""", "+ b] = dout", "+ b] = 2 * dout"),
     "spatial_scale": (
         """
 def spatial_scale_forward(x, gamma, beta):
@@ -61,7 +65,7 @@ def spatial_scale_backward(dout, cache):
         """
 def dropout_forward(x, dropout_param):
     np.random.seed(dropout_param['seed'])
-    mask = (np.random.rand(*x.shape) < dropout_param['p']) / dropout_param['p']
+    mask = (np.random.rand(*x.shape) < dropout_param['p']).astype(x.dtype) * 2
     return x * mask, mask
 def dropout_backward(dout, cache):
     return dout * cache
@@ -77,7 +81,7 @@ class Sigmoid:
     "Softplus": (
         """
 class Softplus:
-    def __call__(self, x): return np.log(1 + np.exp(x))
+    def __call__(self, x): return np.logaddexp(0, x)
     def gradient(self, x): return 1 / (1 + np.exp(-x))
 """, "np.exp(-x)", "np.exp(x)"),
     "ReLU": (

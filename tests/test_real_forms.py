@@ -160,9 +160,9 @@ def test_python_2_is_said(tmp_path):
 
 def test_xrange_comes_with_the_division_of_its_time(tmp_path):
     text = "import numpy as np\ndef half_forward(x):\n    n = x.shape[1] / 2 * 2\n"
-    text += "    out = np.zeros((len(x), n))\n"
+    text += "    out = np.zeros((len(x), n), x.dtype)\n"
     text += "    for i in xrange(n): out[:, i] = x[:, i] / 2\n    return out, x\n"
-    text += "def half_backward(dout, cache):\n    dx = np.zeros(cache.shape)\n"
+    text += "def half_backward(dout, cache):\n    dx = np.zeros_like(cache)\n"
     text += "    dx[:, :dout.shape[1]] = dout / 2.0\n    return dx\n"
     assert verdicts(write(tmp_path / "layers.py", text))[0] == {"half": "PASS"}
 

@@ -35,7 +35,7 @@ from mlp.checking.students.situations import (
     normal,
     same_shape,
 )
-from mlp.checking.students.trials import Arrays, Broken, WrongOutput, forward, run
+from mlp.checking.students.trials import Arrays, Broken, NothingToCheck, WrongOutput, forward, run
 from mlp.layers import MaxPool, Multiply
 
 
@@ -372,7 +372,17 @@ def loss(entry: Entry) -> list[Situation]:
         found.notes.append(f"its values are those of {found.reference.label}")
         if isinstance(found.reference, OfProbabilities):
             found.notes.append("tried on inputs between 0 and 1")
+    _needs_a_gradient(entry, found)
     return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
+
+
+def _needs_a_gradient(entry: Entry, s: Situation) -> None:
+    """A function that returns a number alone is no layer: its gradient is elsewhere."""
+    if entry.is_class or entry.is_pair:
+        return
+    rng = np.random.default_rng(8)
+    if run(s.make(), s.arrays(rng, 7), None, rng).gradients.get("x") is None:
+        raise NothingToCheck("it returns no gradient")
 
 
 def _loss_draws(kind: str | None) -> dict[str, Draw]:
