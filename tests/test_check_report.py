@@ -27,7 +27,7 @@ from mlp.checking.students.sandbox import Run, check_file
 from mlp.checking.students.wire import from_wire, to_wire
 
 ROOT = Path(__file__).resolve().parent.parent
-WORST_FIRST = ["ERROR", "FAIL", "INCONCLUSIVE", "nothing to check", "KINK", "PASS"]
+WORST_FIRST = ["ERROR", "FAIL", "unfinished", "INCONCLUSIVE", "nothing to check", "KINK", "PASS"]
 
 
 def row(verdict="PASS", **changes):
@@ -71,6 +71,7 @@ class TestVerdict:
             (["FAIL", "PASS"], 1),
             (["PASS", "ERROR"], 1),
             (["INCONCLUSIVE", "FAIL"], 1),
+            (["PASS", "unfinished"], 1),
             (["INCONCLUSIVE"], 3),
             (["PASS", "KINK", "INCONCLUSIVE", "nothing to check"], 3),
         ],
@@ -109,13 +110,14 @@ class Linear:
 """
 FILES = {
     "right": (SINE, ["PASS"], 0),
-    "blank": (TODO, ["nothing to check"], 0),
+    "blank": (TODO, ["unfinished"], 1),
     "wrong": (SINE.replace("np.cos", "np.sin"), ["FAIL"], 1),
     "raises": (SINE.replace("np.cos", "np.no_such"), ["ERROR"], 1),
     "broken": ("class Sine:\n    def forward(self, x)\n    def backward(self, u): pass\n",
                ["ERROR"], 2),
     "a mistake would not show": (GATE, ["INCONCLUSIVE"], 3),
-    "beside right ones": (GATE + SINE + TODO, ["INCONCLUSIVE", "PASS", "nothing to check"], 3),
+    "beside right ones": (GATE + SINE, ["INCONCLUSIVE", "PASS"], 3),
+    "beside blanks": (GATE + SINE + TODO, ["INCONCLUSIVE", "PASS", "unfinished"], 1),
     "beside wrong ones": (GATE + SINE.replace("np.cos", "np.sin"), ["INCONCLUSIVE", "FAIL"], 1),
 }  # fmt: skip
 

@@ -36,11 +36,11 @@ def verdicts(path):
 
 def test_left_blank_it_lists_what_is_to_do(blank):
     result = run("gradcheck.py", blank)
-    assert result.returncode == 0
+    assert result.returncode == 1
     for name in NAMES:
         assert re.search(rf"^.*\b{name}\b.*$", result.stdout, re.MULTILINE)
     _, checked = verdicts(blank)
-    assert {c["verdict"] for c in checked.values()} == {"nothing to check"}
+    assert {c["verdict"] for c in checked.values()} == {"unfinished"}
 
 
 def test_filled_in_it_passes(blank, tmp_path):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-VERDICTS = ("ERROR", "FAIL", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
+VERDICTS = ("ERROR", "FAIL", "unfinished", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
 """From the worst to the best."""
 SHOWN = 10
 """Wrong entries that are printed."""
@@ -27,11 +27,11 @@ def worst(verdicts: Iterable[str]) -> str:
 
 
 def exit_status(verdicts: Iterable[str], error: str | None = None) -> int:
-    """0 nothing wrong, 1 any FAIL or ERROR, 2 an error in loading, 3 nothing but INCONCLUSIVE."""
+    """0 right, 1 any FAIL, ERROR or unfinished, 2 an error in loading, 3 INCONCLUSIVE at worst."""
     found = set(verdicts)
     if error is not None:
         return 2
-    if found & {"FAIL", "ERROR"}:
+    if found & {"FAIL", "ERROR", "unfinished"}:
         return 1
     return 3 if "INCONCLUSIVE" in found else 0
 
@@ -233,6 +233,8 @@ class Outcome:
     reports: list[Report]
     file: str | None = None
     error: str | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was assumed to load the file."""
 
     def strict(self) -> Self:
         """The same, with flaws of style as failures."""
@@ -246,7 +248,7 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """One JSON object."""
         checked = [report.to_dict() for report in self.reports]
-        return {"file": self.file, "error": self.error, "checked": checked}
+        return {"file": self.file, "error": self.error, "notes": self.notes, "checked": checked}
 
     def to_json(self) -> str:
         """The same as text, without NaN and infinities, which JSON does not know."""
@@ -256,6 +258,8 @@ class Outcome:
         if self.file is None and len(self.reports) <= 2:
             return "\n\n".join(map(str, self.reports))
         lines = [line for line in (self.file, self.error) if line]
+        for note in self.notes:
+            lines += _wrapped(note, 2)
         verdicts = [report.verdict for report in self.reports]
         width = max(map(len, verdicts), default=0)
         for report in self.reports:

@@ -6,8 +6,8 @@
     mlp check --model RUN             a network that `mlp train` has trained
     mlp check --self-test             how many planted mistakes are caught
 
-Exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL or ERROR, 2 cannot load, 3 nothing
-worse than INCONCLUSIVE.
+Exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL, ERROR or unfinished, 2 cannot
+load, 3 nothing worse than INCONCLUSIVE.
 """
 
 import argparse
@@ -59,8 +59,8 @@ def _parser(called: str) -> argparse.ArgumentParser:
         prog=called,
         description="Check gradients: of the layers in FILE or, without one, of all built-in "
         "layers, losses and networks.",
-        epilog="exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL or ERROR, 2 cannot "
-        "load, 3 nothing worse than INCONCLUSIVE",
+        epilog="exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL, ERROR or "
+        "unfinished, 2 cannot load, 3 nothing worse than INCONCLUSIVE",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="Python file with layers")
@@ -87,6 +87,10 @@ def _add_student_options(group: argparse._ArgumentGroup) -> None:
         help="compare the layer NAME with our KIND, e.g. Dense1=Affine (repeatable)",
     )  # fmt: skip
     group.add_argument("--only", action="append", metavar="NAME", help="check this layer only")
+    group.add_argument("--expect", metavar="NAME,...", default="",
+                       help="layers that must be there and be judged")  # fmt: skip
+    group.add_argument("--samples", choices=["rows", "columns"],
+                       help="what one sample is (found out if not given)")  # fmt: skip
     group.add_argument("--timeout", type=number(float, 0, above=True), default=60, metavar="S",
                        help="seconds for the whole file")  # fmt: skip
     group.add_argument("--memory", type=number(int, 1), default=1024, metavar="M", help="in MiB")
@@ -111,6 +115,8 @@ def _student(options: argparse.Namespace, called: str) -> int:
         only=options.only,
         seed=options.seed,
         limits=Limits(options.timeout, options.memory),
+        samples=options.samples,
+        expected=[name.strip() for name in options.expect.split(",") if name.strip()],
     )
     outcome = outcome.strict() if options.strict else outcome
     print(outcome.to_json() if options.json else outcome)

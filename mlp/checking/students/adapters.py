@@ -11,15 +11,32 @@ It never judges: what is missing is None.
 """
 
 import contextlib
+import copy
 import inspect
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlp.checking.students.names import BIASES, WEIGHTS, gradient_names, meaning, plain
+from mlp.checking.students.names import (
+    BACKWARDS,
+    BIASES,
+    FORWARDS,
+    WEIGHTS,
+    gradient_names,
+    meaning,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from mlp.checking.students.readings import Reading
 
 GRADIENT_HOLDERS = {"grads", "grad", "gradients", "gradient", "dparams", "paramgrads", "g"}
+
+
+OUTPUTS = ("output", "outputs", "out")
+INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
+"""Where layers keep what forward and backward do not return."""
 
 
 class Subject:
@@ -27,6 +44,8 @@ class Subject:
 
     inputs: tuple[str, ...] = ("x",)
     parameters: tuple[str, ...] = ()
+    reading: "Reading | None" = None
+    """How its backward pass is called and understood, where it was found out."""
 
     def get(self, name: str) -> np.ndarray:
         """The live array of a parameter."""
@@ -54,12 +73,15 @@ class PairSubject(Subject):
         inputs: tuple[str, ...],
         parameters: dict[str, np.ndarray],
         extras: dict[str, Any],
+        arguments: list[str] | None = None,
     ) -> None:
+        """`arguments`: the names of those of forward that take the inputs and the parameters."""
         self._forward, self._backward = functions
         self.inputs = inputs
         self.parameters = tuple(parameters)
         self._arrays = dict(parameters)
         self._extras = extras
+        self._names = arguments
         self._cache: Any = None
 
     def get(self, name: str) -> np.ndarray:
@@ -70,20 +92,40 @@ class PairSubject(Subject):
 
     def forward(self, *inputs: np.ndarray) -> Any:
         arrays = [*inputs, *self._arrays.values()]
-        result = self._forward(*arrays, **self._extras)
+        extras = copy.deepcopy(self._extras)
+        if self._names is None:
+            result = self._forward(*arrays, **extras)
+        else:
+            result = self._forward(**dict(zip(self._names, arrays, strict=True)), **extras)
         if isinstance(result, tuple) and len(result) >= 2:
             self._cache = result[1] if len(result) == 2 else result[1:]
+            self._last = (*inputs, result[0])
             return as_number(result[0]) if "target" in self.inputs else result[0]
         self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
-        return result
+        self._last = (*inputs, result)
+        return as_number(result) if "target" in self.inputs else result
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        wanted = required(self._backward)
+        names = (*self.inputs, *self.parameters)
+        if self.reading is not None:
+            result = self.reading.call(self._backward, self._sources(upstream))
+            return self.reading.named(result, names, self.inputs)
+        wanted = [n for n in required(self._backward) if not is_setting(n)]
+        settings = {n: default_for(n) for n in required(self._backward) if is_setting(n)}
         given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
         cache_first = bool(wanted) and plain(wanted[0]) == "cache"
         arguments = (self._cache, *given) if cache_first else (*given, self._cache)
-        result = self._backward(*arguments)
-        return named_results(result, (*self.inputs, *self.parameters), self.inputs)
+        result = self._backward(*arguments, **settings)
+        return named_results(result, names, self.inputs)
+
+    @property
+    def gradient_function(self) -> Callable:
+        """What is called for the gradients."""
+        return self._backward
+
+    def _sources(self, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        found = {"upstream": upstream[0] if upstream else None, "cache": self._cache}
+        return found | {"x": self._last[0], "y": self._last[-1]} | self._arrays
 
 
 class ObjectSubject(Subject):
@@ -97,6 +139,8 @@ class ObjectSubject(Subject):
         self.parameters = tuple(parameters)
         self._slots = parameters
         self._noticed: dict[str, str] = {}
+        self._cache: Any = None
+        self._last: tuple = ()
 
     def get(self, name: str) -> np.ndarray:
         return self._slots[name].read()
@@ -114,21 +158,50 @@ class ObjectSubject(Subject):
                 slot.write(new)
 
     def forward(self, *inputs: np.ndarray) -> Any:
-        return call_forward(self.instance)(*inputs)
+        if hasattr(self.instance, "flush_gradients"):  # it collects batches until then
+            with contextlib.suppress(AssertionError):
+                self.instance.flush_gradients()
+        result = call_forward(self.instance)(*inputs)
+        if _is_with_cache(result):
+            self._cache = result[1] if len(result) == 2 else result[1:]
+            result = result[0]
+        if result is None:
+            result = kept(self.instance, OUTPUTS)
+        self._last = (*inputs, result)
+        return result
+
+    @property
+    def gradient_function(self) -> Callable:
+        """What is called for the gradients."""
+        return backward_of(self.instance)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         if hasattr(self.instance, "zero_grad"):
-            self.instance.zero_grad()
-        method = self.instance.backward
-        extra = required(method)[len(upstream) :]
+            with contextlib.suppress(TypeError):
+                self.instance.zero_grad()
         before = {p.path: np.array(p.read()) for p in slots(self.instance)}
-        result = method(*upstream, *(default_for(name) for name in extra))
-        found = named_results(result, (*self.inputs, *self.parameters), self.inputs)
+        names = (*self.inputs, *self.parameters)
+        recorder = Recorder()
+        if self.reading is not None:
+            sources = {"upstream": upstream[0] if upstream else None, "cache": self._cache}
+            if self._last:
+                sources |= {"x": self._last[0], "y": self._last[-1]}
+            result = self.reading.call(self.gradient_function, sources, recorder)
+            found = self.reading.named(result, names, self.inputs)
+        else:
+            method = self.gradient_function
+            extra = required(method)[len(upstream) :]
+            result = method(*upstream, *(default_for(name, recorder) for name in extra))
+            found = named_results(result, names, self.inputs)
+        if found.get("x") is None and self.inputs[0] == "x":
+            found["x"] = kept(self.instance, INPUT_GRADIENTS)
         for name in self.parameters:
             if found.get(name) is None:
                 found[name] = self._slots[name].gradient(self)
             if found[name] is None:
                 found[name] = self._written(name, before)
+            if found[name] is None:
+                found[name] = recorded(self.instance, recorder, self.get(name))
         return found
 
     def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
@@ -145,39 +218,143 @@ class ObjectSubject(Subject):
         return alike.get(self._noticed.get(parameter, ""))
 
 
+def kept(instance: Any, names: Iterable[str]) -> Any:
+    """The array or number that an object keeps under one of the names, or None."""
+    own = {plain(n): v for n, v in attributes(instance).items()}
+    found = (own[n] for n in names if n in own)
+    return next((v for v in found if isinstance(v, np.ndarray | float)), None)
+
+
+class Recorder:
+    """Stands where an optimizer is wanted: keeps the gradients, and changes no parameter."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def update(self, *arrays: Any, **named: Any) -> Any:
+        """Keep pairs of a parameter and its gradient; the parameter comes back as it was."""
+        given = [a for a in (*arrays, *named.values()) if isinstance(a, np.ndarray)]
+        self.seen += [(one, other) for i, one in enumerate(given) for other in given[i + 1 :]]
+        return given[0] if given else None
+
+    __call__ = get_update = apply = step = get_gradient = compute = calculate = update
+
+    def __deepcopy__(self, memo: dict) -> "Recorder":
+        return self
+
+    def __copy__(self) -> "Recorder":
+        return self
+
+
+def recorded(instance: Any, recorder: Recorder, value: np.ndarray) -> Any:
+    """The gradient that an optimizer was given together with the array of this parameter."""
+    recorders = [v for v in attributes(instance).values() if isinstance(v, Recorder)]
+    for one in (recorder, *recorders):
+        for parameter, gradient in reversed(one.seen):
+            if parameter is value or (
+                parameter.shape == value.shape and np.array_equal(parameter, value)
+            ):
+                return gradient
+    return None
+
+
+def _is_with_cache(result: Any) -> bool:
+    """(out, cache): what forward of some classes returns."""
+    return isinstance(result, tuple) and len(result) >= 2 and isinstance(result[0], np.ndarray)
+
+
 class LossObject(ObjectSubject):
     """A loss with `forward(y, target)` and `backward()`."""
 
+    swapped = False
+    """Whether the target is the first argument."""
+
     def forward(self, *inputs: np.ndarray) -> Any:
-        self._last = inputs
-        value = super().forward(*inputs)
+        given = inputs[::-1] if self.swapped else inputs
+        value = call_forward(self.instance)(*given)
+        self._last = given
+        if value is None:
+            value = kept(self.instance, ("loss", "value", "cost", *OUTPUTS))
         return as_number(value[0] if isinstance(value, tuple) else value)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        method = self.instance.backward
-        wanted = required(method)
-        arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
-        return named_results(method(*arguments), ("x",), self.inputs)
+        method = self.gradient_function
+        wanted = [n for n in required(method) if not is_setting(n)]
+        settings = {n: default_for(n) for n in required(method) if is_setting(n)}
+        if len(wanted) == 3:
+            arguments = (np.ones(np.shape(self._last[0])), *self._last)
+        else:
+            arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
+        result = method(*arguments, **settings)
+        if isinstance(result, tuple | list) and self.swapped and len(result) == 2:
+            result = result[::-1]
+        if result is None:
+            return {"x": kept(self.instance, INPUT_GRADIENTS)}
+        return named_results(result, ("x",), self.inputs)
 
 
 class LossFunction(Subject):
     """`softmax_loss(x, y) -> (loss, dx)`."""
 
     inputs = ("x", "target")
+    swapped = False
 
-    def __init__(self, function: Callable) -> None:
-        self._function = function
+    def __init__(self, function: Callable, gradient: Callable | None = None) -> None:
+        self._function, self._derivative = function, gradient
         self._gradient: Any = None
 
     def forward(self, *inputs: np.ndarray) -> Any:
-        result = self._function(*inputs)
+        given = inputs[::-1] if self.swapped else inputs
+        self._last = given
+        result = self._function(*given)
         if not isinstance(result, tuple) or len(result) < 2:
             return as_number(result)
         self._gradient = result[1]
         return as_number(result[0])
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        return {"x": self._gradient}
+        if self._derivative is None:
+            return {"x": self._gradient}
+        wanted = [n for n in required(self._derivative) if not is_setting(n)]
+        if len(wanted) == 3:
+            given = (np.ones(np.shape(self._last[0])), *self._last)
+            return {"x": self._derivative(*given)}
+        return {"x": self._derivative(*self._last[: len(wanted)])}
+
+
+class Columns(Subject):
+    """A layer whose samples are columns, seen with samples as rows."""
+
+    def __init__(self, inner: Subject) -> None:
+        self.inner = inner
+        self.inputs, self.parameters = inner.inputs, inner.parameters
+        if hasattr(inner, "instance"):
+            self.instance = inner.instance
+
+    @property
+    def gradient_function(self) -> Callable:
+        """What is called for the gradients."""
+        return self.inner.gradient_function  # type: ignore[attr-defined]
+
+    def get(self, name: str) -> np.ndarray:
+        return self.inner.get(name)
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        self.inner.set(name, value)
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self.inner.reading = self.reading
+        return turned(self.inner.forward(*(turned(x) for x in inputs)))
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        self.inner.reading = self.reading
+        found = self.inner.backward(*(turned(u) for u in upstream))
+        return {n: turned(g) if n in self.inputs else g for n, g in found.items()}
+
+
+def turned(value: Any) -> Any:
+    """The transpose of a matrix; anything else as it is."""
+    return value.T if isinstance(value, np.ndarray) and value.ndim == 2 else value
 
 
 def as_number(value: Any) -> Any:
@@ -303,7 +480,7 @@ def is_float_array(value: Any) -> bool:
 
 def call_forward(instance: Any) -> Callable:
     """The bound forward pass, with flags (train, mode) that are required or off switched on."""
-    method = getattr(instance, "forward", None) or instance.__call__
+    method = forward_of(instance)
     flags = training_flags(method)
     return (lambda *x: method(*x, **flags)) if flags else method
 
@@ -317,8 +494,41 @@ def training_flags(function: Callable) -> dict[str, bool]:
     }
 
 
-def default_for(argument: str) -> Any:
+def forward_of(layer: Any) -> Any:
+    """The forward pass of a class or an object, under any of its usual names."""
+    return _method(layer, FORWARDS)
+
+
+def backward_of(layer: Any) -> Any:
+    """The backward pass of a class or an object, under any of its usual names."""
+    return _method(layer, BACKWARDS)
+
+
+def _method(layer: Any, names: tuple[str, ...]) -> Any:
+    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
+    cls = layer if inspect.isclass(layer) else type(layer)
+    spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
+    for name in names:
+        if name == "__call__":
+            defined = any(name in vars(c) for c in cls.__mro__)
+            return getattr(layer, name) if defined else None
+        if name in own or plain(name) in spelled:
+            return own.get(name) or spelled[plain(name)]
+    return None
+
+
+def is_setting(argument: str) -> bool:
+    """Whether an argument of backward wants no array: a learning rate, an optimizer, a name."""
+    known = meaning(argument) in ("rate", "slope", "text", "flag") and plain(argument) != "p"
+    return known or "optim" in plain(argument)
+
+
+def default_for(argument: str, recorder: Recorder | None = None) -> Any:
     """Something harmless for an argument of backward beyond the upstream."""
+    if "optim" in plain(argument):
+        return recorder
+    if meaning(argument) == "text":
+        return "relu"
     return 0.1 if meaning(argument) in ("rate", "slope") else None
 
 

@@ -6,25 +6,36 @@ forward pass accepts the input is kept.
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from mlp.checking.students.adapters import (
+    Columns,
     LossFunction,
     LossObject,
     ObjectSubject,
     PairSubject,
+    Recorder,
     Slot,
     Subject,
+    backward_of,
     call_forward,
+    forward_of,
     required,
     slots,
     training_flags,
 )
-from mlp.checking.students.loading import Entry, forward_of
-from mlp.checking.students.names import BIASES, WEIGHTS, is_loss, meaning, plain
+from mlp.checking.students.loading import Entry
+from mlp.checking.students.names import (
+    BIASES,
+    WEIGHTS,
+    is_loss,
+    meaning,
+    plain,
+    target_comes_first,
+)
 
 SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
 """Names of a second input of a function; any other is a parameter with one number per column."""
@@ -52,6 +63,10 @@ class Recipe:
     fill: Callable[[str, int, Size], Any]
     names: list[str]
     keywords: set[str] = field(default_factory=set)
+    columns: bool = False
+    """Whether samples are columns."""
+    swapped: bool = False
+    """Whether a loss takes its target first."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -64,27 +79,53 @@ class Recipe:
         return positional, {n: v for n, v in values.items() if n in self.keywords}
 
 
-def build(entry: Entry, size: Size, recipe: Recipe | None) -> Subject:
+def build(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     """A fresh subject of the entry."""
+    subject = _built(entry, size, recipe)
+    if recipe.swapped and isinstance(subject, LossObject | LossFunction):
+        subject.swapped = True
+    return Columns(subject) if recipe.columns else subject
+
+
+def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     if entry.is_class:
         return _object(entry, size, recipe)
-    if not entry.is_pair:
-        return LossFunction(entry.code)
     if takes_target(entry):
+        if not entry.is_pair:
+            return LossFunction(entry.code)
+        if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
+            return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return _pair(entry, size)
+    return _pair(entry, size, recipe.columns)
 
 
-def recipes(entry: Entry) -> list[Recipe | None]:
+def recipes(entry: Entry) -> list[Recipe]:
     """The ways to build it, likeliest first."""
+    found = _row_recipes(entry)
+    if takes_target(entry):
+        first = _target_first(entry)
+        swaps = (True, False) if first else (False, True)
+        found = [replace(r, swapped=swap) for swap in swaps for r in found]
+    if entry.make is not None or entry.kind in ("Multiply", "MaxPool") or entry.columns is False:
+        return found
+    turned = [replace(r, columns=True) for r in found]
+    return turned if entry.columns else [*found, *turned]
+
+
+def _target_first(entry: Entry) -> bool | None:
+    function = forward_of(entry.code) if entry.is_class else entry.code
+    function = function[0] if entry.is_pair else function
+    names = [n for n in required(function) if n != "self"]
+    return target_comes_first(*names[:2]) if len(names) >= 2 else None
+
+
+def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
-        return [None]
+        return [Recipe(_by_meaning, [])]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
-    found: list[Recipe | None] = [
-        Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))
-    ]
+    found = [Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
     if helpful != needed:
         found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
     return found
@@ -105,6 +146,11 @@ def accepts(entry: Entry, wanted: str) -> bool:
 def wants_the_unknown(entry: Entry) -> bool:
     """Whether its constructor needs something that no name explains, such as other layers."""
     return any(meaning(n) is None for n, needed in _constructor(entry.code)[0].items() if needed)
+
+
+def constructor_arguments(entry: Entry) -> list[str]:
+    """The names of all arguments of its constructor."""
+    return list(_constructor(entry.code)[0])
 
 
 def _asked(name: str, size: Size) -> bool:
@@ -143,6 +189,7 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     if kind == "MaxPool":
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
+    yield _shapes
     lazy = kind == "Affine" and count == 1
     sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
     yield lambda name, i, size: sizes(size)[min(i, 1)]
@@ -152,6 +199,14 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
+
+
+def _shapes(name: str, index: int, size: Size) -> Any:
+    """Sizes as tuples: (D, M) where one argument takes both."""
+    wanted = _by_meaning(name, index, size)
+    if plain(name) in ("dim", "dims", "shape", "weightshape", "wshape", "sizes", "trainingshape"):
+        return (size.D, size.M)
+    return (wanted,) if isinstance(wanted, int) and meaning(name) in ("in", "out", None) else wanted
 
 
 def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:
@@ -171,6 +226,9 @@ def _window(size: Size) -> Any:
 
 def _by_meaning(name: str, index: int, size: Size) -> Any:
     wanted = meaning(name)
+    special = _special(plain(name), size)
+    if special is not None:
+        return special
     one = plain(name)[-1:] in ("h", "w", "t") and isinstance(size.window, tuple)
     window = size.window[0] if one and wanted == "window" else size.window
     values: dict[str | None, Any] = {
@@ -192,6 +250,31 @@ def _by_meaning(name: str, index: int, size: Size) -> Any:
     return values[wanted]
 
 
+def _special(name: str, size: Size) -> Any:
+    """What arguments want whose names say more than a size; None for others."""
+    if "optim" in name:
+        return Recorder()
+    if name in ("gamma", "gammas", "g"):
+        return size.array((size.D,), 2)
+    if name in ("beta", "betas"):
+        return size.array((size.D,), 3)
+    if name.endswith(("initfn", "initfunc", "initializer", "initialiser")):
+        return _initialised
+    if name in ("inputshape", "shapein", "inshape"):
+        return (size.D,)
+    if name in ("outputshape", "shapeout", "outshape"):
+        return (size.M,)
+    if name in ("bn", "batchnorm", "usebn", "last", "lastlayer", "islast"):
+        return False
+    return None
+
+
+def _initialised(*shape: Any, **options: Any) -> np.ndarray:
+    """Random weights of a shape given as numbers or as a tuple."""
+    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    return np.random.default_rng(5).normal(size=shape)
+
+
 def _pairs_first(name: str, index: int, size: Size) -> Any:
     wanted = meaning(name)
     if wanted in ("in", "out", None):
@@ -200,21 +283,51 @@ def _pairs_first(name: str, index: int, size: Size) -> Any:
     return np.array(value) if wanted == "pairs" else value
 
 
-def _object(entry: Entry, size: Size, recipe: Recipe | None) -> Subject:
+def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     if entry.make is not None:
         instance = entry.make()
     else:
-        positional, named = recipe.arguments(size) if recipe else ([], {})
+        positional, named = recipe.arguments(size)
         instance = entry.code(*positional, **named)
+        _finish(instance, size)
     if takes_target(entry):
         return LossObject(instance, ("x", "target"), {})
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)
     if not found and entry.kind == "Affine":  # made by the first forward pass
-        call_forward(instance)(np.zeros((2, size.D)))
+        first = np.zeros((size.D, 2) if recipe.columns else (2, size.D))
+        call_forward(instance)(first)
         found = find_parameters(instance, entry.kind)
     return ObjectSubject(instance, inputs, found)
+
+
+_FINISHING = ("set_input_shape", "build", "initialize", "initialise", "init_weights", "init_params",
+              "initialize_weights", "initialize_parameters", "setup", "compile")  # fmt: skip
+
+
+def _finish(instance: Any, size: Size) -> None:
+    """Call what the layer wants called before it is used: `build(input_shape)` and the like."""
+    for name in _FINISHING:
+        method = getattr(instance, name, None)
+        if not inspect.ismethod(method):
+            continue
+        wanted = required(method)
+        values = [_finishing_value(plain(n), size) for n in wanted]
+        if all(v is not None for v in values) and (values or name not in ("setup", "compile")):
+            method(*values)
+    if hasattr(instance, "input_shape") and instance.input_shape is None:
+        instance.input_shape = (size.D,)
+
+
+def _finishing_value(name: str, size: Size) -> Any:
+    if "optim" in name:
+        return Recorder()
+    if "shape" in name:
+        return (size.D,)
+    return {"in": size.D, "out": size.M, "seed": 0, "rng": np.random.default_rng(0)}.get(
+        meaning(name) or ""
+    )
 
 
 def takes_target(entry: Entry) -> bool:
@@ -223,11 +336,21 @@ def takes_target(entry: Entry) -> bool:
     Such a pass takes nothing, or what forward took: `backward(prediction, target)`.
     """
     if entry.is_class:
-        wanted = [n for n in required(entry.code.backward) if n != "self"]
+        wanted = [n for n in required(backward_of(entry.code)) if n != "self"]
         inputs = [n for n in required(forward_of(entry.code)) if n != "self"]
-        return is_loss(entry.kind) or (wanted in ([], inputs) and len(inputs) == 2)
+        if is_loss(entry.kind):
+            return True
+        told = len(inputs) == 2 and target_comes_first(*inputs) is not None
+        same = len(wanted) == 2 and told and "x" not in inputs
+        return len(inputs) == 2 and (wanted in ([], inputs) or same)
     if entry.is_pair:
-        return is_loss(entry.kind) or len(required(entry.code[1])) == 1
+        wanted, inputs = required(entry.code[1]), required(entry.code[0])
+        told = len(inputs) == 2 and target_comes_first(*inputs) is not None
+        return (
+            is_loss(entry.kind)
+            or (len(wanted) == 1 and len(inputs) == 2)
+            or (told and wanted == inputs)
+        )
     return True
 
 
@@ -289,7 +412,7 @@ def _has(instance: Any, name: str) -> bool:
     return any(plain(p.name) == name for p in slots(instance))
 
 
-def _pair(entry: Entry, size: Size) -> Subject:
+def _pair(entry: Entry, size: Size, columns: bool = False) -> Subject:
     names = required(entry.code[0])
     extras: dict[str, Any] = dict(training_flags(entry.code[0]))
     arrays: list[str] = []
@@ -300,25 +423,47 @@ def _pair(entry: Entry, size: Size) -> Subject:
             arrays.append(name)
     for name in _optional_windows(entry, size):
         extras.setdefault(name, _option(name, size))
-    inputs, parameters = _split_arrays(entry.kind, arrays, size)
-    return PairSubject(entry.code, inputs, parameters, extras)
+    inputs, parameters = _split_arrays(entry, arrays, size, columns)
+    return PairSubject(entry.code, inputs, parameters, extras, [names[0], *arrays])
 
 
 def _split_arrays(
-    kind: str | None, names: list[str], size: Size
+    entry: Entry, names: list[str], size: Size, columns: bool
 ) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    if kind == "Affine" or (names and meaning(names[0]) == "W"):
-        shapes = {"W": (size.D, size.M), "b": (size.M,)}
-        roles = dict(zip(("W", "b"), names, strict=False))
+    if "conv" in plain(entry.name) and names:
+        return ("x",), _filters(entry, names, size)
+    if entry.kind == "Affine" or (names and meaning(names[0]) == "W"):
+        W, b = ((size.M, size.D), (size.M, 1)) if columns else ((size.D, size.M), (size.M,))
+        roles = dict(zip(("W", "b", "gamma", "beta"), names, strict=False))
+        shapes = {"W": W, "b": b, "gamma": (size.M,), "beta": (size.M,)}
         return ("x",), {r: size.array(shapes[r], i) for i, r in enumerate(roles)}
-    if len(names) == 1 and (kind == "Multiply" or plain(names[0]) in SECOND_INPUTS):
+    if len(names) == 1 and (entry.kind == "Multiply" or plain(names[0]) in SECOND_INPUTS):
         return ("x", "y"), {}
-    return ("x",), {name: size.array((size.D,), i) for i, name in enumerate(names)}
+    shape: tuple[int, ...] = (1, size.D, 1, 1) if "group" in plain(entry.name) else (size.D,)
+    shape = (size.D, 1) if columns else shape
+    return ("x",), {name: size.array(shape, i) for i, name in enumerate(names)}
+
+
+def _filters(entry: Entry, names: list[str], size: Size) -> dict[str, np.ndarray]:
+    """Weights and bias of a convolution: two filters 3 by 3 over D channels."""
+    found = {}
+    for i, name in enumerate(names):
+        role = meaning(name) if meaning(name) in ("W", "b") else ("W", "b")[min(i, 1)]
+        if role == "W":
+            one = "depthwise" in plain(entry.name)
+            found["W"] = size.array((size.D, 1, 3, 3) if one else (2, size.D, 3, 3))
+        else:
+            found.setdefault("b", size.array((2,), 1))
+    return dict(zip(("W", "b"), found.values(), strict=False)) | {
+        n: size.array((2,), 2 + i) for i, n in enumerate(names[2:])
+    }
 
 
 def _is_option(name: str, kind: str | None) -> bool:
     wanted = meaning(name)
-    if plain(name).endswith(("param", "params", "config")):
+    if plain(name).endswith(("param", "params", "config")) or plain(name) == "g":
+        return True
+    if wanted == "text" or plain(name) in ("stride", "pad", "padding", "hparameters"):
         return True
     if kind == "MaxPool":
         return True
@@ -329,22 +474,31 @@ def _is_option(name: str, kind: str | None) -> bool:
 
 def _option(name: str, size: Size, position: int | None = None) -> Any:
     """A value for an option; those of a pool are window and stride, whatever their names."""
-    if plain(name).endswith(("param", "params", "config")):
-        side = size.window if isinstance(size.window, int) else size.window[0]
-        stride = size.stride or side
-        return {
-            "pool_height": side,
-            "pool_width": side,
-            "window": side,
-            "stride": stride,
-            "mode": "train",
-        }
+    if plain(name).endswith(("param", "params", "config", "hparameters")):
+        return _configuration(name, size)
+    if plain(name) in ("pad", "padding"):
+        return 1
+    if plain(name) == "g":
+        return 2
+    if meaning(name) == "text":
+        return "relu"
     wanted = meaning(name)
     if position is not None and wanted not in ("window", "stride", "flag"):
         wanted = ("window", "stride")[min(position, 1)]
         return _by_meaning(wanted, 0, size)
     value = _by_meaning(name, 0, size)
     return np.array(value) if wanted == "pairs" else value
+
+
+def _configuration(name: str, size: Size) -> dict[str, Any]:
+    """What dictionaries of settings hold in courses."""
+    side = size.window if isinstance(size.window, int) else size.window[0]
+    stride = size.stride or (1 if "conv" in plain(name) else side)
+    return {
+        "pool_height": side, "pool_width": side, "window": side, "f": side, "stride": stride,
+        "pad": 1, "mode": "train", "p": 0.5, "dropout_param": 0.5, "seed": 5, "eps": 1e-5,
+        "momentum": 0.9,
+    }  # fmt: skip
 
 
 def _optional_windows(entry: Entry, size: Size) -> list[str]:

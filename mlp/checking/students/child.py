@@ -19,6 +19,7 @@ from mlp.checking.students.building import takes_target
 from mlp.checking.students.guard import guard
 from mlp.checking.students.judging import judge_entry
 from mlp.checking.students.loading import Entry, find, load
+from mlp.checking.students.sources import told
 from mlp.checking.students.trials import describe
 from mlp.checking.students.wire import to_wire
 
@@ -39,6 +40,12 @@ class Task:
     skip: list[str] = field(default_factory=list)
     seed: int = 0
     mebibytes: int = 1024
+    search: list[str] = field(default_factory=list)
+    """The caller's PYTHONPATH."""
+    samples: str | None = None
+    """"rows" or "columns", where the user said so."""
+    definitions_only: bool = False
+    """Whether statements that neither import nor define anything are left out."""
     loss_divides: bool = False
     """Whether a loss of the file is known to be an average."""
     guarded: bool = False
@@ -50,13 +57,19 @@ def main(task: Task) -> None:
     """Check what the task names. The interpreter is left without the file's exit handlers."""
     with open(task.results, "a", encoding="utf-8", buffering=1) as out:
         begin(task)
-        module, error = load(Path(task.path))
+        search = [Path(folder) for folder in task.search]
+        module, error, notes = load(
+            Path(task.path), search=search, definitions_only=task.definitions_only
+        )
         entries = find(module, task.kinds)
+        for entry in entries:
+            entry.columns = None if task.samples is None else task.samples == "columns"
         say(
             out,
             task.key,
             loaded=[e.name for e in entries],
             error=error and cannot_load(task, error),
+            notes=notes,
         )
         wanted = [e for e in entries if e.name not in task.skip]
         if task.only:
@@ -77,8 +90,7 @@ def main(task: Task) -> None:
 def cannot_load(task: Task, error: BaseException) -> str:
     """One line: what stopped the file from loading, and where."""
     if isinstance(error, SyntaxError):
-        where = f"line {error.lineno}: " if error.lineno else ""
-        return f"cannot load {task.file}: {where}{error.msg}"
+        return f"cannot load {task.file}: {told(error)}"
     return f"cannot load {task.file}: {describe(error)}"
 
 

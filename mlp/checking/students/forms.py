@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
-from mlp.checking.students.building import Size, accepts, takes_target
+from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
+from mlp.checking.students.probabilities import OfProbabilities, of_probabilities
+from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
     AffineReference,
+    Flattening,
     LayerReference,
     OwnForward,
     PoolReference,
@@ -32,13 +35,21 @@ from mlp.checking.students.situations import (
     normal,
     same_shape,
 )
-from mlp.checking.students.trials import Broken, WrongOutput, forward, run
+from mlp.checking.students.trials import Arrays, Broken, NothingToCheck, WrongOutput, forward, run
 from mlp.layers import MaxPool, Multiply
 
 
 def situations(entry: Entry) -> list[Situation]:
     """All situations of an entry; the first is the main one. Raises Broken if none runs."""
-    return loss(entry) if takes_target(entry) else FORMS.get(entry.kind or "", black_box)(entry)
+    if takes_target(entry):
+        return loss(entry)
+    found = FORMS.get(entry.kind or "", black_box)(entry)
+    for situation in found:
+        if situation.right:
+            settle(situation)
+        if situation.recipe is not None and situation.recipe.columns:
+            situation.notes.append("samples are columns")
+    return found
 
 
 def without_parameters(entry: Entry) -> list[Situation]:
@@ -50,6 +61,8 @@ def without_parameters(entry: Entry) -> list[Situation]:
 def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     """One situation, with D and M distinct; the orientation of W is found out."""
     size = size or Size()
+    if entry.is_class and entry.make is None and not constructor_arguments(entry):
+        return black_box(replace(entry, kind=None))  # called so, but it has no weights
 
     def widths(subject: Subject) -> list[Draw]:
         if "W" not in subject.parameters:
@@ -68,8 +81,55 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     found = fit(entry, [size], widths, orientations)
     if isinstance(found.reference, OwnForward):
         found.reference = OwnForward(found.make)
-        found.notes.append("found no weights (W, weight, ...): only dx is checked")
-    return [found]
+        found.right, found.kind = True, None
+        if not entry.is_class or _constructor_takes(entry):
+            found.notes.append(NO_WEIGHTS)
+        return [settle(found)]
+    shape = found.make().get("W").shape
+    if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
+        return black_box(replace(entry, kind=None))  # the bias is a row of W, say
+    more = _more_axes(found)
+    if entry.is_class and more and _flat_gradient(more[0]):
+        found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
+        more = []
+    return [settle(found), *more]
+
+
+def _flat_gradient(s: Situation) -> bool:
+    rng = np.random.default_rng(9)
+    dx = run(s.make(), s.arrays(rng, 7), None, rng).gradients.get("x")
+    return dx is not None and dx.ndim == 2
+
+
+NO_WEIGHTS = "found no weights (W, weight, ...): only dx is checked"
+
+
+def _constructor_takes(entry: Entry) -> bool:
+    """Whether it is built with anything: `Linear()` is the identity."""
+    return any(accepts(entry, wanted) for wanted in ("in", "out", "W", "b"))
+
+
+def _more_axes(main: Situation) -> list[Situation]:
+    """Samples of more axes, where the layer makes them vectors by itself.
+
+    It claims to where forward does and backward finds the gradients of the parameters: then the
+    gradient of the input has all axes of the input.
+    """
+    width = main.draw(np.random.default_rng(0), 2)["x"].shape[1]
+    found = []
+    for shape in ((1, width), (width, 1)):
+        other = replace(main, draw=normal(*shape), notes=[], kind=None)
+        try:
+            found.append(agreeing(other, [Flattening(main.reference)]))
+            trial = run(other.make(), other.arrays(rng := np.random.default_rng(9), 7), None, rng)
+        except (Broken, WrongOutput):
+            return []
+        claimed = [trial.gradients.get(n) for n in other.make().parameters]
+        sizes = [other.make().get(n).shape for n in other.make().parameters]
+        shapes = [None if g is None else g.shape for g in claimed]
+        if not found[-1].right or shapes != sizes:
+            return []
+    return found[:1]
 
 
 def multiply(entry: Entry) -> list[Situation]:
@@ -197,19 +257,21 @@ def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
 
 def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
-    shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 6, 6), (6, 6), (1, 6, 6)]
+    shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
 
     def draws(subject: Subject) -> list[Draw]:
-        widths = [(d,) for n in subject.parameters for d in subject.get(n).shape[:2]]
+        sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
+        widths = [(d,) for d in sizes]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
         return [
             normal(*shape, names=subject.inputs)
-            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:]])
+            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
         ]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size()], draws, references)
+    found = fit(entry, [Size(), Size(D=2)], draws, references)
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
@@ -295,26 +357,94 @@ def targets(form: str, c: int = 4, domain: Callable | None = None) -> Draw:
 
 
 def loss(entry: Entry) -> list[Situation]:
-    """Labels or rows, summed or averaged: whichever the value agrees with."""
+    """All forms of target that the code takes; summed or averaged: whichever the value is."""
     kind = entry.kind if is_loss(entry.kind) else None
-    forms = ["real rows", "rows", "labels"] if kind == "SquaredError" else ["labels", "rows"]
-    domain = (
-        (lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)) if kind == "KLDivergence" else None
-    )
+    draws = _loss_draws(kind)
     known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
-    found = fit(
-        entry,
-        [Size()],
-        lambda s: [targets(form, domain=domain) for form in forms],
-        lambda s: known,
-    )
+    if kind != "SquaredError":
+        known += of_probabilities()
+    found = fit(entry, [Size()], lambda s: list(draws.values()), lambda s: known)
     if kind is None and not found.right:
         found.reference, found.right = OwnForward(found.make), True
         _keep_finite(found, clips=True)
-    elif kind is None:
+    elif kind is None or isinstance(found.reference, OfProbabilities):
         found.kind = found.reference.kind
         found.notes.append(f"its values are those of {found.reference.label}")
-    return [found]
+        if isinstance(found.reference, OfProbabilities):
+            found.notes.append("tried on inputs between 0 and 1")
+    _needs_a_gradient(entry, found)
+    return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
+
+
+def _needs_a_gradient(entry: Entry, s: Situation) -> None:
+    """A function that returns a number alone is no layer: its gradient is elsewhere."""
+    if entry.is_class or entry.is_pair:
+        return
+    rng = np.random.default_rng(8)
+    if run(s.make(), s.arrays(rng, 7), None, rng).gradients.get("x") is None:
+        raise NothingToCheck("it returns no gradient")
+
+
+def _loss_draws(kind: str | None) -> dict[str, Draw]:
+    """Outputs and targets, by the form of the target; those of probabilities come last."""
+    if kind == "SquaredError":
+        return {form: targets(form) for form in ("real rows", "rows", "labels")}
+    if kind == "KLDivergence":
+        return {form: targets(form, domain=_shares) for form in ("labels", "rows")}
+    forms = ("rows", "labels") if kind == "SigmoidCrossEntropy" else ("labels", "rows")
+    found = {form: targets(form) for form in forms}
+    found |= {f"{form} and probabilities": targets(form, domain=_shares) for form in forms}
+    found["one column and probabilities"] = _one_column
+    return found
+
+
+def _shares(x: np.ndarray) -> np.ndarray:
+    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+
+
+def _one_column(rng: np.random.Generator, n: int) -> Arrays:
+    """Probabilities of one class, and whether it is there."""
+    x = 1 / (1 + np.exp(-rng.standard_normal((n, 1))))
+    return {"x": x, "target": (rng.permutation(n) % 2).astype(float).reshape(n, 1)}
+
+
+def _other_targets(
+    main: Situation, draws: dict[str, Draw], known: list[Reference]
+) -> list[Situation]:
+    """The other forms of target with which forward agrees as well: each has its own branch."""
+    if isinstance(main.reference, OwnForward) or not main.right:
+        return []
+    of_same_kind = [r for r in known if type(r) is type(main.reference)]
+    found = []
+    for draw in draws.values():
+        if draw is main.draw:
+            continue
+        try:
+            other = agreeing(replace(main, draw=draw, notes=[]), of_same_kind)
+        except (Broken, WrongOutput):
+            continue
+        if other.right and other.reference.label == main.reference.label:
+            found.append(other)
+    return found
+
+
+def _that_backward_takes(found: list[Situation], draws: dict[str, Draw]) -> list[Situation]:
+    """Those that backward does not refuse, unless it refuses all of them."""
+    names = {id(draw): name for name, draw in draws.items()}
+    taken, refused = [], []
+    for situation in found:
+        try:
+            rng = np.random.default_rng(8)
+            for n in (7, 4):
+                run(situation.make(), situation.arrays(rng, n), None, rng)
+            taken.append(situation)
+        except (Broken, WrongOutput):
+            refused.append(names.get(id(situation.draw), "them"))
+    if not taken:
+        return found
+    if refused:
+        taken[0].notes.append(f"backward refuses targets as {' and '.join(refused)}")
+    return taken
 
 
 FORMS: dict[str, Callable[[Entry], list[Situation]]] = {

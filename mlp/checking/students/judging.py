@@ -45,11 +45,13 @@ def judge_entry(entry: Entry, seed: int = 0, loss_divides: bool = False) -> Repo
 def _judged(examination: Examination) -> Report:
     entry = examination.entry
     if entry.nothing:
-        return examination.report("nothing to check", f"nothing to check: {entry.nothing}")
+        verdict = "unfinished" if entry.unfinished else "nothing to check"
+        return examination.report(verdict, f"nothing to check: {entry.nothing}")
     try:
         _examine(examination)
     except NothingToCheck as blank:
-        return examination.report("nothing to check", f"nothing to check: {blank}")
+        verdict = "unfinished" if "blank" in str(blank) else "nothing to check"
+        return examination.report(verdict, f"nothing to check: {blank}")
     except (Broken, WrongOutput) as error:
         return _stopped(examination, error)
     except BaseException as error:
@@ -71,13 +73,27 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
         _show(examination)
         known = any(str(error) in text for text in examination.mistakes.values())
         return examination.report(note=None if known else str(error))
+    if isinstance(error, WrongOutput) and "returned None" in str(error):
+        return examination.report("unfinished", f"it is unfinished: {error}")
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return examination.report()
+    if _backward_is_broken(entry, error):
+        examination.blame("unknown", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
     if _hopeless(entry, error):
         why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
         return examination.report("nothing to check", why)
     return examination.report("ERROR", str(error))
+
+
+def _backward_is_broken(entry: Entry, error: Exception) -> bool:
+    """Whether backward raises on its own account, given the upstream and the cache it wants."""
+    if not isinstance(error, Broken) or error.stage != "backward":
+        return False
+    if isinstance(error.cause, NameError):
+        return True
+    return entry.is_pair and isinstance(error.cause, ValueError | IndexError)
 
 
 def _is_integer_cast(error: Exception) -> bool:
@@ -100,6 +116,8 @@ def _examine(examination: Examination) -> None:
     found = _situations(examination)
     main = found[0]
     examination.oracle = main.reference.oracle
+    if main.recipe is not None and main.recipe.columns:  # there, 1/N stands in the layers
+        examination.loss_divides = False
     for situation in found:
         examination.notes += situation.notes
     examination.notes += conventions.notes(main)

@@ -4,15 +4,24 @@ import dis
 import functools
 import inspect
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from mlp.checking.students.adapters import required
-from mlp.checking.students.names import is_loss, kind_of, meaning, plain
+from mlp.checking.students.adapters import backward_of, forward_of, required
+from mlp.checking.students.importing import Tree, failed, run_file
+from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
+from mlp.checking.students.standins import restore_old_names
+
+
+class Loaded(NamedTuple):
+    """A file that was run as a module."""
+
+    module: ModuleType
+    error: BaseException | None
+    notes: list[str]
 
 
 @dataclass
@@ -24,6 +33,10 @@ class Entry:
     kind: str | None
     make: Callable[[], Any] | None = None
     nothing: str | None = None
+    unfinished: bool = False
+    """Whether there is nothing to check because something is still to be written."""
+    columns: bool | None = None
+    """Whether samples are columns, where the user said so."""
 
     @property
     def is_class(self) -> bool:
@@ -36,18 +49,18 @@ class Entry:
         return isinstance(self.code, tuple)
 
 
-def load(path: Path) -> tuple[ModuleType, BaseException | None]:
-    """Run the file as a module; whatever it defined, and what stopped it, if anything did."""
-    sys.path.insert(0, str(path.parent))
-    module = ModuleType(f"student_{plain(path.stem)}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        exec(code, vars(module))
-    except BaseException as error:  # also SystemExit: the file may do anything
-        return module, error
-    return module, None
+def load(path: Path, *, search: list[Path] | None = None, definitions_only: bool = False) -> Loaded:
+    """Run the file as a module; what it defined, what stopped it as a whole, and notes.
+
+    `search` is the caller's PYTHONPATH. Statements that fail are left out, with a note; where no
+    statement defined a layer, the first failure is the error.
+    """
+    restore_old_names()
+    tree = Tree(path, search or [], definitions_only)
+    module, error = run_file(tree)
+    if error is None and tree.failures.get(path) and not find(module, {}):
+        error = tree.failures[path][0][1]
+    return Loaded(module, error, [*tree.notes, *failed(tree)])
 
 
 def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
@@ -77,11 +90,6 @@ def _plausible(entry: Entry) -> str | None:
     return entry.kind if len(inputs) >= 2 else None
 
 
-def forward_of(cls: type) -> Any:
-    """The forward pass of a class, which may be called `__call__`."""
-    return getattr(cls, "forward", None) or cls.__call__
-
-
 def guess_names(path: Path) -> list[str]:
     """Names of layers from the text alone, for a file that cannot be run."""
     text = path.read_text(errors="replace")
@@ -92,24 +100,34 @@ def guess_names(path: Path) -> list[str]:
     return [*found, *(p for p in pairs if f"def {p}_backward" in text), *losses]
 
 
-def _class_entry(name: str, cls: type, module: dict[str, Any]) -> Entry | None:
-    forward = getattr(cls, "forward", None) or (cls.__dict__.get("__call__"))
-    backward = getattr(cls, "backward", None)
-    if forward is None and backward is None:
-        return None
-    if issubclass(cls, BaseException):
+def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
+    forward, backward = forward_of(cls), backward_of(cls)
+    usual = any(hasattr(cls, n) for n in ("forward", "backward")) or "__call__" in vars(cls)
+    if not (usual or (forward and backward)) or issubclass(cls, BaseException):
         return None
     entry = Entry(name, cls, kind_of(name), make=_maker(name, module))
+    if _is_pair_of_functions(cls):
+        entry.code = (cls.forward, cls.backward)
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
-    elif is_blank(forward) and is_blank(backward):
-        entry.nothing = "forward and backward are blank"
-    elif is_blank(forward) or is_blank(backward):
-        entry.nothing = f"{'forward' if is_blank(forward) else 'backward'} is still blank"
+    else:
+        _mark_blanks(entry, forward, backward)
+    if entry.unfinished and any(
+        inspect.isclass(v) and v is not cls and issubclass(v, cls) for v in module.values()
+    ):
+        entry.nothing, entry.unfinished = "it is a base class", False
     return entry
+
+
+def _is_pair_of_functions(cls: Any) -> bool:
+    """A class that is but a place for two functions: `forward(x, w, b)`, `backward(u, cache)`."""
+    kept = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
+    if not all(isinstance(k, staticmethod) for k in kept) or is_loss(kind_of(cls.__name__)):
+        return False
+    return len(required(cls.backward)) >= 2
 
 
 def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
@@ -119,22 +137,64 @@ def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
     )
 
 
+_PARTNERS = (
+    "{}_backward", "{}_backprop", "{}_back", "backward_{}", "{}_prime", "{}_derivative",
+    "{}_deriv", "{}_grad", "{}_gradient", "{}_der", "{}_diff", "d_{}", "d{}", "grad_{}",
+    "gradient_{}", "derivative_{}", "derivative_of_{}", "deriv_{}", "der_{}", "diff_{}",
+    "{}_delta", "{}_derivation", "derivate_{}", "{}_derivate", "{}_backwards", "{}_bwd",
+)  # fmt: skip
+"""Names of the function that goes with one called `{}`."""
+
+
 def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
-    if name.endswith("_forward"):
-        stem = name.removesuffix("_forward")
-        partner = module.get(f"{stem}_backward")
-        entry = Entry(stem, (function, partner), kind_of(stem))
-        if not _is_function(partner):
-            entry.nothing = f"there is no {stem}_backward"
-        elif is_blank(function) or is_blank(partner):
-            entry.nothing = "it is still blank"
-        return entry
-    if name.endswith("_backward"):
-        stem = name.removesuffix("_backward")
-        if f"{stem}_forward" in module:
+    if "forward" in name:
+        return _pair_entry(name, function, module)
+    if "backward" in name:
+        forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
+        if forward in module or stem in module:
             return None
-        return Entry(stem, function, kind_of(stem), nothing=f"there is no {stem}_forward")
+        return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
+    spelled = {plain(n): n for n in module}
+    partner = next((n for p in _PARTNERS if (n := spelled.get(plain(p.format(name))))), None)
+    if partner and _is_function(module[partner]):
+        entry = Entry(name, (function, module[partner]), kind_of(name))
+        wanted = [n for n in required(function) if meaning(n) != "flag"]
+        if len(wanted) == 2 and not is_loss(entry.kind) and target_comes_first(*wanted) is None:
+            return _loss_entry(name, function)
+        _mark_blanks(entry, function, module[partner])
+        return entry
+    if any(_undone(p, plain(name)) in spelled for p in _PARTNERS):
+        return None
     return _loss_entry(name, function)
+
+
+def _undone(pattern: str, name: str) -> str | None:
+    """The plain name whose partner this is, or None."""
+    before, after = (plain(part) for part in pattern.split("{}"))
+    long = len(name) > len(before) + len(after)
+    if not (long and name.startswith(before) and name.endswith(after)):
+        return None
+    return name[len(before) : len(name) - len(after)]
+
+
+def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
+    stem = _stem(name, "forward")
+    wanted = name.replace("forward", "backward")
+    partner = module.get(wanted) or module.get(f"{stem}_backward")
+    if not stem or (not _is_function(partner) and len(required(function)) > 4):
+        return None
+    entry = Entry(stem, (function, partner), kind_of(stem))
+    if not _is_function(partner):
+        entry.nothing = f"there is no {wanted}"
+    else:
+        _mark_blanks(entry, function, partner)
+    return entry
+
+
+def _stem(name: str, word: str) -> str:
+    """max_pool_forward_naive is max_pool."""
+    whole = re.sub(rf"_?{word}_?", "_", name).strip("_")
+    return re.sub(r"_naive$", "", whole)
 
 
 def _is_function(value: Any) -> bool:
@@ -145,12 +205,22 @@ def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
     if len(wanted) != 2:
         return None
-    if not (name.endswith("_loss") or is_loss(kind_of(name))):
+    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):
-        entry.nothing = "it is still blank"
+        entry.nothing, entry.unfinished = "it is still blank", True
     return entry
+
+
+def _mark_blanks(entry: Entry, forward: Any, backward: Any) -> None:
+    """Say which of the two is still to be written."""
+    blanks = [n for n, f in (("forward", forward), ("backward", backward)) if is_blank(f)]
+    if len(blanks) == 2:
+        entry.nothing = "forward and backward are blank"
+    elif blanks:
+        entry.nothing = f"{blanks[0]} is still blank"
+    entry.unfinished = bool(blanks)
 
 
 def is_blank(function: Any) -> bool:
@@ -161,7 +231,7 @@ def is_blank(function: Any) -> bool:
     steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
     plain_steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
     raising = {"LOAD_GLOBAL", "PRECALL", "CALL", "RAISE_VARARGS", "CACHE", "PUSH_NULL", "COPY_FREE"}
-    if any(value == "NotImplementedError" for _, value in steps):
+    if any(value in ("NotImplementedError", "NotImplemented") for _, value in steps):
         return all(op in plain_steps | raising for op, _ in steps)
     returned = steps[-2][1] if len(steps) > 1 and steps[-2][0] == "LOAD_CONST" else steps[-1][1]
     return returned is None and all(op in plain_steps for op, _ in steps)

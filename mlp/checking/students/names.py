@@ -13,11 +13,13 @@ LAYERS = {
 LOSSES = {
     "SoftmaxCrossEntropy": "softmaxloss softmaxcrossentropy crossentropy softmaxwithloss "
     "softmaxcrossentropywithlogits crossentropywithlogits softmaxwithcrossentropy "
-    "softmaxce categoricalcrossentropy sparsecategoricalcrossentropy",
+    "softmaxce categoricalcrossentropy sparsecategoricalcrossentropy celoss ce crossentropycost "
+    "softmaxcost nll negativeloglikelihood categoricalce",
     "SquaredError": "squarederror mse meansquarederror meansquarederrors sumsquarederror sse "
     "squared l2 mseloss sumofsquares leastsquares quadratic halfmse euclidean",
     "SigmoidCrossEntropy": "sigmoidcrossentropy sigmoidcrossentropywithlogits "
-    "bcewithlogits binarycrossentropywithlogits sigmoidbce",
+    "bcewithlogits binarycrossentropywithlogits sigmoidbce bce binarycrossentropy logloss "
+    "sigmoidwithloss binarycrossentropycost sigmoidloss",
     "KLDivergence": "kldivergence",
 }
 """Our names and the spellings, without case and underscores, that mean them."""
@@ -30,7 +32,37 @@ _SPELLINGS = {
 }
 _NOISE = re.compile(
     r"^(my|student|students|naive|custom|simple|numpy)(?=.)"
-    r"|(?<=.)(layer|loss|function|activation|op|module|node|naive|vectorized|\d)$"
+    r"|(?<=.)(layer|loss|cost|function|activation|op|module|node|naive|vectorized|\d)$"
+)
+
+FORWARDS = (
+    "forward", "forward_pass", "forward_propagation", "forwardprop", "forward_prop", "forwardpass",
+    "fprop", "feedforward", "feed_forward", "call", "compute", "activate", "activation",
+    "function", "func", "fn", "loss", "cost", "calculate", "calc", "apply", "output", "evaluate",
+    "value", "f", "__call__",
+)  # fmt: skip
+BACKWARDS = (
+    "backward", "backward_pass", "backward_propagation", "backwardprop", "backward_prop",
+    "backwardpass", "backprop", "back_prop", "backpropagate", "back_propagation",
+    "backpropagation", "bprop", "backwards", "back", "derivative", "derive", "deriv", "gradient",
+    "grad", "prime", "delta", "differentiate", "diff", "d", "df", "dfn", "loss_derivative",
+    "loss_prime", "dloss", "grad_loss", "gradient_loss", "activation_prime",
+    "activation_derivative", "function_derivative", "f_prime", "forward_derivative",
+    "backward_gradient", "compute_gradient", "calculate_gradient", "dactivation",
+)  # fmt: skip
+"""Names of the two methods of a class, likeliest first."""
+UPSTREAM = re.compile(
+    r"^(d(?!ata)|g$|u$|grad|delta|upstream|err|out_?grad|output_(err|grad|delta)|accum|global|"
+    r"next_?(d|g|err)|back|loss_?grad|top_?(d|g)|eta$|v$)|_?(grad|gradient|delta|error|upstream)$"
+)
+"""Arguments of backward that want the gradient of what comes after."""
+TARGETS = (
+    "t target targets ytrue label labels actual truth groundtruth gt expected desired ytarget "
+    "correct ylabel real true teacher teach"
+)
+PREDICTIONS = (
+    "x a yhat ypred pred preds prediction predictions predicted p prob probs probabilities "
+    "output outputs out logits scores z yh al a2 a3 h"
 )
 
 WEIGHTS = {"w", "weight", "weights", "kernel", "wmat", "wmatrix", "weightmatrix", "wts"}
@@ -68,6 +100,16 @@ def kind_of(name: str) -> str | None:
             return None
         spelling = shorter
     return _SPELLINGS[spelling]
+
+
+def target_comes_first(first: str, second: str) -> bool | None:
+    """Whether the target of a loss is its first argument; None if the names do not tell."""
+    one, two = plain(first), plain(second)
+    if two in TARGETS.split() or (one in PREDICTIONS.split() and two not in PREDICTIONS.split()):
+        return False
+    if one in TARGETS.split() or (two in PREDICTIONS.split() and one not in PREDICTIONS.split()):
+        return True
+    return None
 
 
 def is_loss(kind: str | None) -> bool:

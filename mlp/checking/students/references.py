@@ -111,6 +111,23 @@ class AffineReference(Reference):
         return layer
 
 
+class Flattening(Reference):
+    """Another reference on samples of more axes, which become one."""
+
+    def __init__(self, inner: Reference) -> None:
+        self.inner, self.label = inner, f"{inner.label} of each sample as a vector"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return self.inner.forward(self._flat(arrays))
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        found = self.inner.gradients(self._flat(arrays), upstream)
+        return found | {"x": found["x"].reshape(arrays["x"].shape)}
+
+    def _flat(self, arrays: Arrays) -> Arrays:
+        return arrays | {"x": arrays["x"].reshape(len(arrays["x"]), -1)}
+
+
 class ProductReference(Reference):
     """x * y of two inputs: our Multiply on both side by side."""
 

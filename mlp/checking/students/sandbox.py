@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -23,6 +24,7 @@ from typing import IO, Any, TextIO
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.child import Task
 from mlp.checking.students.loading import guess_names
+from mlp.checking.students.names import kind_of, plain
 from mlp.checking.students.wire import from_wire
 
 QUOTED_LINES = 5
@@ -47,6 +49,8 @@ class Run:
     """Names of the layers in the file."""
     error: str | None = None
     """What stopped the file from loading."""
+    notes: list[str] = field(default_factory=list)
+    """What was assumed to load it."""
     current: str | None = None
     """The layer that it is at."""
     since: float = 0.0
@@ -69,9 +73,9 @@ class Run:
 
     def _take_in(self, told: dict[str, Any]) -> None:
         if "loaded" in told:
-            names, error = told["loaded"], told["error"]
-            if all(isinstance(n, str) for n in names) and isinstance(error, str | None):
-                self.loaded, self.error = list(names), error
+            names, error, notes = told["loaded"], told["error"], told["notes"]
+            if all(isinstance(n, str) for n in [*names, *notes]) and isinstance(error, str | None):
+                self.loaded, self.error, self.notes = list(names), error, list(notes)
         elif "start" in told and told["start"] in (self.loaded or ()):
             self.current, self.since = told["start"], time.monotonic()
         elif "done" in told:
@@ -91,8 +95,14 @@ def check_file(
     only: list[str] | None = None,
     seed: int = 0,
     limits: Limits | None = None,
+    samples: str | None = None,
+    expected: Sequence[str] = (),
 ) -> Outcome:
-    """The reports on all layers in the file, in its order; `kinds` are those given by the user."""
+    """The reports on all layers in the file, in its order; `kinds` are those given by the user.
+
+    `samples` ("rows" or "columns") says what one sample is, where that shall not be found out.
+    Each name or kind in `expected` that was not judged is a FAIL of its own.
+    """
     limits = limits or Limits()
     task = Task(
         file=str(path),
@@ -100,14 +110,34 @@ def check_file(
         kinds=kinds or {},
         only=only or [],
         seed=seed,
+        samples=samples,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
+        search=[
+            str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
+        ],
     )
     try:
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
-    return _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+    outcome = _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+    judged = [r.name for r in outcome.reports if r.verdict in JUDGED]
+    outcome.reports += [
+        Report(name, notes=["expected, and not among what was judged"], whole="FAIL")
+        for name in expected
+        if not any(_stands_for(one, name, kinds or {}) for one in judged)
+    ]
+    return outcome
+
+
+JUDGED = ("PASS", "KINK", "FAIL", "INCONCLUSIVE")
+
+
+def _stands_for(found: str, expected: str, kinds: dict[str, str]) -> bool:
+    """Whether a layer has the expected name, or is of the expected kind."""
+    kind = kinds.get(found) or kind_of(found)
+    return plain(found) == plain(expected) or (kind is not None and kind == kind_of(expected))
 
 
 def ask(task: Task, seconds: float) -> tuple[Run, str]:
@@ -122,7 +152,11 @@ def _children(task: Task, deadline: float) -> Run:
         run, why = _one_child(task, deadline)
         total.loaded = total.loaded or run.loaded
         total.reports |= run.reports
-        total.error = run.error
+        total.error, total.notes = run.error, total.notes or run.notes
+        if run.loaded is None and why.startswith("took too long") and not task.definitions_only:
+            total.notes.append("statements that define nothing were left out: they take too long")
+            task = replace(task, definitions_only=True)
+            continue
         if run.loaded is None:
             total.error = f"cannot load {task.file}: {why}"
             return total
@@ -143,7 +177,7 @@ def _outcome(path: Path, task: Task, run: Run) -> Outcome:
     wanted = [n for n in names or guess_names(path) if not task.only or n in task.only]
     why = error or "there was no time left"
     reports = [run.reports.get(n) or Report(n, notes=[why], whole="ERROR") for n in wanted]
-    return Outcome(reports, str(path), error)
+    return Outcome(reports, str(path), error, run.notes)
 
 
 def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
@@ -219,6 +253,8 @@ def _watch(
 
 def _limit(run: Run, task: Task, deadline: float) -> float:
     """Each layer gets an equal share of the time that was left when it started."""
+    if run.loaded is None and not task.definitions_only:
+        return run.since + (deadline - run.since) / 2
     if run.loaded is None or run.current is None:
         return deadline
     wanted = [n for n in run.loaded if not task.only or n in task.only]

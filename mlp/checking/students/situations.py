@@ -84,7 +84,7 @@ def fit(
     raise first_error or Broken("constructor", TypeError("found no way to build it"))
 
 
-def _maker(entry: Entry, size: Size, recipe: Recipe | None) -> Callable[[], Subject]:
+def _maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
     def make() -> Subject:
         with guarded("constructor"):
             return build(entry, size, recipe)

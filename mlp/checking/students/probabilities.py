@@ -1,0 +1,52 @@
+"""Cross-entropies of probabilities, which no loss of ours takes, as references."""
+
+import numpy as np
+
+from mlp.checking.students.references import SHARES, Reference
+from mlp.checking.students.trials import Arrays
+
+
+class OfProbabilities(Reference):
+    """-sum t log p; binary: -sum t log p + (1 - t) log(1 - p). Targets are rows or labels."""
+
+    tolerance = 1e-8
+
+    def __init__(self, binary: bool, share: str) -> None:
+        self.binary, self.share = binary, share
+        self.kind = "CrossEntropyOfProbabilities"
+        name = "the binary cross-entropy" if binary else "the cross-entropy"
+        self.label = f"{name} of probabilities, {share}"
+
+    @property
+    def divides(self) -> bool:
+        """Whether the loss is an average."""
+        return self.share != "summed over the batch"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        p, t = arrays["x"], _rows(arrays)
+        terms = t * np.log(p)
+        if self.binary:
+            terms += (1 - t) * np.log(1 - p)
+        if self.share == EACH:
+            return -terms.sum(axis=1)
+        return np.asarray(-terms.sum() * SHARES[self.share](*p.shape))
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        p, t = arrays["x"], _rows(arrays)
+        slopes = -t / p
+        if self.binary:
+            slopes += (1 - t) / (1 - p)
+        return {"x": slopes * (1 if self.share == EACH else SHARES[self.share](*p.shape))}
+
+
+EACH = "of each sample"
+
+
+def _rows(arrays: Arrays) -> np.ndarray:
+    p, target = arrays["x"], arrays["target"]
+    return target if target.shape == p.shape else np.eye(p.shape[1])[target]
+
+
+def of_probabilities() -> list[Reference]:
+    """All accepted ways to add them up."""
+    return [OfProbabilities(binary, s) for binary in (False, True) for s in (*SHARES, EACH)]

@@ -1,0 +1,191 @@
+"""The text of a student's file as statements: scripts as they are, notebooks cell by cell."""
+
+import ast
+import json
+import linecache
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+DEFINITIONS = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+)
+_PYTHON_2 = re.compile(
+    r"^\s*print\s+[^(=\s]|^\s*print\s*\(.*\)\s*[%,]|^\s*exec\s+\w|\bexcept\s+\w[\w.]*\s*,\s*\w+\s*:"
+    r"|^\s*raise\s+\w+\s*,|<>|\b0[0-7]+\b(?!\.)|\bur['\"]"
+)
+_KEPT_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement at the top level, compiled."""
+
+    code: CodeType
+    where: str
+    defines: bool
+    """Whether it can only define or import something."""
+
+
+def statements(path: Path, notes: list[str]) -> list[Statement]:
+    """The statements at the top level of a script or of all code cells of a notebook.
+
+    Raises SyntaxError for a script that is none. A cell that is no Python is left out, with a
+    note.
+    """
+    if path.suffix != ".ipynb":
+        return list(_compiled(path.read_bytes(), str(path), "line "))
+    found: list[Statement] = []
+    for number, text in enumerate(_cells(json.loads(path.read_text("utf-8-sig"))), start=1):
+        name = f"{path} cell {number}"
+        source = _without_magics(text)
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        try:
+            found += _compiled(source, name, f"cell {number}, line ")
+        except (SyntaxError, ValueError) as error:
+            if text.strip():
+                notes.append(f"cell {number} is left out: {told(error, source)}")
+    return found
+
+
+def told(error: BaseException, text: str = "") -> str:
+    """A syntax error in words: its line, and whether the file is Python 2."""
+    if not isinstance(error, SyntaxError):
+        return str(error)
+    lines = text.splitlines()
+    at = error.lineno or 0
+    line = error.text or (lines[at - 1] if 0 < at <= len(lines) else "")
+    where = f"line {error.lineno}: " if error.lineno else ""
+    if "Missing parentheses" in str(error.msg) or _PYTHON_2.search(line):
+        return (
+            f"{where}this is Python 2 ({line.strip()[:60]}), and Python 3 runs here; "
+            "`2to3 -w FILE` translates it"
+        )
+    return f"{where}{error.msg}"
+
+
+def imported(path: Path) -> set[str]:
+    """The first names of all absolute imports of a script; none where it cannot be read."""
+    try:
+        tree = _parsed(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def relative_depth(path: Path) -> int:
+    """How many folders up the relative imports of a script reach: `from ..a import b` is 2."""
+    try:
+        tree = _parsed(path.read_bytes())
+    except (SyntaxError, ValueError, OSError):
+        return 0
+    return max((n.level for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)), default=0)
+
+
+def _parsed(source: bytes | str, name: str = "<source>") -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of invalid escapes, which are the author's
+        return ast.parse(source, name)
+
+
+def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]:
+    tree = _parsed(source, name)
+    if _written_for_python_2(tree):
+        tree = ast.fix_missing_locations(_OldDivision().visit(tree))
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            flags |= _future([alias.name for alias in node.names])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for node in tree.body:
+            one = ast.Module([node], type_ignores=[])
+            code = compile(one, name, "exec", flags=flags, dont_inherit=True)
+            yield Statement(code, f"{where}{node.lineno}", _defines(node))
+
+
+def _written_for_python_2(tree: ast.Module) -> bool:
+    """Whether it uses xrange as Python 2 has it: there, 7 / 2 is 3."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    bound = {
+        a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names
+    }
+    return "xrange" in names and not {"xrange", "division"} & bound
+
+
+class _OldDivision(ast.NodeTransformer):
+    """a / b becomes a call of what Python 2 did."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div):
+            return node
+        function = ast.Name(OLD_DIVISION, ast.Load())
+        return ast.copy_location(ast.Call(function, [node.left, node.right], []), node)
+
+
+OLD_DIVISION = "_division_of_python_2"
+
+
+def _defines(node: ast.stmt) -> bool:
+    """Imports, functions, classes, and constants that need no call."""
+    if isinstance(node, DEFINITIONS):
+        return True
+    if isinstance(node, ast.If | ast.Try):
+        return all(_defines(n) for n in node.body)
+    calls = (ast.Call, ast.ListComp, ast.GeneratorExp)
+    return isinstance(node, ast.Assign | ast.AnnAssign) and not any(
+        isinstance(n, calls) for n in ast.walk(node)
+    )
+
+
+def _future(names: list[str]) -> int:
+    import __future__
+
+    return sum(getattr(__future__, n).compiler_flag for n in names if hasattr(__future__, n))
+
+
+def _cells(data: Any) -> Iterator[str]:
+    """The texts of all code cells, wherever they are: versions of the format differ."""
+    if isinstance(data, list):
+        for part in data:
+            yield from _cells(part)
+    elif isinstance(data, dict):
+        if data.get("cell_type") == "code":
+            text = data.get("source", data.get("input", ""))
+            yield "".join(map(str, text)) if isinstance(text, list) else str(text)
+        else:
+            for part in data.values():
+                yield from _cells(part)
+
+
+def _without_magics(text: str) -> str:
+    """The cell as Python: lines for the notebook or the shell become `pass`."""
+    lines = text.split("\n")
+    first = next((line.strip() for line in lines if line.strip()), "")
+    if first.startswith("%%") and not first.startswith(_KEPT_MAGICS):
+        return ""
+    return "\n".join(_plain_line(line) for line in lines)
+
+
+def _plain_line(line: str) -> str:
+    bare = line.lstrip()
+    shell = re.match(r"[\w, ]+=\s*[!%]\w", bare)
+    asking = bare.startswith("?") or re.fullmatch(r"[\w.]+\?{1,2}\s*", bare)
+    if bare.startswith(("%", "!")) or asking or shell:
+        return line[: len(line) - len(bare)] + "pass"
+    return line
