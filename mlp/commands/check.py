@@ -1,6 +1,7 @@
 """Check gradients: of everything built in, of one layer, or of a file with layers of your own.
 
     mlp check student.py              every layer in a file of your own
+    mlp check student.py --strict     a flaw of style is a failure too
     mlp check                         all built-in layers, losses and networks
     mlp check --layer "Affine(5, 3)"  one built-in layer or network
     mlp check --model RUN             a network that `mlp train` has trained

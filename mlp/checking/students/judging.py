@@ -1,4 +1,4 @@
-"""Judge one layer: forward first, then gradients, then the contract, then the dtype.
+"""Judge one layer: forward first, then gradients, then the contract, then its style.
 
 What is found on the way is collected in an Examination, which becomes the report.
 """
