@@ -323,6 +323,13 @@ def test_the_checkpoint_of_another_training_is_refused_and_stays(tmp_path, chang
     assert path.read_bytes() == before
 
 
+def test_what_a_kill_left_of_a_save_is_removed(tmp_path):
+    for name in (".a[1].npz.123.part", ".other.npz.123.part"):
+        (tmp_path / name).write_bytes(b"cut")
+    train(tmp_path / "a[1].npz", epochs=1)
+    assert {p.name for p in tmp_path.iterdir()} == {"a[1].npz", ".other.npz.123.part"}
+
+
 def test_what_is_no_training_is_refused(tmp_path):
     path = tmp_path / "net.npz"
     save_checkpoint(path, classifier())
