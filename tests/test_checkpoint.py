@@ -217,6 +217,7 @@ MALFORMED = {
     "overflowing": lambda m: rebuilt(m | {"0.W.npy": header_for("(4611686018427387904, 4)")}),
     "negative": lambda m: rebuilt(m | {"0.W.npy": header_for("(-1, -8)") + bytes(64)}),
     "no width": lambda m: rebuilt(m | {"0.W.npy": header_for("(1000000000000,)", "<U0")}),
+    "open header": lambda m: rebuilt(m | {"0.W.npy": header_for("(2, 3").replace(b"}", b"(")}),
     "objects": lambda m: rebuilt(m | {"0.W.npy": array_bytes(np.array([None]))}),
     "not finite": lambda m: rebuilt(m | {"0.W.npy": array_bytes(np.full((2, 3), np.nan))}),
     "huge Affine": with_architecture(json.dumps(["Affine", [10**9, 10**9], {}])),

@@ -18,6 +18,7 @@ import tracemalloc
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -138,7 +139,7 @@ class Arguments:
         for key in arguments:
             if rng.random() < 0.4:
                 odd = ODD[rng.integers(len(ODD))]
-                arguments[key] = odd() if callable(odd) else odd
+                arguments[key] = odd() if isinstance(odd, FunctionType) else odd
                 self.last += f" {key}={str(arguments[key])[:60]!r}"
         try:
             function(**arguments)
