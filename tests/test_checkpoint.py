@@ -217,6 +217,7 @@ MALFORMED = {
     "overflowing": lambda m: rebuilt(m | {"0.W.npy": header_for("(4611686018427387904, 4)")}),
     "negative": lambda m: rebuilt(m | {"0.W.npy": header_for("(-1, -8)") + bytes(64)}),
     "no width": lambda m: rebuilt(m | {"0.W.npy": header_for("(1000000000000,)", "<U0")}),
+    "open header": lambda m: rebuilt(m | {"0.W.npy": header_for("(2, 3").replace(b"}", b"(")}),
     "objects": lambda m: rebuilt(m | {"0.W.npy": array_bytes(np.array([None]))}),
     "not finite": lambda m: rebuilt(m | {"0.W.npy": array_bytes(np.full((2, 3), np.nan))}),
     "huge Affine": with_architecture(json.dumps(["Affine", [10**9, 10**9], {}])),
@@ -321,6 +322,13 @@ def test_the_checkpoint_of_another_training_is_refused_and_stays(tmp_path, chang
     with pytest.raises(CheckpointError, match=f"of another training .*{said}.*; use another path"):
         train(path, **change)
     assert path.read_bytes() == before
+
+
+def test_what_a_kill_left_of_a_save_is_removed(tmp_path):
+    for name in (".a[1].npz.123.part", ".other.npz.123.part"):
+        (tmp_path / name).write_bytes(b"cut")
+    train(tmp_path / "a[1].npz", epochs=1)
+    assert {p.name for p in tmp_path.iterdir()} == {"a[1].npz", ".other.npz.123.part"}
 
 
 def test_what_is_no_training_is_refused(tmp_path):

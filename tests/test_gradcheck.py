@@ -376,3 +376,10 @@ class TestProgram:
         net = parse_layer("Sequential(MaxPool((2, 2)), Flatten(), Affine(9, 3, bias=False))")
         assert net[2].b is None
         assert all(report.ok for report in check_layer(net))
+
+
+def test_what_is_no_layer_or_loss_is_refused():
+    with pytest.raises(TypeError, match=r"gradcheck: expected a layer .*, got 'x'"):
+        gradcheck("x", np.zeros((1, 2)))
+    with pytest.raises(TypeError, match=r"gradcheck: expected a loss .*, got 3"):
+        gradcheck(Affine(2, 1), np.zeros((1, 2)), np.zeros((1, 1)), 3)

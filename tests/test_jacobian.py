@@ -83,3 +83,8 @@ def test_unknown_names_are_refused():
         jacobian(layer, x, route="forward")
     with pytest.raises(ValueError, match="wrt"):
         jacobian(Affine(2, 2, bias=False, rng=0), x, "b")
+
+
+def test_what_is_no_layer_is_refused():
+    with pytest.raises(TypeError, match=r"jacobian: expected a layer .*, got <ufunc 'tanh'>"):
+        jacobian(np.tanh, np.zeros((1, 2)))

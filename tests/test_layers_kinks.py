@@ -265,3 +265,10 @@ def test_after_a_failed_forward_there_is_nothing_to_go_back_through(kind: type, 
         net.forward(np.ones((2, 3)))
     with pytest.raises(RuntimeError, match="nothing to go back through; call forward"):
         net.backward(np.ones((2, width)))
+
+
+def test_the_kinks_of_a_vector_are_refused_as_forward_refuses_it():
+    pool = MaxPool(subsets=[[0, 2], [1]])
+    for method in (pool.kinks, pool.forward):
+        with pytest.raises(ValueError, match=r"expected x of shape \(N, D\), got \(3,\)"):
+            method(np.zeros(3))

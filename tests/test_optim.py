@@ -357,3 +357,8 @@ def test_a_gradient_that_is_no_array_of_fitting_numbers_changes_nothing(step, gr
 def test_a_rate_beyond_the_floats_is_refused():
     with pytest.raises(ValueError, match="finite number from 0 up, got 1000"):
         SGD(10**400)
+
+
+def test_a_step_of_what_is_no_network_is_refused():
+    with pytest.raises(TypeError, match=r"SGD.step: expected a network such as .*, got 'x'"):
+        SGD(0.1).step("x")

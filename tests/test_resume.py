@@ -94,7 +94,7 @@ def test_nothing_to_go_on_with_is_said(tmp_path):
 def test_a_damaged_checkpoint_or_record_is_refused(killed, tmp_path):
     for name, error in (("checkpoint.npz", "digest"), ("unfinished.json", "is damaged")):
         whole = (killed / name).read_bytes()
-        (killed / name).write_bytes(whole[:-1])
+        (killed / name).write_bytes(whole[: len(whole) // 2])
         assert_one_line(train("--resume", killed), 4, name, error)
         (killed / name).write_bytes(whole)
 

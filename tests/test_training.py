@@ -10,6 +10,7 @@ from mlp import (
     Affine,
     KLDivergence,
     Layer,
+    ReLU,
     Sequential,
     SigmoidCrossEntropy,
     Softmax,
@@ -304,3 +305,28 @@ def test_a_line_finds_the_least_squares_solution():
     fit(net, SquaredError(), SGD(0.1, momentum=0.5), x, y, epochs=400, batch_size=None)
     solution = np.linalg.lstsq(np.c_[x, np.ones(40)], y, rcond=None)[0][:, 0]
     np.testing.assert_allclose([*net.W[:, 0], net.b[0]], solution, rtol=1e-10)
+
+
+def test_the_layout_of_the_samples_in_memory_changes_no_bit():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 12)), rng.integers(3, size=50)
+    wide = np.repeat(x, 2, axis=1)[:, ::2]
+    weights = []
+    for samples in (x, np.asfortranarray(x), wide, x[::-1].copy()[::-1]):
+        for batch_size in (8, None):
+            net = Sequential(Affine(12, 9, rng=1), ReLU(), Affine(9, 3, rng=2))
+            fit(
+                net,
+                SoftmaxCrossEntropy(),
+                SGD(0.1, momentum=0.9),
+                samples,
+                y,
+                epochs=3,
+                batch_size=batch_size,
+                rng=5,
+                validation=(samples, y),
+                patience=2,
+            )
+            weights.append(net.parameter_vector())
+    for k, vector in enumerate(weights):
+        np.testing.assert_array_equal(vector, weights[k % 2])

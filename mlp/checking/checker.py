@@ -60,6 +60,8 @@ def gradcheck(
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"gradcheck: expected a layer such as Affine(3, 2), got {layer!r}")
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(f"gradcheck: expected a loss such as SquaredError(), got {loss!r}")
     if (loss is None) != (target is None):
         raise ValueError("gradcheck: expected target and loss together, or neither")
     if loss is not None:

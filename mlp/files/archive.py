@@ -14,6 +14,7 @@ import io
 import json
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -37,6 +38,8 @@ MALFORMED = (
     RuntimeError,
     EOFError,
     OSError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -19,6 +19,7 @@ import numpy as np
 from mlp.callbacks import Callback, TrainingState
 from mlp.errors import CheckpointError
 from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
+from mlp.files.whole import remove_partial
 
 SHARE = 0.02
 """Of the time that training takes, what saving may take at the most."""
@@ -47,6 +48,7 @@ class TrainingCheckpoint(Callback):
         self.cost = 0.0
 
     def on_start(self, state: TrainingState) -> None:
+        remove_partial(self.path)
         if self.path.exists():
             members = read_archive(self.path)
             try:

@@ -47,6 +47,10 @@ def run(cases: int, seed: int) -> tuple[str, list[str]]:
             counted = _stopped_and_resumed(words, folder, seconds, rng, failures)
             kills, others = kills + counted[0], others + counted[1]
             failures += [f"run {runs} {words}: {text}" for text in _differences(folder)]
+            said = (
+                f"{runs} runs, {kills} SIGKILLs, {others} other signals, {len(failures)} failures"
+            )
+            print(said, file=sys.stderr, flush=True)  # it takes minutes
     return f"{kills} SIGKILLs and {others} other signals in {runs} runs", failures
 
 

@@ -48,7 +48,7 @@ def _mean(parts: Parts) -> np.ndarray:
 def _dead_units(net: Sequential, x: np.ndarray) -> list[str]:
     """For each hidden layer how many of its units do not react to any sample."""
     found, h = [], np.asarray(x, net.dtype)
-    for (i, layer), (_, after) in pairwise([*enumerate(net), (None, None)]):
+    for i, (layer, after) in enumerate(pairwise(net)):
         h = layer.forward(h)
         if not isinstance(layer, ReLU | Sigmoid) or not isinstance(after, Affine):
             continue

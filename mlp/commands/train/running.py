@@ -83,14 +83,18 @@ def run(
         raise stop
     try:
         with signals.held_back():
-            scores = _kept(options, parts, seed, net, loss, state, claim.folder_of(seed), voice)
+            out = claim.folder_of(seed)
+            scores, said = _kept(options, parts, seed, net, loss, state, out, voice)
             if stop is None:
                 claim.note_done(seed, scores)
     except signals.Stopped as later:
         stop = stop or later
     if stop is not None:
-        stop.add_note(f"after epoch {state.epoch}; kept in {claim.folder_of(seed)}")
+        stop.add_note(f"after epoch {state.epoch}; kept in {out}")
         raise stop
+    rate = f"{assembling.learning_rate(options, parts):g}"
+    if reason := doubts.doubt(net, parts, scores, said, rate):
+        print(f"{out}: warning: {reason}", file=sys.stderr)
     return scores
 
 
@@ -103,7 +107,8 @@ def _kept(
     state: TrainingState,
     out: Path,
     voice: Voice,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], np.ndarray | None]:
+    """The test scores, and the class that the network says of each test sample."""
     if parts.unscale is not None:
         net = Sequential(*net, parts.unscale)
     said = counts = None
@@ -120,10 +125,7 @@ def _kept(
         unit = "" if parts.classes else " (squared error in the units of the targets)"
         voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
     voice.result(str(out))
-    rate = f"{assembling.learning_rate(options, parts):g}"
-    if reason := doubts.doubt(net, parts, scores, said, rate):
-        print(f"{out}: warning: {reason}", file=sys.stderr)
-    return scores
+    return scores, said
 
 
 def _trained(
