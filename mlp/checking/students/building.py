@@ -18,13 +18,10 @@ from mlp.checking.students.adapters import (
     ObjectSubject,
     PairSubject,
     Recorder,
-    Slot,
     Subject,
     backward_of,
     call_forward,
     forward_of,
-    required,
-    slots,
     training_flags,
 )
 from mlp.checking.students.loading import Entry
@@ -36,6 +33,7 @@ from mlp.checking.students.names import (
     plain,
     target_comes_first,
 )
+from mlp.checking.students.slots import Slot, required, slots
 
 SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
 """Names of a second input of a function; any other is a parameter with one number per column."""

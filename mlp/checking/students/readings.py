@@ -17,11 +17,11 @@ from mlp.checking.students.adapters import (
     Subject,
     default_for,
     is_setting,
-    named_results,
-    required,
 )
 from mlp.checking.students.names import UPSTREAM, meaning, plain
+from mlp.checking.students.results import named_results
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.slots import required
 from mlp.checking.students.trials import Broken, WrongOutput, backward, close, forward
 
 LOCAL = "backward returns the local derivative: it was multiplied by the upstream"
