@@ -188,7 +188,7 @@ class TestData:
         path.write_text(SINE)
         theirs = check_file(path).to_dict()
         ours = Outcome([gradcheck(Softmax(), np.ones((2, 3)), rng=1)]).to_dict()
-        assert set(theirs) == set(ours) == {"file", "error", "checked"}
+        assert set(theirs) == set(ours) == {"file", "error", "notes", "checked"}
         [their], [our] = theirs["checked"], ours["checked"]
         assert set(their) == KEYS
         assert set(our) == KEYS | {"seed", "dtype"}

@@ -13,25 +13,22 @@ It never judges: what is missing is None.
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlp.checking.students.names import (
     BACKWARDS,
-    BIASES,
     FORWARDS,
-    WEIGHTS,
-    gradient_names,
     meaning,
     plain,
 )
+from mlp.checking.students.results import named_results
+from mlp.checking.students.slots import Slot, attributes, required, slots
 
 if TYPE_CHECKING:
     from mlp.checking.students.readings import Reading
-
-GRADIENT_HOLDERS = {"grads", "grad", "gradients", "gradient", "dparams", "paramgrads", "g"}
 
 
 OUTPUTS = ("output", "outputs", "out")
@@ -197,7 +194,7 @@ class ObjectSubject(Subject):
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
         for name in self.parameters:
             if found.get(name) is None:
-                found[name] = self._slots[name].gradient(self)
+                found[name] = self._slots[name].gradient(self.instance)
             if found[name] is None:
                 found[name] = self._written(name, before)
             if found[name] is None:
@@ -322,160 +319,9 @@ class LossFunction(Subject):
         return {"x": self._derivative(*self._last[: len(wanted)])}
 
 
-class Columns(Subject):
-    """A layer whose samples are columns, seen with samples as rows."""
-
-    def __init__(self, inner: Subject) -> None:
-        self.inner = inner
-        self.inputs, self.parameters = inner.inputs, inner.parameters
-        if hasattr(inner, "instance"):
-            self.instance = inner.instance
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self.inner.gradient_function  # type: ignore[attr-defined]
-
-    def get(self, name: str) -> np.ndarray:
-        return self.inner.get(name)
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self.inner.set(name, value)
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        self.inner.reading = self.reading
-        return turned(self.inner.forward(*(turned(x) for x in inputs)))
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        self.inner.reading = self.reading
-        found = self.inner.backward(*(turned(u) for u in upstream))
-        return {n: turned(g) if n in self.inputs else g for n, g in found.items()}
-
-
-def turned(value: Any) -> Any:
-    """The transpose of a matrix; anything else as it is."""
-    return value.T if isinstance(value, np.ndarray) and value.ndim == 2 else value
-
-
 def as_number(value: Any) -> Any:
     """A loss of shape (1,) or (1, 1) as one of shape ()."""
     return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
-
-
-class Slot:
-    """Where an object keeps an array: an attribute, a key of a dict, a position in a list."""
-
-    def __init__(self, holder: Any, key: Any, path: str) -> None:
-        self.holder, self.key, self.path = holder, key, path
-
-    @property
-    def name(self) -> str:
-        """The last part of the path: how the student calls it."""
-        return str(self.key)
-
-    def read(self) -> Any:
-        if isinstance(self.holder, dict | list):
-            return self.holder[self.key]
-        return getattr(self.holder, self.key, None)
-
-    def write(self, value: np.ndarray) -> None:
-        if isinstance(self.holder, dict | list):
-            self.holder[self.key] = value
-        else:
-            setattr(self.holder, self.key, value)
-
-    def gradient(self, subject: ObjectSubject) -> Any:
-        """The gradient that the student keeps for the parameter in this slot, or None."""
-        if not isinstance(self.holder, dict | list) and self.holder is not subject.instance:
-            return first_attribute(self.holder, ("grad", "g", "gradient", "d"))
-        if isinstance(self.holder, list):
-            return self._beside_in_lists(subject.instance)
-        names = gradient_names(self.name)
-        for slot in slots(subject.instance, everything=True):
-            if plain(slot.name) in names and slot.read() is not None:
-                return slot.read()
-        return self._in_holder(subject.instance)
-
-    def _in_holder(self, instance: Any) -> Any:
-        """In a dict of gradients under the parameter's own name, or a list in its order."""
-        for name, value in gradient_holders(instance):
-            del name
-            if isinstance(value, dict):
-                own = {plain(str(k)): v for k, v in value.items()}
-                roots = next((r for r in (WEIGHTS, BIASES) if plain(self.name) in r), set())
-                for root in [plain(self.name), *sorted(roots)]:
-                    if root in own:
-                        return own[root]
-            elif isinstance(value, list | tuple) and len(value) <= 2:
-                index = 1 if plain(self.name) in BIASES else 0
-                if index < len(value):
-                    return value[index]
-        return None
-
-    def _beside_in_lists(self, instance: Any) -> Any:
-        for _, value in gradient_holders(instance):
-            if isinstance(value, list | tuple) and len(value) > self.key:
-                return value[self.key]
-        wanted = gradient_names("b" if self.key else "W")
-        for slot in slots(instance, everything=True):
-            if plain(slot.name) in wanted:
-                return slot.read()
-        return None
-
-
-def gradient_holders(instance: Any) -> Iterator[tuple[str, Any]]:
-    """Attributes (or methods without arguments) that hold several gradients."""
-    for name in dir(instance):
-        root = plain(name).removeprefix("get")
-        if root not in GRADIENT_HOLDERS:
-            continue
-        value = getattr(instance, name, None)
-        if inspect.ismethod(value) and not required(value):
-            value = value()
-        if isinstance(value, dict | list | tuple):
-            yield name, value
-
-
-def attributes(instance: Any) -> dict[str, Any]:
-    """Attributes of the object itself, then properties and slots of its class."""
-    found = dict(vars(instance)) if hasattr(instance, "__dict__") else {}
-    for name in dir(type(instance)):
-        kept = getattr(type(instance), name, None)
-        if not name.startswith("__") and (
-            isinstance(kept, property) or inspect.ismemberdescriptor(kept)
-        ):
-            found.setdefault(name, getattr(instance, name, None))
-    return found
-
-
-def slots(instance: Any, everything: bool = False) -> list[Slot]:
-    """Places of float arrays (or, with everything, of anything) in an object."""
-    found: list[Slot] = []
-    for name, value in attributes(instance).items():
-        if isinstance(value, dict):
-            found += [Slot(value, key, f"{name}[{key!r}]") for key in value]
-        elif isinstance(value, list) and not everything:
-            found += [Slot(value, i, f"{name}[{i}]") for i in range(len(value))]
-        elif (inner := data_attribute(value)) is not None:
-            found.append(Slot(value, inner, name))
-        found.append(Slot(instance, name, name))
-    return found if everything else [p for p in found if is_float_array(p.read())]
-
-
-def data_attribute(value: Any) -> str | None:
-    """The name of the array inside a student's own Parameter object."""
-    if isinstance(value, np.ndarray) or not hasattr(value, "__dict__"):
-        return None
-    names = ("data", "value", "val", "values", "array", "w", "weight")
-    return next((n for n in names if is_float_array(getattr(value, n, None))), None)
-
-
-def first_attribute(holder: Any, names: tuple[str, ...]) -> Any:
-    return next((getattr(holder, n) for n in names if hasattr(holder, n)), None)
-
-
-def is_float_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
 def call_forward(instance: Any) -> Callable:
@@ -530,55 +376,3 @@ def default_for(argument: str, recorder: Recorder | None = None) -> Any:
     if meaning(argument) == "text":
         return "relu"
     return 0.1 if meaning(argument) in ("rate", "slope") else None
-
-
-def required(function: Callable) -> list[str]:
-    """Names of the positional or keyword arguments that have no default."""
-    kinds = (
-        inspect.Parameter.POSITIONAL_ONLY,
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        inspect.Parameter.KEYWORD_ONLY,
-    )
-    return [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.default is p.empty and p.kind in kinds
-    ]
-
-
-def named_results(result: Any, names: tuple[str, ...], inputs: tuple[str, ...]) -> dict[str, Any]:
-    """What backward returned, by name: one array, a tuple in order, or a dict."""
-    if isinstance(result, dict):
-        return from_dict(result, names)
-    if isinstance(result, tuple | list) and not _is_one_array(result):
-        return dict(zip(names, _flat(result), strict=False))
-    return {inputs[0]: result}
-
-
-def _flat(result: Any) -> list[Any]:
-    """(dx, (dw, db)) and (dx, {"W": dw, "b": db}) as dx, dw, db."""
-    flat: list[Any] = []
-    for part in result:
-        if isinstance(part, dict):
-            flat += part.values()
-        elif isinstance(part, tuple | list):
-            flat += part
-        else:
-            flat.append(part)
-    return flat
-
-
-def _is_one_array(result: Any) -> bool:
-    return isinstance(result, list) and bool(result) and not isinstance(result[0], np.ndarray)
-
-
-def from_dict(result: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Gradients from a dict under the parameter's name or the gradient's."""
-    own = {plain(str(key)): value for key, value in result.items()}
-    found = {}
-    for name in names:
-        candidates = (
-            gradient_names(name) | {plain(name)} | ({"dz", "din"} if name == "x" else set())
-        )
-        found[name] = next((own[c] for c in sorted(candidates) if c in own), None)
-    return found

@@ -12,21 +12,17 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import (
-    Columns,
     LossFunction,
     LossObject,
     ObjectSubject,
     PairSubject,
     Recorder,
-    Slot,
     Subject,
     backward_of,
     call_forward,
     forward_of,
-    required,
-    slots,
-    training_flags,
 )
+from mlp.checking.students.columns import Columns
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import (
     BIASES,
@@ -36,24 +32,9 @@ from mlp.checking.students.names import (
     plain,
     target_comes_first,
 )
-
-SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
-"""Names of a second input of a function; any other is a parameter with one number per column."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a layer is built for; only what its constructor asks for is used."""
-
-    D: int = 5
-    M: int = 3
-    window: Any = 2
-    stride: Any = None
-    pairs: Any = None
-
-    def array(self, shape: tuple[int, ...], salt: int = 0) -> np.ndarray:
-        """Random numbers for an array that a constructor wants."""
-        return np.random.default_rng(salt).normal(size=shape)
+from mlp.checking.students.pairs import build_pair
+from mlp.checking.students.slots import Slot, required, slots
+from mlp.checking.students.values import Size, asked, by_meaning
 
 
 @dataclass
@@ -73,7 +54,7 @@ class Recipe:
         return any(meaning(name) in wanted for name in self.names)
 
     def arguments(self, size: Size) -> tuple[list[Any], dict[str, Any]]:
-        names = [n for n in self.names if n not in self.keywords or _asked(n, size)]
+        names = [n for n in self.names if n not in self.keywords or asked(n, size)]
         values = {name: self.fill(name, i, size) for i, name in enumerate(names)}
         positional = [v for n, v in values.items() if n not in self.keywords]
         return positional, {n: v for n, v in values.items() if n in self.keywords}
@@ -96,7 +77,7 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
             return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return _pair(entry, size, recipe.columns)
+    return build_pair(entry, size, recipe.columns)
 
 
 def recipes(entry: Entry) -> list[Recipe]:
@@ -121,7 +102,7 @@ def _target_first(entry: Entry) -> bool | None:
 
 def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
-        return [Recipe(_by_meaning, [])]
+        return [Recipe(by_meaning, [])]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
@@ -153,14 +134,6 @@ def constructor_arguments(entry: Entry) -> list[str]:
     return list(_constructor(entry.code)[0])
 
 
-def _asked(name: str, size: Size) -> bool:
-    """Optional strides and pairs are given only where the size names them."""
-    wanted = meaning(name)
-    if wanted == "stride":
-        return size.stride is not None
-    return wanted != "pairs" or size.pairs is not None
-
-
 def _constructor(cls: type) -> tuple[dict[str, bool], set[str]]:
     """Arguments (name: compulsory), and those to be passed by name."""
     try:
@@ -185,7 +158,7 @@ def _helpful(name: str, kind: str | None) -> bool:
 
 
 def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], Any]]:
-    yield _by_meaning if kind != "Multiply" else _pairs_first
+    yield by_meaning if kind != "Multiply" else _pairs_first
     if kind == "MaxPool":
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
@@ -203,7 +176,7 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
 
 def _shapes(name: str, index: int, size: Size) -> Any:
     """Sizes as tuples: (D, M) where one argument takes both."""
-    wanted = _by_meaning(name, index, size)
+    wanted = by_meaning(name, index, size)
     if plain(name) in ("dim", "dims", "shape", "weightshape", "wshape", "sizes", "trainingshape"):
         return (size.D, size.M)
     return (wanted,) if isinstance(wanted, int) and meaning(name) in ("in", "out", None) else wanted
@@ -224,62 +197,11 @@ def _window(size: Size) -> Any:
     return size.window
 
 
-def _by_meaning(name: str, index: int, size: Size) -> Any:
-    wanted = meaning(name)
-    special = _special(plain(name), size)
-    if special is not None:
-        return special
-    one = plain(name)[-1:] in ("h", "w", "t") and isinstance(size.window, tuple)
-    window = size.window[0] if one and wanted == "window" else size.window
-    values: dict[str | None, Any] = {
-        "in": size.D,
-        "out": size.M,
-        "W": size.array((size.D, size.M)),
-        "b": size.array((size.M,), 1),
-        "window": window,
-        "stride": size.stride or size.window,
-        "pairs": size.pairs if size.pairs is not None else [(0, 1), (2, 3)],
-        "rng": np.random.default_rng(0),
-        "seed": 0,
-        "slope": 0.1,
-        "rate": 0.5,
-        "flag": True,
-        "text": "layer",
-        None: (size.D, size.M)[min(index, 1)],
-    }
-    return values[wanted]
-
-
-def _special(name: str, size: Size) -> Any:
-    """What arguments want whose names say more than a size; None for others."""
-    if "optim" in name:
-        return Recorder()
-    if name in ("gamma", "gammas", "g"):
-        return size.array((size.D,), 2)
-    if name in ("beta", "betas"):
-        return size.array((size.D,), 3)
-    if name.endswith(("initfn", "initfunc", "initializer", "initialiser")):
-        return _initialised
-    if name in ("inputshape", "shapein", "inshape"):
-        return (size.D,)
-    if name in ("outputshape", "shapeout", "outshape"):
-        return (size.M,)
-    if name in ("bn", "batchnorm", "usebn", "last", "lastlayer", "islast"):
-        return False
-    return None
-
-
-def _initialised(*shape: Any, **options: Any) -> np.ndarray:
-    """Random weights of a shape given as numbers or as a tuple."""
-    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    return np.random.default_rng(5).normal(size=shape)
-
-
 def _pairs_first(name: str, index: int, size: Size) -> Any:
     wanted = meaning(name)
     if wanted in ("in", "out", None):
-        return np.array(_by_meaning("pairs", index, size)) if wanted is None else size.D
-    value = _by_meaning(name, index, size)
+        return np.array(by_meaning("pairs", index, size)) if wanted is None else size.D
+    value = by_meaning(name, index, size)
     return np.array(value) if wanted == "pairs" else value
 
 
@@ -410,98 +332,3 @@ def _is_gradient(slot: Slot, instance: Any) -> bool:
 
 def _has(instance: Any, name: str) -> bool:
     return any(plain(p.name) == name for p in slots(instance))
-
-
-def _pair(entry: Entry, size: Size, columns: bool = False) -> Subject:
-    names = required(entry.code[0])
-    extras: dict[str, Any] = dict(training_flags(entry.code[0]))
-    arrays: list[str] = []
-    for name in [n for n in names[1:] if n not in extras]:
-        if _is_option(name, entry.kind):
-            extras[name] = _option(name, size, len(extras) if entry.kind == "MaxPool" else None)
-        else:
-            arrays.append(name)
-    for name in _optional_windows(entry, size):
-        extras.setdefault(name, _option(name, size))
-    inputs, parameters = _split_arrays(entry, arrays, size, columns)
-    return PairSubject(entry.code, inputs, parameters, extras, [names[0], *arrays])
-
-
-def _split_arrays(
-    entry: Entry, names: list[str], size: Size, columns: bool
-) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    if "conv" in plain(entry.name) and names:
-        return ("x",), _filters(entry, names, size)
-    if entry.kind == "Affine" or (names and meaning(names[0]) == "W"):
-        W, b = ((size.M, size.D), (size.M, 1)) if columns else ((size.D, size.M), (size.M,))
-        roles = dict(zip(("W", "b", "gamma", "beta"), names, strict=False))
-        shapes = {"W": W, "b": b, "gamma": (size.M,), "beta": (size.M,)}
-        return ("x",), {r: size.array(shapes[r], i) for i, r in enumerate(roles)}
-    if len(names) == 1 and (entry.kind == "Multiply" or plain(names[0]) in SECOND_INPUTS):
-        return ("x", "y"), {}
-    shape: tuple[int, ...] = (1, size.D, 1, 1) if "group" in plain(entry.name) else (size.D,)
-    shape = (size.D, 1) if columns else shape
-    return ("x",), {name: size.array(shape, i) for i, name in enumerate(names)}
-
-
-def _filters(entry: Entry, names: list[str], size: Size) -> dict[str, np.ndarray]:
-    """Weights and bias of a convolution: two filters 3 by 3 over D channels."""
-    found = {}
-    for i, name in enumerate(names):
-        role = meaning(name) if meaning(name) in ("W", "b") else ("W", "b")[min(i, 1)]
-        if role == "W":
-            one = "depthwise" in plain(entry.name)
-            found["W"] = size.array((size.D, 1, 3, 3) if one else (2, size.D, 3, 3))
-        else:
-            found.setdefault("b", size.array((2,), 1))
-    return dict(zip(("W", "b"), found.values(), strict=False)) | {
-        n: size.array((2,), 2 + i) for i, n in enumerate(names[2:])
-    }
-
-
-def _is_option(name: str, kind: str | None) -> bool:
-    wanted = meaning(name)
-    if plain(name).endswith(("param", "params", "config")) or plain(name) == "g":
-        return True
-    if wanted == "text" or plain(name) in ("stride", "pad", "padding", "hparameters"):
-        return True
-    if kind == "MaxPool":
-        return True
-    if kind == "Multiply":
-        return wanted == "pairs"
-    return kind is None and wanted in ("window", "stride", "slope", "rate", "flag", "seed")
-
-
-def _option(name: str, size: Size, position: int | None = None) -> Any:
-    """A value for an option; those of a pool are window and stride, whatever their names."""
-    if plain(name).endswith(("param", "params", "config", "hparameters")):
-        return _configuration(name, size)
-    if plain(name) in ("pad", "padding"):
-        return 1
-    if plain(name) == "g":
-        return 2
-    if meaning(name) == "text":
-        return "relu"
-    wanted = meaning(name)
-    if position is not None and wanted not in ("window", "stride", "flag"):
-        wanted = ("window", "stride")[min(position, 1)]
-        return _by_meaning(wanted, 0, size)
-    value = _by_meaning(name, 0, size)
-    return np.array(value) if wanted == "pairs" else value
-
-
-def _configuration(name: str, size: Size) -> dict[str, Any]:
-    """What dictionaries of settings hold in courses."""
-    side = size.window if isinstance(size.window, int) else size.window[0]
-    stride = size.stride or (1 if "conv" in plain(name) else side)
-    return {
-        "pool_height": side, "pool_width": side, "window": side, "f": side, "stride": stride,
-        "pad": 1, "mode": "train", "p": 0.5, "dropout_param": 0.5, "seed": 5, "eps": 1e-5,
-        "momentum": 0.9,
-    }  # fmt: skip
-
-
-def _optional_windows(entry: Entry, size: Size) -> list[str]:
-    wanted = {"MaxPool": ("window", "stride"), "Multiply": ("pairs",)}.get(entry.kind or "", ())
-    names = inspect.signature(entry.code[0]).parameters
-    return [n for n in names if meaning(n) in wanted and _asked(n, size)]

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students.adapters import ObjectSubject, Subject, slots
+from mlp.checking.students.adapters import ObjectSubject, Subject
 from mlp.checking.students.examination import Finding
 from mlp.checking.students.references import LossReference, OwnForward, Reference
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.slots import slots
 from mlp.checking.students.trials import (
     Arrays,
     Broken,

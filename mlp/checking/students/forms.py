@@ -12,8 +12,7 @@ import numpy as np
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.loading import Entry
-from mlp.checking.students.names import LOSSES, is_loss
-from mlp.checking.students.probabilities import OfProbabilities, of_probabilities
+from mlp.checking.students.loss_forms import keep_finite, loss
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
@@ -24,7 +23,6 @@ from mlp.checking.students.references import (
     PoolReference,
     ProductReference,
     Reference,
-    loss_references,
 )
 from mlp.checking.students.situations import (
     Draw,
@@ -35,7 +33,7 @@ from mlp.checking.students.situations import (
     normal,
     same_shape,
 )
-from mlp.checking.students.trials import Arrays, Broken, NothingToCheck, WrongOutput, forward, run
+from mlp.checking.students.trials import Broken, WrongOutput, forward, run
 from mlp.layers import MaxPool, Multiply
 
 
@@ -275,7 +273,7 @@ def black_box(entry: Entry) -> list[Situation]:
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
-        _keep_finite(found)
+        keep_finite(found)
     else:
         found.kind = _kind(found.reference)
         found.notes.append(f"its outputs are those of {found.reference.label}")
@@ -321,130 +319,6 @@ def _trim(found: Situation) -> None:
         return subject
 
     found.make = make
-
-
-def _keep_finite(found: Situation, clips: bool = False) -> None:
-    """Logarithms and roots want numbers between 0 and 1; some losses clip what they get to that."""
-    arrays = found.arrays(np.random.default_rng(3), 4)
-    values = forward(found.make(), arrays)
-    inside = {n: np.clip(v, 0, 1) if v.dtype.kind == "f" else v for n, v in arrays.items()}
-    clipped = clips and np.array_equal(forward(found.make(), inside), values)
-    if np.isfinite(values).all() and not clipped:
-        return
-    original = found.draw
-    found.draw = lambda rng, n: {
-        name: 1 / (1 + np.exp(-value)) if value.dtype.kind == "f" else value
-        for name, value in original(rng, n).items()
-    }
-    found.notes.append("tried on inputs between 0 and 1")
-
-
-TARGETS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
-    "labels": lambda rng, n, c: rng.permutation(np.arange(n) % (c - 1)),
-    "rows": lambda rng, n, c: np.eye(c)[rng.permutation(np.arange(n) % (c - 1))],
-    "real rows": lambda rng, n, c: rng.standard_normal((n, c)),
-}
-"""The last class has no label, so that a gradient cannot be right by accident."""
-
-
-def targets(form: str, c: int = 4, domain: Callable | None = None) -> Draw:
-    """Outputs x and targets in one of the forms."""
-    domain = domain or (lambda x: x)
-    return lambda rng, n: {
-        "x": domain(rng.standard_normal((n, c))),
-        "target": TARGETS[form](rng, n, c),
-    }
-
-
-def loss(entry: Entry) -> list[Situation]:
-    """All forms of target that the code takes; summed or averaged: whichever the value is."""
-    kind = entry.kind if is_loss(entry.kind) else None
-    draws = _loss_draws(kind)
-    known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
-    if kind != "SquaredError":
-        known += of_probabilities()
-    found = fit(entry, [Size()], lambda s: list(draws.values()), lambda s: known)
-    if kind is None and not found.right:
-        found.reference, found.right = OwnForward(found.make), True
-        _keep_finite(found, clips=True)
-    elif kind is None or isinstance(found.reference, OfProbabilities):
-        found.kind = found.reference.kind
-        found.notes.append(f"its values are those of {found.reference.label}")
-        if isinstance(found.reference, OfProbabilities):
-            found.notes.append("tried on inputs between 0 and 1")
-    _needs_a_gradient(entry, found)
-    return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
-
-
-def _needs_a_gradient(entry: Entry, s: Situation) -> None:
-    """A function that returns a number alone is no layer: its gradient is elsewhere."""
-    if entry.is_class or entry.is_pair:
-        return
-    rng = np.random.default_rng(8)
-    if run(s.make(), s.arrays(rng, 7), None, rng).gradients.get("x") is None:
-        raise NothingToCheck("it returns no gradient")
-
-
-def _loss_draws(kind: str | None) -> dict[str, Draw]:
-    """Outputs and targets, by the form of the target; those of probabilities come last."""
-    if kind == "SquaredError":
-        return {form: targets(form) for form in ("real rows", "rows", "labels")}
-    if kind == "KLDivergence":
-        return {form: targets(form, domain=_shares) for form in ("labels", "rows")}
-    forms = ("rows", "labels") if kind == "SigmoidCrossEntropy" else ("labels", "rows")
-    found = {form: targets(form) for form in forms}
-    found |= {f"{form} and probabilities": targets(form, domain=_shares) for form in forms}
-    found["one column and probabilities"] = _one_column
-    return found
-
-
-def _shares(x: np.ndarray) -> np.ndarray:
-    return np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
-
-
-def _one_column(rng: np.random.Generator, n: int) -> Arrays:
-    """Probabilities of one class, and whether it is there."""
-    x = 1 / (1 + np.exp(-rng.standard_normal((n, 1))))
-    return {"x": x, "target": (rng.permutation(n) % 2).astype(float).reshape(n, 1)}
-
-
-def _other_targets(
-    main: Situation, draws: dict[str, Draw], known: list[Reference]
-) -> list[Situation]:
-    """The other forms of target with which forward agrees as well: each has its own branch."""
-    if isinstance(main.reference, OwnForward) or not main.right:
-        return []
-    of_same_kind = [r for r in known if type(r) is type(main.reference)]
-    found = []
-    for draw in draws.values():
-        if draw is main.draw:
-            continue
-        try:
-            other = agreeing(replace(main, draw=draw, notes=[]), of_same_kind)
-        except (Broken, WrongOutput):
-            continue
-        if other.right and other.reference.label == main.reference.label:
-            found.append(other)
-    return found
-
-
-def _that_backward_takes(found: list[Situation], draws: dict[str, Draw]) -> list[Situation]:
-    """Those that backward does not refuse, unless it refuses all of them."""
-    names = {id(draw): name for name, draw in draws.items()}
-    taken, refused = [], []
-    for situation in found:
-        try:
-            rng = np.random.default_rng(8)
-            for n in (7, 4):
-                run(situation.make(), situation.arrays(rng, n), None, rng)
-            taken.append(situation)
-        except (Broken, WrongOutput):
-            refused.append(names.get(id(situation.draw), "them"))
-    if not taken:
-        return found
-    if refused:
-        taken[0].notes.append(f"backward refuses targets as {' and '.join(refused)}")
-    return taken
 
 
 FORMS: dict[str, Callable[[Entry], list[Situation]]] = {

@@ -10,9 +10,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from mlp.checking.students.adapters import backward_of, forward_of, required
+from mlp.checking.students.adapters import (
+    backward_of,
+    forward_of,
+)
 from mlp.checking.students.importing import Tree, failed, run_file
 from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
+from mlp.checking.students.slots import required
 from mlp.checking.students.standins import restore_old_names
 
 

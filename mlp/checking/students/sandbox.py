@@ -73,7 +73,7 @@ class Run:
 
     def _take_in(self, told: dict[str, Any]) -> None:
         if "loaded" in told:
-            names, error, notes = told["loaded"], told["error"], told["notes"]
+            names, error, notes = told["loaded"], told["error"], told.get("notes", [])
             if all(isinstance(n, str) for n in [*names, *notes]) and isinstance(error, str | None):
                 self.loaded, self.error, self.notes = list(names), error, list(notes)
         elif "start" in told and told["start"] in (self.loaded or ()):

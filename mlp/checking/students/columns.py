@@ -1,0 +1,43 @@
+"""Layers whose samples are columns."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from mlp.checking.students.adapters import Subject
+
+
+class Columns(Subject):
+    """A layer whose samples are columns, seen with samples as rows."""
+
+    def __init__(self, inner: Subject) -> None:
+        self.inner = inner
+        self.inputs, self.parameters = inner.inputs, inner.parameters
+        if hasattr(inner, "instance"):
+            self.instance = inner.instance
+
+    @property
+    def gradient_function(self) -> Callable:
+        """What is called for the gradients."""
+        return self.inner.gradient_function  # type: ignore[attr-defined]
+
+    def get(self, name: str) -> np.ndarray:
+        return self.inner.get(name)
+
+    def set(self, name: str, value: np.ndarray) -> None:
+        self.inner.set(name, value)
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self.inner.reading = self.reading
+        return turned(self.inner.forward(*(turned(x) for x in inputs)))
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        self.inner.reading = self.reading
+        found = self.inner.backward(*(turned(u) for u in upstream))
+        return {n: turned(g) if n in self.inputs else g for n, g in found.items()}
+
+
+def turned(value: Any) -> Any:
+    """The transpose of a matrix; anything else as it is."""
+    return value.T if isinstance(value, np.ndarray) and value.ndim == 2 else value
