@@ -120,7 +120,7 @@ def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
         ElementTree.register_namespace(prefix, uri)
     root = ElementTree.fromstring(svg)
     for group in root.iter():
-        if (text := tooltips.get(group.get("id"))) is not None:
+        if (text := tooltips.get(group.get("id", ""))) is not None:
             title = ElementTree.Element(f"{{{NAMESPACES['']}}}title")
             title.text = text
             group.insert(0, title)

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
     samples = len(parts.train[0])
     steps = options.epochs * math.ceil(samples / (options.batch_size or samples))
     rate = learning_rate(options, parts)
-    schedules = {
+    schedules: dict[str, float | Callable[[int], float]] = {
         "constant": rate,
         "step": lambda step: rate * 0.1 ** ((step >= steps / 2) + (step >= steps * 3 / 4)),
         "cosine": lambda step: rate * 0.5 * (1 + math.cos(math.pi * step / steps)),
