@@ -57,7 +57,7 @@ def _panel(axes: Any, history: History, names: Names, what: str) -> None:
     highest = 0.0
     for quantity in _quantities(what, history):
         layer = quantity.rpartition(".")[0]
-        look = {"color": _colour(order[layer], len(order)), "marker": marker, "linewidth": 1.5}
+        look = {"color": _colour(order[layer], len(order)), "marker": marker}
         label = "_" if layer in labelled else f"{layer} {names.get(layer, '').partition('(')[0]}"
         labelled.add(layer)
         values = [record[quantity] for record in history]
@@ -74,6 +74,8 @@ def _panel(axes: Any, history: History, names: Names, what: str) -> None:
                       va="bottom", fontsize=8, color=plots.PALE)  # fmt: skip
     if what == "lost":
         axes.set_ylim(-0.03, 1.03)
+    if what == "range":
+        axes.margins(y=0.3)  # room for the names
     if labelled:
         axes.legend(fontsize=8, ncols=2 if len(labelled) > 5 else 1)
     else:

@@ -20,15 +20,15 @@ body { margin: 0 auto; max-width: 76rem; padding: 0 1rem 2rem; color: #22303c;
 h1 { font-size: 1.5rem; margin: 1rem 0 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 .row { display: flex; flex-wrap: wrap; gap: .75rem; }
-.row > img { flex: 1 1 21rem; min-width: 0; max-width: min(100%, 37rem); }
+.row > img { flex: 0 1 37rem; min-width: 0; }
 .score { font-size: 1.3rem; font-weight: bold; }
 .warning { border-left: .3rem solid #d55e00; padding-left: .75rem; }
 .tiles { gap: .5rem .6rem; }
 figure { margin: 0; width: 4.5rem; text-align: center; font-size: .8rem; }
 figure img { width: 100%; image-rendering: pixelated; border: 1px solid #e3e8ec; }
-pre { overflow-x: auto; font-size: .75rem; }
 table { border-collapse: collapse; font-size: .85rem; }
-td, th { padding: .15rem .4rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td, th { padding: .15rem .4rem; text-align: left; vertical-align: top; }
+td { overflow-wrap: anywhere; }
 table.counts td, table.counts th { padding: .15rem; min-width: 1.4rem; text-align: center; }
 table.counts caption { caption-side: bottom; text-align: left; padding-top: .4rem; }
 """
@@ -51,6 +51,7 @@ def page(
 ) -> str:
     """The page of a run; what is None is left out.
 
+    network     a table of its layers, in HTML
     scores      what the run is judged by, on its test part
     history     the records of its epochs; if it was watched, `names` says what each layer is
     confusion   counts (C, C) of what it is (row) and what was said, and the names of the classes
@@ -74,7 +75,7 @@ def page(
             _picture(layer_curves.PANELS[w][0], layer_curves.panel, history, names, w) for w in what
         )
         parts.append(f'<h2>Layers</h2><div class="row">{"".join(drawn)}</div>')
-    parts.append(f"<h2>Network</h2><pre>{_text(network)}</pre>")
+    parts.append(f"<h2>Network</h2>{network}")
     parts.append("<h2>Configuration</h2>" + _settings(settings))
     return _whole(title, "\n".join(parts))
 
@@ -194,7 +195,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "default"
+        return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

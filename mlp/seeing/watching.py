@@ -19,8 +19,8 @@ QUANTITIES = ("gradient_norm", "update_ratio", "low", "high", "dead", "saturated
 class Watching(Callback):
     """Adds to the record of each epoch, for each layer, "2.low", "1.gradient_norm" and so on.
 
-    The numbers are those of mlp.seeing.statistics, after the epoch, with the rate of its last step,
-    for one pass of always the same samples, spread over all of x and y. Training goes on as if
+    The numbers are those of mlp.seeing.statistics, after the epoch, with the rate in its middle, for
+    one pass of always the same samples, spread over all of x and y. Training goes on as if
     nobody had looked. When a warning sign appears (mlp.seeing.warning_signs), `say` is called with
     a text, once for each sign; `said` holds all of them.
 
@@ -36,18 +36,21 @@ class Watching(Callback):
         self.say = say
         self.said: dict[str, str] = {}
         self.loss_at_start = np.nan
+        self.steps_before = 0
         self.layers: dict[str, str] = {}
 
     def on_start(self, state: TrainingState) -> None:
-        passed = self._pass(state, 0)
+        self.steps_before = state.optimizer.state(state.net).step
+        passed = self._pass(state, self.steps_before)
         self.layers = {record.name: repr(record.layer) for record in passed}
         if passed.loss_value is not None:
             self.loss_at_start = passed.loss_value
         self._say_new(warning_signs.at_start(passed))
 
     def on_epoch(self, state: TrainingState) -> None:
-        progress = state.optimizer.state(state.net)
-        passed = self._pass(state, max(progress.step - 1, 0))
+        step = state.optimizer.state(state.net).step
+        half = (step - self.steps_before) / state.epoch / 2
+        passed = self._pass(state, int(step - half))
         for record in passed:
             state.history[-1] |= _columns(record)
         ends = state.epoch == state.epochs

@@ -108,7 +108,7 @@ def write(
         page = run_page.page(
             title=f"{options.task}: {options.data.name}",
             settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
-            network=str(net),
+            network=net._repr_html_(),
             scores=scores,
             warnings=warnings,
             history=history,
