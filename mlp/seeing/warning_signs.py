@@ -103,22 +103,25 @@ def _double_softmax(passed: Trace) -> Iterator[tuple[str, str]]:
 
 def _lost_units(hidden: Sequence[LayerRecord]) -> Iterator[tuple[str, str]]:
     for record in hidden:
-        where = f"layer {record.name} {record.layer!r}"
         s, n = record.statistics, len(record.output)
         if s.dead is not None and s.dead > MOST:
             yield (
                 f"dead {record.name}",
-                f"{s.dead:.0%} of the units of {where} are dead: they give 0 for each of {n} "
-                "samples, and learn nothing more; try a smaller learning rate, or start with "
+                f"{s.dead:.0%} of the units of {_where(record)} are dead: they give 0 for each of "
+                f"{n} samples, and learn nothing more; try a smaller learning rate, or start with "
                 "weights of he",
             )
         if s.saturated is not None and s.saturated > MOST:
             yield (
                 f"saturated {record.name}",
-                f"{s.saturated:.0%} of the outputs of {where} are nearly 0 or 1, where a sigmoid "
-                "has next to no slope; try smaller initial weights (glorot), a smaller learning "
-                "rate, or relu",
+                f"{s.saturated:.0%} of the outputs of {_where(record)} are nearly 0 or 1, where a "
+                "sigmoid has next to no slope; try smaller initial weights (glorot), a smaller "
+                "learning rate, or relu",
             )
+
+
+def _where(record: LayerRecord) -> str:
+    return f"layer {record.name} {record.layer!r}"
 
 
 def _vanishing(weighted: Sequence[LayerRecord]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from mlp.pairing import from_logits
 from mlp.seeing import warning_signs
 from mlp.seeing.traces import LayerRecord, Trace, trace
 
-SAMPLES = 100
+SAMPLES = 50
 """How many samples the pass takes: enough for the shares, and a small part of an epoch."""
 QUANTITIES = ("gradient_norm", "update_ratio", "low", "high", "dead", "saturated")
 """What the records of epochs get for each layer, as far as it has a meaning there."""
@@ -19,8 +19,8 @@ QUANTITIES = ("gradient_norm", "update_ratio", "low", "high", "dead", "saturated
 class Watching(Callback):
     """Adds to the record of each epoch, for each layer, "2.low", "1.gradient_norm" and so on.
 
-    The numbers are those of mlp.seeing.statistics, after the epoch, with the rate in its middle, for
-    one pass of always the same samples, spread over all of x and y. Training goes on as if
+    The numbers are those of mlp.seeing.statistics, after the epoch, with the rate in its middle,
+    for one pass of always the same samples, spread over all of x and y. Training goes on as if
     nobody had looked. When a warning sign appears (mlp.seeing.warning_signs), `say` is called with
     a text, once for each sign; `said` holds all of them.
 
@@ -36,10 +36,10 @@ class Watching(Callback):
         self.say = say
         self.said: dict[str, str] = {}
         self.loss_at_start = np.nan
-        self.steps_before = 0
         self.layers: dict[str, str] = {}
 
     def on_start(self, state: TrainingState) -> None:
+        self.body, self.loss = from_logits(state.net, state.loss)  # as fit does: logits are exact
         self.steps_before = state.optimizer.state(state.net).step
         passed = self._pass(state, self.steps_before)
         self.layers = {record.name: repr(record.layer) for record in passed}
@@ -71,8 +71,8 @@ class Watching(Callback):
         self.said = dict(zip(signs, texts, strict=True))
 
     def _pass(self, state: TrainingState, step: int) -> Trace:
-        body, loss = from_logits(state.net, state.loss)  # as fit does, where logits are exact
-        return trace(body, self.x, self.y, loss, learning_rate=state.optimizer.rate(step))
+        rate = state.optimizer.rate(step)
+        return trace(self.body, self.x, self.y, self.loss, learning_rate=rate)
 
     def _say_new(self, signs: Mapping[str, str]) -> None:
         for sign, text in signs.items():
