@@ -77,7 +77,7 @@ def _panel(axes: Any, history: History, names: Names, what: str) -> None:
     if what == "range":
         axes.margins(y=0.3)  # room for the names
     if labelled:
-        axes.legend(fontsize=8, ncols=2 if len(labelled) > 5 else 1)
+        axes.legend(fontsize=8, ncols=2 if what == "range" or len(labelled) > 5 else 1)
     else:
         axes.text(0.5, 0.5, "no layer has any", transform=axes.transAxes, ha="center")
 

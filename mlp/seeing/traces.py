@@ -79,11 +79,11 @@ class Ending(NamedTuple):
 class Trace:
     """The records of the layers in the order of forward, and what stands at the two ends.
 
-    `net` is a copy of the network: the original keeps its parameters, gradients and caches.
     Printed, it is a table; in a notebook an HTML one.
     """
 
-    net: Sequential
+    recorded: Sequential
+    """The network that the pass went through, each layer in its recorder."""
     records: list[LayerRecord]
     x: np.ndarray
     output: np.ndarray
@@ -93,6 +93,11 @@ class Trace:
     upstream: np.ndarray | None = None
     downstream: np.ndarray | None = None
     learning_rate: float | None = None
+
+    @cached_property
+    def net(self) -> Sequential:
+        """A copy of the network: the original keeps its parameters, gradients and caches."""
+        return _without_recorders(self.recorded)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -197,7 +202,7 @@ def trace(
         if lost and np.isnan(downstream).all():
             downstream = None
     return Trace(
-        net=_without_recorders(recorded),
+        recorded=recorded,
         records=[recorder.record(rate) for recorder in recorders],
         x=x,
         output=y,
