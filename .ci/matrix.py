@@ -260,6 +260,19 @@ def lint(place: Place) -> list[list]:
     return [[tools / "ruff", "check"], [tools / "ruff", "format", "--check"], [tools / "mypy"]]
 
 
+# --- a browser ---
+
+
+def install_browser() -> None:
+    """For the tests of the run page, which skip where there is none; also if this fails."""
+    if shutil.which("chromium") or os.geteuid() or not shutil.which("apt-get"):
+        return
+    quiet = {"stdout": subprocess.DEVNULL, "env": clean() | {"DEBIAN_FRONTEND": "noninteractive"}}
+    install = ["install", "--yes", "--no-install-recommends", "chromium"]
+    for words in (["update"], install):
+        subprocess.run(["apt-get", "-qq", *words], check=False, timeout=60 * MINUTES, **quiet)
+
+
 # --- running them ---
 
 
@@ -325,6 +338,7 @@ def main(words: list[str]) -> int:
             print("usage: .ci/run [list | only NAME ...]", file=sys.stderr)
             return 2
     start = time.monotonic()
+    install_browser()
     with tempfile.TemporaryDirectory(prefix="mlp-ci-") as name:
         root = Path(name)
         root.chmod(0o755)  # the unprivileged user looks into it

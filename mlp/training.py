@@ -72,7 +72,7 @@ def fit(
     and why. net then has the weights of the last epoch that ended well (of the best one, with
     `patience`), and optimizer no velocities.
     """
-    body, loss = _body_and_loss("fit", net, loss)
+    given, (body, loss) = loss, _body_and_loss("fit", net, loss)
     if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
         raise TypeError(f"fit: expected an optimizer such as SGD(0.1), got {optimizer!r}")
     if on_epoch is not None and not callable(on_epoch):
@@ -85,7 +85,7 @@ def fit(
     epochs = checked_whole(epochs, "epochs", "fit", least=0)
     if batch_size is not None:
         batch_size = checked_whole(batch_size, "batch_size", "fit")
-    state = TrainingState(net, loss, optimizer, np.random.default_rng(rng), epochs)
+    state = TrainingState(net, given, optimizer, np.random.default_rng(rng), epochs)
 
     def watched(record: Record) -> float:
         if validation is not None:

@@ -157,7 +157,7 @@ def test_the_chain_rule_holds_in_every_graph(name):
 @pytest.mark.parametrize("name", networks())
 def test_the_picture_shows_what_the_arrays_hold(name):
     graph = trace(*networks()[name]).graph("neurons", units=20)
-    shown = texts_of(graph.draw())
+    shown = texts_of(draw(graph))
     for weight in graph.weights:
         at = shown.index(f"{weight.name} {short(weight.value)}")
         assert agrees(shown[at].split()[1], weight.value)
@@ -326,7 +326,7 @@ def test_layers_as_boxes_do_not_overlap_and_the_right_class_is_framed():
         traced = trace(net, x, labels, SoftmaxCrossEntropy())
         graph = traced.graph()
         assert graph.nodes[-2].panels[0].right == [*enumerate(labels)]
-        figure = graph.draw()
+        figure = draw(graph)
         boxes = [p for p in figure.axes[0].patches if (p.get_gid() or "").startswith("node-")]
         assert len(boxes) == 6 + 1
         extents = np.array([b.get_window_extent().extents for b in boxes])

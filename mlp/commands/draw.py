@@ -16,7 +16,7 @@ import argparse
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from mlp.commands.trained_run import load_run
 from mlp.errors import CheckpointError, DataError
 
 if TYPE_CHECKING:
+    from mlp.layers import Layer
     from mlp.losses import Loss
     from mlp.seeing.traces import Trace
     from mlp.sequential import Sequential
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str], called: str) -> int:
     parser = _options(called)
     options = parser.parse_args(_joined(arguments))
     _check(parser, options)
+    target: np.ndarray | None
     try:
         if options.model:
             net, loss, x, target = _of_run(options.model, options.row)
@@ -160,14 +162,10 @@ def _of_options(
     from mlp import (
         Affine,
         Elementwise,
-        KLDivergence,
         ReLU,
         Sequential,
         Sigmoid,
-        SigmoidCrossEntropy,
         Softmax,
-        SoftmaxCrossEntropy,
-        SquaredError,
     )
 
     inputs, outputs = options.net[0], options.net[-1]
@@ -183,14 +181,14 @@ def _of_options(
             "kl": "sigmoid" if one else "softmax",
         }[name]
     )
-    make = {
+    make: dict[str, Callable[[], Layer]] = {
         "sigmoid": Sigmoid,
         "relu": ReLU,
         "softmax": Softmax,
         "tanh": lambda: Elementwise(np.tanh, lambda z, y: 1 - y * y),
     }
     rng = np.random.default_rng(options.seed or 0)
-    layers = []
+    layers: list[Layer] = []
     for i, (before, after) in enumerate(itertools.pairwise(options.net)):
         layers.append(Affine(before, after, rng=rng))
         kind = last if i == len(options.net) - 2 else activation
@@ -198,13 +196,6 @@ def _of_options(
     net = Sequential(*layers)
     if options.weights:
         _load_weights(options.weights, [layer for layer in layers if isinstance(layer, Affine)])
-    loss = {
-        "squared-error": lambda: SquaredError(
-            factor=0.5 if options.factor is None else options.factor
-        ),
-        "cross-entropy": SigmoidCrossEntropy if one else SoftmaxCrossEntropy,
-        "kl": KLDivergence,
-    }[name]()
     target = options.target
     if target is not None:
         target = np.array(target) if len(target) == 1 and not one else np.array([target])
@@ -213,7 +204,17 @@ def _of_options(
                 f"--target: expected {outputs} numbers for --net, or the number of a class, "
                 f"got {target.shape[1]}"
             )
-    return net, loss, np.array([options.x]), target
+    return net, _loss(name, one, options.factor), np.array([options.x]), target
+
+
+def _loss(name: str, one_output: bool, factor: float | None) -> "Loss":
+    from mlp import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy, SquaredError
+
+    if name == "squared-error":
+        return SquaredError(factor=0.5 if factor is None else factor)
+    if name == "kl":
+        return KLDivergence()
+    return SigmoidCrossEntropy() if one_output else SoftmaxCrossEntropy()
 
 
 def _load_weights(path: Path, layers: list) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mlp.seeing.drawing import draw
 from mlp.seeing.graphs import Graph
 from mlp.seeing.notation import short
 from mlp.seeing.rounding import Bounds
@@ -74,7 +75,7 @@ class Comparison:
     ) -> Any:
         """Draw your pass with the first wrong edge red and both values on it, and what has no
         gradient dashed; write it to path, and return the figure."""
-        return self.graph(detail, units).draw(path)
+        return draw(self.graph(detail, units), path)
 
 
 def compare_traces(a: Trace, b: Trace) -> Comparison:
@@ -137,8 +138,8 @@ def _entries(
     if yours is None and reference is None:
         return
     if yours is None or reference is None:
-        known = [None if v is None else np.ravel(v)[0].item() for v in (yours, reference)]
-        yield Difference(layer, direction, quantity, (), *known, 0.0)
+        mine, right = (None if v is None else np.ravel(v)[0].item() for v in (yours, reference))
+        yield Difference(layer, direction, quantity, (), mine, right, 0.0)
         return
     yours, reference = np.asarray(yours), np.asarray(reference)
     if yours.shape != reference.shape:

@@ -63,7 +63,9 @@ def draw(graph: Graph, path: str | os.PathLike | None = None) -> Any:
 
 def _legend(graph: Graph) -> list[tuple[str, str, dict]]:
     goal = graph.goal
-    lines = [(FORWARD, "above a line: the value on its way forward", {})]
+    lines: list[tuple[str, str, dict]] = [
+        (FORWARD, "above a line: the value on its way forward", {})
+    ]
     if graph.backward:
         text = f"below, slanted: the gradient of {goal} on its way back"
         lines.append((BACKWARD, text, {"style": "italic"}))
@@ -72,7 +74,7 @@ def _legend(graph: Graph) -> list[tuple[str, str, dict]]:
         lines.append((plots.INK, text, {}))
     if any(panel.right for node in graph.nodes for panel in node.panels):
         lines.append((plots.INK, "framed: the output of the right class", {}))
-    if any(thing.wrong for thing in (*graph.nodes, *graph.edges)):
+    if any(node.wrong for node in graph.nodes) or any(edge.wrong for edge in graph.edges):
         lines.append((WRONG, "thick: here the passes part first, yours ≠ the reference", {}))
     if graph.backward and any(_missing(edge) for edge in graph.edges):
         lines.append((plots.INK, "dashed: no gradient was computed", {}))

@@ -5,7 +5,7 @@ answer sheet at the end: an exercise.
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -107,11 +107,12 @@ def _sections(graph: Graph, decimals: int) -> list[Section]:
 
 def _given(graph: Graph, decimals: int) -> list[str | Step]:
     inputs = {node.name: node.value for node in graph.nodes if _is_input(node)}
-    groups = [inputs, graph.given, {weight.name: weight.value for weight in graph.weights}]
+    weights = {weight.name: weight.value for weight in graph.weights}
+    groups: list[Mapping[str, float | None]] = [inputs, graph.given, weights]
     if graph.learning_rate is not None:
         groups.append({"rate": graph.learning_rate})
     return [
-        ", ".join(f"{name} = {written(value, decimals)}" for name, value in group.items())
+        ", ".join(f"{name} = {_number(value, decimals)}" for name, value in group.items())
         for group in groups
         if group
     ]
@@ -133,7 +134,7 @@ class _Backward:
             out = self.graph.out_of(node)
             if not out or node.constant:
                 if self._starts(node):
-                    yield f"{self._d(node.name)} = {written(node.gradient, self.decimals)} (given)"
+                    yield f"{self._d(node.name)} = {_number(node.gradient, self.decimals)} (given)"
                 continue
             for edge in out:
                 yield from self._local(edge)
@@ -183,21 +184,29 @@ class _Backward:
             )
 
     def _chain(self, node: Node, out: list[Edge]) -> Step:
-        known = [edge for edge in out if edge.target.gradient is not None]
-        rule = [f"{self._d(e.target.name)} * d{e.target.name}/d{node.name}" for e in known]
-        numbers = [f"{self._signed(e.target.gradient)} * {self._signed(e.local)}" for e in known]
+        known = [
+            (edge.target.name, edge.target.gradient, edge.local)
+            for edge in out
+            if edge.target.gradient is not None and edge.local is not None
+        ]
+        rule = [f"{self._d(end)} * d{end}/d{node.name}" for end, _, _ in known]
+        numbers = [f"{self._signed(slope)} * {self._signed(local)}" for _, slope, local in known]
         formulas = [" + ".join(rule), " + ".join(numbers)]
         if len(known) > 1:
-            parts = [e.target.gradient * e.local for e in known]
-            formulas.append(" + ".join(map(self._signed, parts)))
-        return Step(self._d(node.name), formulas, written(node.gradient, self.decimals))
+            formulas.append(" + ".join(self._signed(slope * local) for _, slope, local in known))
+        return Step(self._d(node.name), formulas, _number(node.gradient, self.decimals))
 
     def _d(self, name: str) -> str:
         return f"d{self.goal}/d{name}"
 
-    def _signed(self, value: float) -> str:
-        text = written(value, self.decimals)
+    def _signed(self, value: float | None) -> str:
+        text = _number(value, self.decimals)
         return f"({text})" if text.startswith("-") else text
+
+
+def _number(value: float | None, decimals: int) -> str:
+    """A question mark for what was not computed."""
+    return "?" if value is None else written(value, decimals)
 
 
 def _from_the_end(graph: Graph) -> list[Node]:
@@ -209,15 +218,15 @@ def _from_the_end(graph: Graph) -> list[Node]:
 
 
 def _updates(graph: Graph, decimals: int) -> Iterator[str | Step]:
-    rate = written(graph.learning_rate, decimals)
+    rate = _number(graph.learning_rate, decimals)
     weights = [w for w in graph.weights if w.gradient is not None and w.new is not None]
     for weight in weights:
-        old, slope = written(weight.value, decimals), written(weight.gradient, decimals)
+        old, slope = _number(weight.value, decimals), _number(weight.gradient, decimals)
         slope = f"({slope})" if slope.startswith("-") else slope
         yield Step(
             f"new {weight.name}",
             [f"{weight.name} - rate * d{graph.goal}/d{weight.name}", f"{old} - {rate} * {slope}"],
-            written(weight.new, decimals),
+            _number(weight.new, decimals),
         )
     if any(weight.name.startswith("b") for weight in weights):
         yield (
@@ -230,12 +239,14 @@ def _updates(graph: Graph, decimals: int) -> Iterator[str | Step]:
 
 
 def _layers(trace: "Trace") -> list[Section]:
-    forward = [_layer_line(record, "output") for record in trace]
+    forward: list[str | Step] = [_layer_line(record, "output") for record in trace]
     sections = [Section(f"Forward: x {_size(trace.x)}", forward)]
-    if trace.loss is not None:
-        forward.append(f"L = {trace.loss!r} = {written(trace.loss_value)}")
+    if trace.ending is not None:
+        forward.append(f"L = {trace.ending.loss!r} = {written(trace.ending.value)}")
     if trace.upstream is not None:
-        lines = [f"dL/dy at the end: {_size(trace.upstream)}, norm {norm(trace.upstream):.4g}"]
+        lines: list[str | Step] = [
+            f"dL/dy at the end: {_size(trace.upstream)}, norm {norm(trace.upstream):.4g}"
+        ]
         for record in reversed(trace.records):
             lines.append(_layer_line(record, "downstream"))
             for name, gradient in record.gradients.items():

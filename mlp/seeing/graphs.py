@@ -5,7 +5,6 @@ hand as a list of named operations. `layout` places it, `drawing` draws it, `exp
 out.
 """
 
-import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,15 +143,3 @@ class Graph:
             if node.value is not None:
                 known[node.name] = node.value
         return known | {weight.name: weight.value for weight in self.weights}
-
-    def draw(self, path: str | os.PathLike | None = None) -> Any:
-        """Draw it, write it to path (.svg, .png or .pdf), and return the figure."""
-        from mlp.seeing.drawing import draw
-
-        return draw(self, path)
-
-    def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
-        """All of it written out step by step, see mlp.seeing.explaining."""
-        from mlp.seeing.explaining import explanation_of_graph
-
-        return explanation_of_graph(self, style, blanks=blanks, decimals=decimals)

@@ -1,5 +1,6 @@
 """A trace as a graph of whole layers: boxes with heat maps of values and gradients."""
 
+from collections.abc import Callable
 from math import isqrt, prod
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from mlp.seeing.notation import short
 from mlp.seeing.statistics import norm
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import Trace
+    from mlp.seeing.traces import Ending, Trace
 
 ROWS = 32
 """A heat map shows the first samples of a batch, no more than these."""
@@ -24,7 +25,7 @@ def graph_of_layers(trace: "Trace") -> Graph:
     records = {record.name: record for record in trace}
     boxes: dict[str, Node] = {}
     start = Node(f"input {_size(trace.x.shape)}", "x")
-    start.panels = [Panel("x", _seen(trace.x), _seen(trace.downstream))]
+    start.panels = [Panel("x", _seen(trace.x), _if_known(_seen, trace.downstream))]
     graph.nodes.append(start)
 
     def through(layer: Layer, name: str, before: list[Node]) -> list[Node]:
@@ -40,10 +41,14 @@ def graph_of_layers(trace: "Trace") -> Graph:
             return before
         record = records[name]
         node = Node(f"{name}  {layer!r}", name)
-        node.panels = [Panel("y", _seen(record.output), _seen(record.upstream))]
+        node.panels = [Panel("y", _seen(record.output), _if_known(_seen, record.upstream))]
         for key, value in record.parameters.items():
             node.panels.append(
-                Panel(f"{key} {_size(value.shape)}", _matrix(value), _matrix(record.gradients[key]))
+                Panel(
+                    f"{key} {_size(value.shape)}",
+                    _matrix(value),
+                    _if_known(_matrix, record.gradients[key]),
+                )
             )
         graph.nodes.append(node)
         boxes[name] = node
@@ -58,9 +63,9 @@ def graph_of_layers(trace: "Trace") -> Graph:
 
     ends = through(trace.net, "", [start])
     graph.places["", "x"] = {(): [start]}
-    if trace.loss is not None:
-        goal = Node("L", "L", trace.loss_value, 1.0)
-        goal.formula = f"{trace.loss!r}"
+    if trace.ending is not None:
+        goal = Node("L", "L", trace.ending.value, 1.0)
+        goal.formula = f"{trace.ending.loss!r}"
         graph.nodes.append(goal)
         text = _carried(trace.output, trace.upstream)
         edges = [Edge(end, goal, text=text) for end in ends]
@@ -71,20 +76,21 @@ def graph_of_layers(trace: "Trace") -> Graph:
         node = boxes[record.name]
         graph.places[record.name, "x"] = {(): graph.into(node)}
         graph.places[record.name, "y"] = {(): graph.out_of(node) or [node]}
-        if trace.loss is not None and record.output is trace.output:
-            node.panels[0].right = _right_classes(trace)
+        if trace.ending is not None and record.output is trace.output:
+            node.panels[0].right = _right_classes(trace.ending, trace.output)
         for key in record.parameters:
             graph.places[record.name, key] = {(): [node]}
     return graph
 
 
-def _right_classes(trace: "Trace") -> list[tuple[int, int]]:
+def _right_classes(ending: "Ending", y: np.ndarray) -> list[tuple[int, int]]:
     """(row, column) of the right class of each sample that is shown; none for other targets."""
-    if trace.loss.accuracy(trace.output, trace.target) is None or trace.output.shape[1] == 1:
+    loss, target = ending.loss, ending.target
+    if loss.accuracy(y, target) is None or y.shape[1] == 1:
         return []
-    rows = trace.loss._target_rows(trace.target, trace.output)[:ROWS]
-    if len(rows) == 1 and _seen(trace.output).shape != trace.output.shape:
-        return [divmod(int(rows[0].argmax()), _seen(trace.output).shape[1])]
+    rows = loss._target_rows(target, y)[:ROWS]
+    if len(rows) == 1 and _seen(y).shape != y.shape:
+        return [divmod(int(rows[0].argmax()), _seen(y).shape[1])]
     return [(i, int(row.argmax())) for i, row in enumerate(rows)]
 
 
@@ -97,10 +103,14 @@ def _carried(values: np.ndarray, gradient: np.ndarray | None) -> tuple[str, str]
     return _size(values.shape), "" if gradient is None else f"norm {short(norm(gradient))}"
 
 
-def _seen(batch: np.ndarray | None) -> np.ndarray | None:
+def _if_known(
+    shown: Callable[[np.ndarray], np.ndarray], values: np.ndarray | None
+) -> np.ndarray | None:
+    return None if values is None else shown(values)
+
+
+def _seen(batch: np.ndarray) -> np.ndarray:
     """A batch as rows of samples; a single sample as an image, or folded into one if it is long."""
-    if batch is None:
-        return None
     batch = np.asarray(batch, float)
     if len(batch) > 1:
         return batch[:ROWS].reshape(min(len(batch), ROWS), -1)
@@ -115,7 +125,5 @@ def _seen(batch: np.ndarray | None) -> np.ndarray | None:
     return np.pad(flat, (0, rows * side - flat.size), constant_values=np.nan).reshape(rows, side)
 
 
-def _matrix(parameter: np.ndarray | None) -> np.ndarray | None:
-    if parameter is None:
-        return None
+def _matrix(parameter: np.ndarray) -> np.ndarray:
     return np.atleast_2d(parameter.reshape(prod(parameter.shape[:-1]), -1))

@@ -34,14 +34,21 @@ class Label:
 
 
 @dataclass(eq=False)
-class Spot:
-    """Where a node stands: the middle of its circle, or of its box of that size."""
+class Slot:
+    """A place in a column, around x and y: room for an edge that passes the column on its way."""
 
-    node: Node | None
-    height: float
-    width: float = 2 * RADIUS
+    height: float = 0.0
+    width: float = 0.0
     x: float = 0.0
     y: float = 0.0
+
+
+@dataclass(eq=False)
+class Spot(Slot):
+    """Where a node stands: the middle of its circle, or of its box of that size."""
+
+    width: float = 2 * RADIUS
+    node: Node = field(kw_only=True)
     stem: Label | None = None
     dot: tuple[float, float] | None = None
 
@@ -65,7 +72,7 @@ class Layout:
 
 @dataclass(eq=False)
 class _Column:
-    spots: list[Spot] = field(default_factory=list)
+    spots: list[Slot] = field(default_factory=list)
     gap: float = 0.0
     lane: float = 0.0
     funnel: float = 0.0
@@ -111,8 +118,8 @@ class _Link:
     """A piece of an edge from one column to the next; `last` if it arrives at the target."""
 
     edge: Edge
-    start: Spot | None  # None: the constant 1, which stands at the beginning of the lane
-    end: Spot
+    start: Slot | None  # None: the constant 1, which stands at the beginning of the lane
+    end: Slot
     last: bool
     offset: float = 0.0
 
@@ -129,7 +136,7 @@ def _columns(graph: Graph) -> tuple[list[_Link], dict[Node, Spot], list[_Column]
         if not graph.into(node) and (after := [number[e.target] for e in graph.out_of(node)]):
             number[node] = min(after) - 1
     columns = [_Column() for _ in range(max(number.values()) + 1)]
-    spot_of = {node: Spot(node, 0.0) for node in number}
+    spot_of = {node: Spot(node=node) for node in number}
     for node, column in number.items():
         columns[column].spots.append(spot_of[node])
     links = []
@@ -138,9 +145,9 @@ def _columns(graph: Graph) -> tuple[list[_Link], dict[Node, Spot], list[_Column]
         if edge.source.constant:
             links.append(_Link(edge, None, end, True))
             continue
-        at = spot_of[edge.source]
+        at: Slot = spot_of[edge.source]
         for column in range(number[edge.source] + 1, number[edge.target]):
-            passing = Spot(None, 0.0, width=0.0)
+            passing = Slot()
             columns[column].spots.append(passing)
             links.append(_Link(edge, at, passing, False))
             at = passing
@@ -165,7 +172,7 @@ def _order(columns: list[_Column], links: list[_Link]) -> None:
                 elif not forward:
                     near = []
                 wanted[spot] = np.mean([place[s] for s in near]).round(6) if near else place[spot]
-                if spot.node is not None and spot.node.beside is not None:
+                if isinstance(spot, Spot) and spot.node.beside is not None:
                     wanted[spot] = [*wanted.values()][-2]  # it stays below the one before it
             column.spots.sort(key=wanted.__getitem__)
             place |= {s: (i + 0.5) / len(column.spots) for i, s in enumerate(column.spots)}
@@ -176,7 +183,7 @@ def _heights(columns: list[_Column], links: list[_Link]) -> None:
         for spot in column.spots:
             lanes = sum(link.end is spot for link in links)
             spot.height = max(lanes, 1) * LANE + PAD
-            if spot.node is not None and spot.node.panels:
+            if isinstance(spot, Spot) and spot.node.panels:
                 spot.width, high = box_size(spot.node)
                 spot.height = max(high + 2 * PAD, spot.height)
 
@@ -204,8 +211,8 @@ def panel_room(panel: Panel) -> float:
 
 def _vertical(columns: list[_Column], links: list[_Link]) -> None:
     """Each node as near as there is room to the middle of those that it comes from."""
-    into: dict[Spot, list[_Link]] = {}
-    out: dict[Spot, list[_Link]] = {}
+    into: dict[Slot, list[_Link]] = {}
+    out: dict[Slot, list[_Link]] = {}
     for link in links:
         into.setdefault(link.end, []).append(link)
         if link.start is not None:
@@ -219,7 +226,7 @@ def _vertical(columns: list[_Column], links: list[_Link]) -> None:
                 near = (before if forward else []) or (after if not before or not forward else [])
                 wanted.append(float(np.mean(near)) if near else spot.y)
             for i, spot in enumerate(column.spots):  # an ellipsis gives way to its neighbours
-                if spot.node is not None and spot.node.beside is not None:
+                if isinstance(spot, Spot) and spot.node.beside is not None:
                     wanted[i] = (wanted[i - 1] + wanted[i + 1]) / 2
             _spread(column.spots, wanted)
         for group in into.values():
@@ -230,7 +237,7 @@ def _vertical(columns: list[_Column], links: list[_Link]) -> None:
                 link.offset = ((len(group) - 1) / 2 - k) * LANE
 
 
-def _spread(spots: list[Spot], wanted: list[float]) -> None:
+def _spread(spots: list[Slot], wanted: list[float]) -> None:
     """From top to bottom in their order, apart by their heights, and near to what is wanted.
 
     The middle of the solution that pushes down and of the one that pushes up keeps the distances.
@@ -314,7 +321,8 @@ def _widths(
         column.lane = max(map(text_width, texts), default=0.0) + 0.1
         lanes = max((abs(link.offset) for link in arriving), default=0.0)
         column.funnel = 0.0 if not lanes else min(0.25 + 0.2 * lanes, 0.6)
-        texts = [t for spot in column.spots if spot.node in stems for t in stems[spot.node]]
+        nodes = [spot.node for spot in column.spots if isinstance(spot, Spot)]
+        texts = [text for node in nodes for text in stems.get(node, ())]
         column.stem = max(map(text_width, texts), default=0.0) + (0.2 if texts else 0.05)
 
 
@@ -329,7 +337,7 @@ def _placed(
     top = max(spot.y + spot.height / 2 for column in columns for spot in column.spots)
     routes = {edge: Route(edge) for edge in graph.edges}
     at = 0.0
-    right_of: dict[Spot, float] = {}
+    right_of: dict[Slot, float] = {}
     for column in columns:
         lane = at + column.gap
         middle = lane + column.lane + column.funnel + column.node / 2
@@ -337,16 +345,16 @@ def _placed(
         for spot in column.spots:
             spot.x, spot.y = middle, spot.y - bottom
             right_of[spot] = edge_of_column
-            if (text := stems.get(spot.node)) is not None:
+            if isinstance(spot, Spot) and spot.node in stems:
                 start = middle + column.node / 2
                 way = spot.node.wrong[0] if spot.node.wrong else ""
-                spot.stem = Label(start + 0.05, spot.y, column.stem - 0.1, *text, way)
+                spot.stem = Label(start + 0.05, spot.y, column.stem - 0.1, *stems[spot.node], way)
                 if len(graph.out_of(spot.node)) > 1:
                     spot.dot = (edge_of_column, spot.y)
         for link in [link for link in links if link.end in set(column.spots)]:
             route, y = routes[link.edge], link.end.y + link.offset
             if link.start is not None:
-                if not route.points and link.start.stem is None:
+                if isinstance(link.start, Spot) and link.start.stem is None:
                     route.points.append((link.start.x, link.start.y))
                 route.points.append((right_of[link.start], link.start.y))
             route.points.append((lane, y))
@@ -361,10 +369,11 @@ def _placed(
             else:
                 route.points.append((edge_of_column, y))
         at = edge_of_column
-    spots = [spot for column in columns for spot in column.spots if spot.node is not None]
+    spots = [spot for column in columns for spot in column.spots if isinstance(spot, Spot)]
     return Layout(spots, [*routes.values()], at, top - bottom)
 
 
 def _entry(link: _Link, y: float) -> float:
     """The height at which an edge ends: at its lane in a box, in the middle of a circle."""
-    return y if link.end.node.panels else link.end.y
+    boxed = isinstance(link.end, Spot) and link.end.node.panels
+    return y if boxed else link.end.y

@@ -76,15 +76,15 @@ class _Neurons:
         self._note("", "x", wires)
         wires = self._through(trace.net, "", wires)
         self._note("", "y", wires)
-        if trace.loss is not None:
-            add_loss(self.graph, trace, wires, self._term)
+        if trace.ending is not None:
+            add_loss(self.graph, trace.ending, trace.output, wires, self._term)
 
     def _inputs(self, trace: "Trace") -> list[Node | None]:
         values = trace.x.ravel()
         names = [f"x{i + 1}" for i in range(values.size)]
         return self._column(names, values, trace.downstream, [""] * len(names), names)
 
-    def _through(self, net: Layer, place: str, wires: list[Node | None]) -> list[Node | None]:
+    def _through(self, net: Container, place: str, wires: list[Node | None]) -> list[Node | None]:
         """The wires behind a container."""
         if isinstance(net, Concat):
             parts = enumerate(net.layers)
@@ -106,8 +106,9 @@ class _Neurons:
 
     def _note(self, layer: str, kind: str, wires: list[Node | None]) -> None:
         """Where the entries of this quantity are."""
-        shown = {(i,): wire for i, wire in enumerate(wires) if wire is not None}
-        self.graph.places[layer, kind] = shown
+        self.graph.places[layer, kind] = {
+            (i,): wire for i, wire in enumerate(wires) if wire is not None
+        }
 
     def _affine(self, record: "LayerRecord", wires: list[Node | None]) -> list[Node | None]:
         W, dW = record.parameters["W"], record.gradients["W"]
@@ -163,13 +164,15 @@ class _Neurons:
             names, record.output.ravel(), record.upstream, formulas, [symbol] * len(names)
         )
         for j, node in enumerate(out):
-            for i in sources[j] if node is not None else ():
-                if wires[i] is not None:
+            if node is None:
+                continue
+            for i in sources[j]:
+                if (wire := wires[i]) is not None:
                     slope = _slope(record, inside, names, i, j)
                     local = (
                         None if record.downstream is None and np.isnan(J[j, i]) else float(J[j, i])
                     )
-                    self.graph.edges.append(Edge(wires[i], node, local, slope))
+                    self.graph.edges.append(Edge(wire, node, local, slope))
         return out
 
     def _column(
@@ -185,13 +188,14 @@ class _Neurons:
         nodes: list[Node | None] = [None] * len(names)
         for i in shown:
             slope = None if gradient is None else float(gradient.ravel()[i])
-            nodes[i] = Node(names[i], symbols[i], float(values[i]), slope, formulas[i])
+            node = Node(names[i], symbols[i], float(values[i]), slope, formulas[i])
+            nodes[i] = node
             if i == shown[-1] and len(shown) < len(names):
                 left = len(names) - len(shown)
                 self.graph.nodes.append(
                     Node(f"{names[0]}...", "⋮", left_out=left, beside=nodes[shown[-2]])
                 )
-            self.graph.nodes.append(nodes[i])
+            self.graph.nodes.append(node)
         return nodes
 
     def _shown(self, size: int) -> list[int]:
@@ -201,7 +205,8 @@ class _Neurons:
         return [*range(self.units - 2), size - 1]
 
     def _term(self, wires: list[Node | None], i: int) -> str:
-        return "..." if wires[i] is None else wires[i].name
+        wire = wires[i]
+        return "..." if wire is None else wire.name
 
 
 def is_affine(record: "LayerRecord") -> bool:

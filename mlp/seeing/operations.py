@@ -1,8 +1,12 @@
 """Expressions as graphs, from operations whose derivatives are written by hand (no autograd)."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mlp.seeing.drawing import draw
+from mlp.seeing.explaining import explanation_of_graph
 from mlp.seeing.graphs import Edge, Graph, Node
 
 
@@ -43,9 +47,21 @@ def multiply(name: str, a: str, b: str) -> Operation:
     )
 
 
+class Computation(Graph):
+    """The graph of an expression, which can be drawn and written out."""
+
+    def draw(self, path: str | os.PathLike | None = None) -> Any:
+        """Draw it, write it to path (.svg, .png or .pdf), and return the figure."""
+        return draw(self, path)
+
+    def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
+        """All of it written out step by step, see mlp.seeing.explaining."""
+        return explanation_of_graph(self, style, blanks=blanks, decimals=decimals)
+
+
 def computation(
     inputs: Mapping[str, float], operations: Sequence[Operation], *, backward: bool = True
-) -> Graph:
+) -> Computation:
     """The graph of operations on named inputs, computed forward and, by the chain rule, back.
 
     The goal is the last operation. Each takes inputs and operations before it; ValueError for a
@@ -66,7 +82,7 @@ def computation(
         for name, local, slope in zip(op.inputs, locals_, slopes, strict=True):
             edges.append(Edge(nodes[name], node, float(local), slope))
         nodes[op.name] = node
-    graph = Graph([*nodes.values()], edges, goal=[*nodes][-1], backward=backward)
+    graph = Computation([*nodes.values()], edges, goal=[*nodes][-1], backward=backward)
     if backward:
         graph.nodes[-1].gradient = 1.0
         for node in reversed(graph.nodes[:-1]):

@@ -1,7 +1,7 @@
 """Pictures, all in one style. matplotlib is imported only when one is drawn.
 
 Every function draws one figure, returns it, and writes it to `path` unless that is None (its
-ending says the format: .svg, .png or .pdf).
+ending says the format: .svg, .png or .pdf; a stream gets SVG).
 """
 
 import io
@@ -59,17 +59,20 @@ SMALLEST_DOTTED = 0.06
 """Inches: in smaller cells a dot would hide the colour."""
 NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 
+Target = str | os.PathLike | io.BytesIO | None
+
 
 def figure(
     size: tuple[float, float],
-    path: str | os.PathLike | None,
+    path: Target,
     draw: Callable[[Any], None],
     style: Mapping[str, Any] | None = None,
     tooltips: Mapping[str, str] | None = None,
 ) -> Any:
     """Draw a figure of that size (inches) in the common style, write it to path, and return it.
 
-    The ending of path says the format: .svg, .png or .pdf; without a path nothing is written.
+    The ending of path says the format: .svg, .png or .pdf; a stream of bytes gets SVG, and without
+    a path nothing is written.
     `style` holds matplotlib settings that differ from the common style, `tooltips` what an SVG
     says where the mouse rests on the artist of that gid. Raises ValueError for another ending.
     """
@@ -77,7 +80,7 @@ def figure(
     from cycler import cycler
     from matplotlib.figure import Figure
 
-    kind = "png" if path is None else Path(path).suffix.lower().lstrip(".") or "png"
+    kind = "svg" if isinstance(path, io.BytesIO) else _kind(path)
     if kind not in FORMATS:
         raise ValueError(f"{path}: expected a file name that ends in {', '.join(FORMATS)}")
     cycle = {"axes.prop_cycle": cycler(color=COLOURS)}
@@ -96,8 +99,17 @@ def figure(
             metadata={} if kind == "png" else {UNDATED[kind]: None},
         )
     data = buffer.getvalue()
-    write_whole(path, with_tooltips(data, tooltips or {}) if kind == "svg" else data)
+    if kind == "svg":
+        data = with_tooltips(data, tooltips or {})
+    if isinstance(path, io.BytesIO):
+        path.write(data)
+    else:
+        write_whole(path, data)
     return picture
+
+
+def _kind(path: str | os.PathLike | None) -> str:
+    return "png" if path is None else Path(path).suffix.lower().lstrip(".") or "png"
 
 
 def dot_negative(
@@ -120,7 +132,7 @@ def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
         ElementTree.register_namespace(prefix, uri)
     root = ElementTree.fromstring(svg)
     for group in root.iter():
-        if (text := tooltips.get(group.get("id"))) is not None:
+        if (text := tooltips.get(group.get("id", ""))) is not None:
             title = ElementTree.Element(f"{{{NAMESPACES['']}}}title")
             title.text = text
             group.insert(0, title)
@@ -134,7 +146,7 @@ def _drawn(size: tuple[float, float]) -> Callable:
 
     def decorate(draw: Callable) -> Callable:
         @wraps(draw)
-        def write(path: str | os.PathLike | None, *args: Any, **kwargs: Any) -> Any:
+        def write(path: Target, *args: Any, **kwargs: Any) -> Any:
             return figure(size, path, lambda picture: draw(picture, *args, **kwargs))
 
         return write
@@ -148,21 +160,31 @@ def curves(picture: Any, history: Sequence[dict]) -> None:
     classes = history[0]["accuracy"] is not None
     panels = picture.subplots(1, 2 if classes else 1, squeeze=False)[0]
     for axes, what in zip(panels, ("loss", "accuracy"), strict=False):
-        for name, key, colour in (
-            ("training", what, BLUE),
-            ("validation", f"validation_{what}", ORANGE),
-        ):
-            points = [(r["epoch"], r[key]) for r in history if r[key] is not None]
-            if points:
-                marker = "o" if len(points) == 1 else ""
-                axes.plot(*zip(*points, strict=True), color=colour, label=name, marker=marker)
-        axes.set(title=what.capitalize(), xlabel="epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        if history[0]["validation_loss"] is not None:
-            axes.legend()
+        _curve(axes, history, what)
+
+
+@_drawn((4.6, 3.2))
+def curve(picture: Any, history: Sequence[dict], what: str) -> None:
+    """One of the two panels of `curves`: "loss" or "accuracy"."""
+    _curve(picture.subplots(), history, what)
+
+
+def _curve(axes: Any, history: Sequence[dict], what: str) -> None:
+    for name, key, colour, line in (
+        ("training", what, BLUE, "-"),
+        ("validation", f"validation_{what}", ORANGE, "--"),
+    ):
+        points = [(r["epoch"], r[key]) for r in history if r[key] is not None]
+        if points:
+            marker = "o" if len(points) == 1 else ""
+            axes.plot(*zip(*points, strict=True), line, color=colour, label=name, marker=marker)
+    axes.set(title=what.capitalize(), xlabel="epoch", ylabel=what)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    if history[0]["validation_loss"] is not None:
+        axes.legend()
     losses = [r["loss"] for r in history]
-    if 0 < 10 * min(losses) < max(losses):
-        panels[0].set_yscale("log")
+    if what == "loss" and 0 < 10 * min(losses) < max(losses):
+        axes.set_yscale("log")
 
 
 @_drawn((6.4, 6.0))

@@ -12,7 +12,10 @@ import numpy as np
 from mlp.layers import Concat, Elementwise, Layer, MaxPool, Multiply, ReLU, Scale, Sigmoid, Softmax
 from mlp.layers.container import Container
 from mlp.seeing.network_graph import is_affine, local_derivatives
-from mlp.seeing.traces import LayerRecord, Trace
+from mlp.seeing.traces import Ending, LayerRecord, Trace
+
+Limits = Mapping[str, np.ndarray | float]
+"""How far the gradients of a layer may be apart, by the name of the parameter."""
 
 FUNCTION = 8
 """Units of rounding that exp, a division and the sums around them may add to a value near 1."""
@@ -27,28 +30,26 @@ class Bounds:
         self.records = {record.name: record for record in trace}
         self.inside: dict[str, np.ndarray] = {}
         self.outputs: dict[str, np.ndarray] = {}
-        self.downstreams: dict[str, np.ndarray | float] = {"": 0.0}
-        self.gradients: dict[str, Mapping[str, np.ndarray]] = {}
+        self.downstreams: dict[str, np.ndarray] = {}
+        self.gradients: dict[str, Limits] = {}
         self.at_end = self._forward(trace.net, "", np.zeros(trace.x.shape))
-        self.loss = self.upstream = 0.0
-        if trace.loss is not None:
-            self._loss()
+        self.loss = 0.0
+        self.upstream: np.ndarray | float = 0.0
+        if trace.ending is not None:
+            self._loss(trace.ending, trace.output)
         if trace.upstream is not None:
             self._backward(trace.net, "", np.broadcast_to(self.upstream, trace.upstream.shape))
 
-    def _loss(self) -> None:
+    def _loss(self, ending: Ending, y: np.ndarray) -> None:
         """The loss moves by dL/dy times the error; its gradient as it does for a larger error."""
-        trace = self.trace
-        size = FUNCTION * trace.output.shape[1] * self.eps
-        self.loss = float(
-            (np.abs(trace.upstream) * self.at_end).sum() + size * (abs(trace.loss_value) + 1)
-        )
-        targets = trace.loss._target_rows(trace.target, trace.output)
-        share = trace.loss._share(trace.output)
+        loss, target, value, gradient = ending
+        size = FUNCTION * y.shape[1] * self.eps
+        self.loss = float((np.abs(gradient) * self.at_end).sum() + size * (abs(value) + 1))
+        targets, share = loss._target_rows(target, y), loss._share(y)
         more = 1 / np.sqrt(self.eps)
-        moved = trace.loss.gradient(trace.output + more * self.at_end, targets) / share
-        size = FUNCTION * self.eps * (np.abs(trace.upstream) + 1 / share)
-        self.upstream = np.abs(moved - trace.upstream) / more + size
+        moved = loss.gradient(y + more * self.at_end, targets) / share
+        room = FUNCTION * self.eps * (np.abs(gradient) + 1 / share)
+        self.upstream = np.abs(moved - gradient) / more + room
 
     def _forward(self, net: Layer, name: str, e: np.ndarray) -> np.ndarray:
         if isinstance(net, Container):
@@ -92,7 +93,8 @@ class Bounds:
             if isinstance(net, Concat):
                 wide = [self._width(*part) for part in parts]
                 cut = np.split(e, np.cumsum(wide)[:-1], axis=-1)
-                return sum(self._backward(*part, c) for part, c in zip(parts, cut, strict=True))
+                downs = [self._backward(*part, c) for part, c in zip(parts, cut, strict=True)]
+                return np.sum(downs, axis=0)
             for part in reversed(parts):
                 e = self._backward(*part, e)
             return e
@@ -108,7 +110,7 @@ class Bounds:
             return self._width(net.layers[-1], f"{name}.{len(net.layers) - 1}")
         return self.records[name].output.shape[-1]
 
-    def _back(self, record: LayerRecord, e: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def _back(self, record: LayerRecord, e: np.ndarray) -> tuple[Limits, np.ndarray]:
         x, layer = record.input, record.layer
         if record.upstream is None:
             return dict.fromkeys(record.parameters, np.inf), np.full(x.shape, np.inf)

@@ -10,6 +10,9 @@ from mlp.layers import Layer, ReLU, Sigmoid
 SATURATED = 0.01
 """A sigmoid is saturated below this and above 1 minus this: its slope is then under 4 % of 1/4."""
 
+STUCK = 1e-3
+"""A sigmoid whose output stays this near to 0 or 1 has next to no slope."""
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -72,9 +75,23 @@ def norm(*arrays: np.ndarray) -> float:
 
 def dead_share(layer: Layer, output: np.ndarray) -> float | None:
     """Share of units of a ReLU that are 0 for every sample; None for other layers."""
-    if not isinstance(layer, ReLU) or np.any(layer.negative_slope) or not output.size:
+    dead = lost_units(layer, output) if isinstance(layer, ReLU) else None
+    return None if dead is None else float(dead.mean())
+
+
+def lost_units(layer: Layer, output: np.ndarray) -> np.ndarray | None:
+    """Booleans (units): no sample of the batch (N, units) teaches it anything, as its slope is 0.
+
+    A unit of a ReLU that is 0 for each, or of a Sigmoid that stays within STUCK of 0, or of 1; None
+    for other layers.
+    """
+    if not output.size:
         return None
-    return float((output.max(axis=0) <= 0).mean())
+    if isinstance(layer, ReLU) and not np.any(layer.negative_slope):
+        return output.max(axis=0) <= 0
+    if isinstance(layer, Sigmoid):
+        return (output.max(axis=0) < STUCK) | (output.min(axis=0) > 1 - STUCK)
+    return None
 
 
 def saturated_share(layer: Layer, output: np.ndarray) -> float | None:

@@ -18,7 +18,7 @@ def as_text(trace: "Trace") -> str:
     """The table, and below it the loss; columns that would be empty are left out."""
     rows = [HEAD, *map(_cells, trace.records)]
     kept = [c for c in range(len(HEAD)) if any(row[c] for row in rows[1:])]
-    rows = [[row[c] for c in kept] for row in rows]
+    rows = [tuple(row[c] for c in kept) for row in rows]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     gap = 2 if sum(wide) + 2 * (len(wide) - 1) <= WIDTH else 1
     spare = WIDTH - sum(wide[1:]) - gap * (len(wide) - 1)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -53,14 +53,11 @@ class LayerRecord:
     @property
     def new_parameters(self) -> dict[str, np.ndarray] | None:
         """The parameters after one step of gradient descent; None without a learning rate."""
-        if self.learning_rate is None:
+        rate = self.learning_rate
+        if rate is None:
             return None
-        return {
-            name: p
-            if self.gradients[name] is None
-            else p - self.learning_rate * self.gradients[name]
-            for name, p in self.parameters.items()
-        }
+        pairs = {name: (p, self.gradients[name]) for name, p in self.parameters.items()}
+        return {name: p if dp is None else p - rate * dp for name, (p, dp) in pairs.items()}
 
     @cached_property
     def statistics(self) -> Statistics:
@@ -69,15 +66,24 @@ class LayerRecord:
         )
 
 
+class Ending(NamedTuple):
+    """What a pass ends in: a loss, its value, and the gradient dL/dy that goes back from it."""
+
+    loss: Loss
+    target: np.ndarray
+    value: float
+    gradient: np.ndarray
+
+
 @dataclass(eq=False, repr=False)
 class Trace:
     """The records of the layers in the order of forward, and what stands at the two ends.
 
-    `net` is a copy of the network: the original keeps its parameters, gradients and caches.
     Printed, it is a table; in a notebook an HTML one.
     """
 
-    net: Sequential
+    recorded: Sequential
+    """The network that the pass went through, each layer in its recorder."""
     records: list[LayerRecord]
     x: np.ndarray
     output: np.ndarray
@@ -87,6 +93,11 @@ class Trace:
     upstream: np.ndarray | None = None
     downstream: np.ndarray | None = None
     learning_rate: float | None = None
+
+    @cached_property
+    def net(self) -> Sequential:
+        """A copy of the network: the original keeps its parameters, gradients and caches."""
+        return _without_recorders(self.recorded)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -104,6 +115,14 @@ class Trace:
                 raise KeyError(f"no layer {place!r}; there are {names}") from None
         return self.records[place]
 
+    @property
+    def ending(self) -> Ending | None:
+        """The loss and all that belongs to it, where the pass has one."""
+        loss, target, value, gradient = self.loss, self.target, self.loss_value, self.upstream
+        if loss is None or target is None or value is None or gradient is None:
+            return None
+        return Ending(loss, target, value, gradient)
+
     def graph(self, detail: str = "auto", units: int = 8) -> "Graph":
         """The pass as a graph of nodes and edges, see `draw`."""
         from mlp.seeing.network_graph import graph_of
@@ -120,7 +139,9 @@ class Trace:
                 of its values and gradients. "auto" takes neurons where they are readable.
         Raises ValueError for an unknown detail, and for neurons of more than one sample.
         """
-        return self.graph(detail, units).draw(path)
+        from mlp.seeing.drawing import draw
+
+        return draw(self.graph(detail, units), path)
 
     def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
         """The pass written out step by step, see mlp.seeing.explaining."""
@@ -165,15 +186,15 @@ def trace(
         loss = copy.copy(loss)
     rate = None if learning_rate is None else checked_rate(learning_rate, who="trace")
     recorders: list[_Recorder] = []
-    net = net if isinstance(net, Sequential) else Sequential(net)
+    whole = net if isinstance(net, Sequential) else Sequential(net)
     lost: set[str] = set()
-    recorded = _with_recorders(net, "", recorders, lost)
+    recorded = _with_recorders(whole, "", recorders, lost)
     x = np.array(x)
     y = recorded.forward(x)
     value, downstream = None, None
     if loss is not None:
         target = np.array(target)
-        value = loss.forward(y, target)
+        value = cast(float, loss.forward(y, target))
         upstream = loss.backward()
     if upstream is not None:
         upstream = np.array(upstream)
@@ -181,7 +202,7 @@ def trace(
         if lost and np.isnan(downstream).all():
             downstream = None
     return Trace(
-        net=_without_recorders(recorded),
+        recorded=recorded,
         records=[recorder.record(rate) for recorder in recorders],
         x=x,
         output=y,
@@ -213,12 +234,16 @@ def _check_ends(target: Any, loss: Any, upstream: Any, learning_rate: Any) -> No
 class _Recorder(Layer):
     """Stands in the place of a layer, passes everything on to a copy of it, and takes notes."""
 
+    x: np.ndarray
+    y: np.ndarray
+    upstream: np.ndarray | None = None
+    downstream: np.ndarray | None = None
+
     def __init__(self, layer: Layer, name: str, lost: set[str]) -> None:
         self.name = name
         self.lost = lost  # the names of layers whose backward gave None, known to all recorders
         self.layer = layer.astype(layer.dtype or np.float64)
         self.input_shape = layer.input_shape
-        self.x = self.y = self.upstream = self.downstream = None
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         self.x = x
@@ -260,13 +285,16 @@ class _Recorder(Layer):
             learning_rate,
         )
 
-    def _who(self) -> str:
-        return self.layer._who()
+    def short_name(self) -> str:
+        return self.layer.short_name()
+
+
+AnyContainer = TypeVar("AnyContainer", bound=Container)
 
 
 def _with_recorders(
-    net: Container, place: str, recorders: list[_Recorder], lost: set[str]
-) -> Container:
+    net: AnyContainer, place: str, recorders: list[_Recorder], lost: set[str]
+) -> AnyContainer:
     """The same containers, with a recorder for each layer that is none."""
     parts: list[Layer] = []
     for i, layer in enumerate(net.layers):
@@ -279,10 +307,11 @@ def _with_recorders(
     return type(net)(*parts)
 
 
-def _without_recorders(net: Container) -> Container:
-    return type(net)(
-        *(
-            _without_recorders(part) if isinstance(part, Container) else part.layer
-            for part in net.layers
-        )
-    )
+def _without_recorders(net: AnyContainer) -> AnyContainer:
+    return type(net)(*map(_recorded, net.layers))
+
+
+def _recorded(part: Layer) -> Layer:
+    if isinstance(part, Container):
+        return _without_recorders(part)
+    return part.layer if isinstance(part, _Recorder) else part

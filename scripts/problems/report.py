@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mlp.seeing import plots
+from mlp.seeing.drawing import draw
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +109,7 @@ class Report:
         """Save the drawing of a computation graph, as `figure` does."""
         if self.figures is not None:
             path = self.figures / f"{self.name}_{name}.png"
-            graph.draw(path)
+            draw(graph, path)
             print(f"  picture: {path.name}")
 
     def curves(

@@ -1,17 +1,19 @@
-"""What to tell the user of a run that ended well and learned nothing."""
+"""What to tell the user of a run that ended well and learned nothing.
+
+What can be seen while it trains is in mlp.seeing.warning_signs.
+"""
 
 from itertools import pairwise
 from typing import cast
 
 import numpy as np
 
-from mlp import Affine, ReLU, Scale, Sequential, Sigmoid
+from mlp import Affine, ReLU, Scale, Sequential, trace
 from mlp.commands.train.preparing import Parts
+from mlp.seeing.statistics import lost_units
 
 LOOKED_AT = 1000
 """How many samples a unit must be dead for."""
-FLAT = 1e-3
-"""A sigmoid whose output stays this near to 0 or 1 has next to no slope."""
 
 
 def doubt(
@@ -47,17 +49,12 @@ def _mean(parts: Parts) -> np.ndarray:
 
 def _dead_units(net: Sequential, x: np.ndarray) -> list[str]:
     """For each hidden layer how many of its units do not react to any sample."""
-    found, h = [], np.asarray(x, net.dtype)
-    for i, (layer, after) in enumerate(pairwise(net)):
-        h = layer.forward(h)
-        if not isinstance(layer, ReLU | Sigmoid) or not isinstance(after, Affine):
+    found = []
+    for record, after in pairwise(trace(net, x)):
+        lost = lost_units(record.layer, record.output)
+        if lost is None or not lost.any() or not isinstance(after.layer, Affine):
             continue
-        low, high = h.min(axis=0), h.max(axis=0)
-        if isinstance(layer, ReLU):
-            dead, how = high <= 0, "give 0"
-        else:
-            dead, how = (high < FLAT) | (low > 1 - FLAT), "stay at 0 or 1"
-        if dead.any():
-            found.append(f"{dead.sum()} of {len(dead)} units of layer {i} {layer!r} {how}")
-    net.clear_cache()
-    return [f"{text} for each of {len(x)} samples" for text in found]
+        how = "give 0" if isinstance(record.layer, ReLU) else "stay at 0 or 1"
+        units = f"{lost.sum()} of {len(lost)} units of layer {record.name} {record.layer!r}"
+        found.append(f"{units} {how} for each of {len(x)} samples")
+    return found

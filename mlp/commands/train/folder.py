@@ -4,7 +4,7 @@ import argparse
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from mlp.commands.train import unfinished
 from mlp.commands.train.assembling import loss_name
 from mlp.commands.train.preparing import Parts
 from mlp.files.whole import write_whole
-from mlp.seeing import plots
+from mlp.seeing import layer_curves, plots, run_page
 
 FILES = ("model.npz", "history.csv", "timing.csv", "config.json")
-PICTURES = ("curves.png", "confusion.png", "mistakes.png", "weights.png")
-RESULTS = FILES + PICTURES
+PICTURES = ("curves.png", "layers.png", "confusion.png", "mistakes.png", "weights.png")
+REPORT = "report.html"
+RESULTS = (*FILES, *PICTURES, REPORT)
 LEARNED = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds", "resume", "checkpoint_seconds")
+NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds", "resume", "checkpoint_seconds", "report")
 
 
 def is_run(path: Path) -> bool:
@@ -54,13 +55,15 @@ def write(
     scores: dict[str, float],
     said: np.ndarray | None,
     counts: np.ndarray | None,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Write every file of the run; equal runs give equal model.npz and history.csv.
 
-    `said` holds the class that the network says of each test sample, None without classes.
+    `said` holds the class that the network says of each test sample, None without classes;
+    `warnings` is what was said of the training.
     """
     out.mkdir(parents=True, exist_ok=True)
-    names, label_name = parts.columns or ([], "")
+    features, label_name = parts.columns or ([], "")
     pixels = parts.scale.factor.ndim == 0
     x, axis = parts.train[0], None if pixels else 0
     save_checkpoint(
@@ -70,7 +73,7 @@ def write(
         loss=loss_name(options, parts),
         classes=np.array(parts.classes, dtype=np.str_),
         label_column=json.dumps(options.label_column),
-        feature_names=np.array(names, dtype=np.str_),
+        feature_names=np.array(features, dtype=np.str_),
         label_name=label_name,
         input_least=x.min(axis),
         input_most=x.max(axis),
@@ -78,29 +81,55 @@ def write(
         input_factor=parts.scale.factor,
         image_shape=np.array(parts.shape or (), dtype=np.int64),
     )
-    write_whole(out / "history.csv", _csv(LEARNED, history))
+    columns = list(dict.fromkeys(name for record in history for name in record))
+    watched = [name for name in columns if name not in (*LEARNED, "seconds")]
+    write_whole(out / "history.csv", _csv((*LEARNED, *watched), history))
     write_whole(out / "timing.csv", _csv(("epoch", "seconds"), history))
     said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": scores}
     text = json.dumps(settings(options) | said_of_it, indent=2, default=str)
     write_whole(out / "config.json", f"{text}\n".encode())
 
+    names = {f"{i}": repr(layer) for i, layer in enumerate(net)}
+    first = next(layer for layer in net if isinstance(layer, Affine))
+    weights = None if parts.shape is None else (first.W, parts.shape)
+    mistakes = None
+    if parts.shape is not None and said is not None:
+        mistakes = _mistakes(parts, parts.shape, said)
     plots.curves(out / "curves.png", history)
+    if watched:
+        layer_curves.layers(out / "layers.png", history, names)
     if counts is not None:
         plots.confusion(out / "confusion.png", counts, parts.classes)
-    if parts.shape is not None:
-        if said is not None:
-            _mistakes(out / "mistakes.png", parts, parts.shape, said)
-        first = next(layer for layer in net if isinstance(layer, Affine))
-        plots.weights(out / "weights.png", first.W, parts.shape)
+    if mistakes is not None:
+        plots.mistakes(out / "mistakes.png", *mistakes)
+    if weights is not None:
+        plots.weights(out / "weights.png", *weights)
+    if options.report:
+        page = run_page.page(
+            title=f"{options.task}: {options.data.name}",
+            settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
+            network=net._repr_html_(),
+            scores=scores,
+            warnings=warnings,
+            history=history,
+            names=names,
+            confusion=None if counts is None else (counts, parts.classes),
+            mistakes=mistakes,
+            weights=weights,
+        )
+        write_whole(out / REPORT, page.encode())
 
 
-def _mistakes(path: Path, parts: Parts, shape: tuple[int, int], said: np.ndarray) -> None:
+def _mistakes(
+    parts: Parts, shape: tuple[int, int], said: np.ndarray
+) -> tuple[np.ndarray, list[str], list[str]]:
+    """The misread images, and for each what was said and what is right."""
     x, right = parts.test
     wrong = np.flatnonzero(said != right)
     wrong = wrong[np.argsort(_rank_among_equals(said[wrong], right[wrong]), kind="stable")]
     names = np.array(parts.classes)
     images = x[wrong].reshape(-1, *shape)
-    plots.mistakes(path, images, names[said[wrong]], names[right[wrong]])
+    return images, names[said[wrong]].tolist(), names[right[wrong]].tolist()
 
 
 def _rank_among_equals(said: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from mlp.commands.endings import EXPLAINED
 from mlp.commands.train import claiming, unfinished
 from mlp.data.dataset import DIGITS
 
-FREE = ("data", "out", "force", "quiet", "resume", "checkpoint_seconds")
+FREE = ("data", "out", "force", "quiet", "resume", "checkpoint_seconds", "report")
 """What may be different when a run goes on: the data are known by their digest."""
 
 
@@ -108,6 +108,10 @@ def _parser(called: str) -> OneLineParser:
         help="run folder; default: the next free one under runs/")  # fmt: skip
     add("--force", action="store_true", help="replace the results in an existing run folder")
     add("--quiet", action="store_true", help="print the results only")
+    add("--watch", action="store_true",
+        help="after each epoch look at every layer: more columns in history.csv, layers.png, and "
+        "warnings that say what to try")  # fmt: skip
+    add("--report", action="store_true", help="write report.html, one page with all of the run")
     add("--resume", type=Path, default=None, metavar="RUN",
         help="go on with the run in that folder, as if it had never been stopped")  # fmt: skip
     add("--checkpoint-seconds", type=number(float, 0), default=None, metavar="S",

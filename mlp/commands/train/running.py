@@ -17,6 +17,7 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import TrainingCheckpoint
 from mlp.losses import Loss
+from mlp.seeing.watching import Watching
 
 
 class RunCheckpoint(TrainingCheckpoint):
@@ -84,17 +85,17 @@ def run(
     try:
         with signals.held_back():
             out = claim.folder_of(seed)
-            scores, said = _kept(options, parts, seed, net, loss, state, out, voice)
-            if stop is None:
+            whole = stop is None
+            scores, reason = _kept(options, parts, seed, net, loss, state, out, voice, whole)
+            if whole:
                 claim.note_done(seed, scores)
     except signals.Stopped as later:
         stop = stop or later
     if stop is not None:
         stop.add_note(f"after epoch {state.epoch}; kept in {out}")
         raise stop
-    rate = f"{assembling.learning_rate(options, parts):g}"
-    if reason := doubts.doubt(net, parts, scores, said, rate):
-        print(f"{out}: warning: {reason}", file=sys.stderr)
+    if reason is not None:
+        _warn(out, reason)
     return scores
 
 
@@ -107,8 +108,9 @@ def _kept(
     state: TrainingState,
     out: Path,
     voice: Voice,
-) -> tuple[dict[str, float], np.ndarray | None]:
-    """The test scores, and the class that the network says of each test sample."""
+    whole: bool,
+) -> tuple[dict[str, float], str | None]:
+    """The test scores and, of a whole run, what is to be said if it has learned nothing."""
     if parts.unscale is not None:
         net = Sequential(*net, parts.unscale)
     said = counts = None
@@ -118,14 +120,28 @@ def _kept(
         scores = digit_tasks.scores(options.task, counts)
     else:
         scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
-    folder.write(out, options, parts, seed, net, state.history, scores, said, counts)
+    rate = f"{assembling.learning_rate(options, parts):g}"
+    warnings = [
+        text
+        for callback in state.callbacks
+        if isinstance(callback, Watching)
+        for text in callback.said.values()
+    ]
+    reason = doubts.doubt(net, parts, scores, said, rate) if whole else None
+    if reason is not None:
+        warnings.append(reason)
+    folder.write(out, options, parts, seed, net, state.history, scores, said, counts, warnings)
     if counts is not None:
         voice.say(f"\n{_table(counts, parts.classes)}\n")
     for name, value in scores.items():
         unit = "" if parts.classes else " (squared error in the units of the targets)"
         voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
     voice.result(str(out))
-    return scores, said
+    return scores, reason
+
+
+def _warn(out: Path, text: str) -> None:
+    tqdm.write(f"{out}: warning: {text}", file=sys.stderr)
 
 
 def _trained(
@@ -147,6 +163,10 @@ def _trained(
     state = TrainingState(net, loss, optimizer, rng, options.epochs)  # until fit makes its own
     with tqdm(total=options.epochs, unit="epoch", leave=False, disable=_no_bar(options)) as bar:
         progress = Progress(options, voice, bar, state)
+        callbacks: list[Callback] = [progress]
+        if options.watch:
+            out = claim.folder_of(seed)
+            callbacks.append(Watching(*parts.train, say=lambda text: _warn(out, text)))
         try:
             fit(
                 net,
@@ -159,7 +179,7 @@ def _trained(
                 validation=parts.validation,
                 patience=options.patience,
                 tolerance=options.tolerance,
-                callbacks=[progress],
+                callbacks=callbacks,
                 checkpoint=checkpoint,
             )
         except (KeyboardInterrupt, NonFiniteError) as stop:
