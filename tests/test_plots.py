@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from mlp.checking.students.report import draw
 
+from mlp.checking.drawing import draw
 from mlp.checking.students.sandbox import check_file
 from mlp.seeing import plots
 
@@ -113,8 +113,8 @@ def test_the_jacobian_of_a_layer_that_couples_samples_shows_the_coupling(tmp_pat
     path = tmp_path / "student.py"
     path.write_text(CENTRED)
     report = check_file(path)
-    (record,) = report["checked"]
-    mine, right = map(np.array, record["pictures"]["Jacobian-samples"])
+    (record,) = report.reports
+    mine, right = map(np.array, record.pictures["Jacobian-samples"])
     outputs, samples = len(right), right.shape[1] // len(right)
     assert samples > 1
     eye = np.eye(outputs)
