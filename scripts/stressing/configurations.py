@@ -48,7 +48,7 @@ def run(cases: int, seed: int) -> tuple[str, list[str]]:
 
 def _trained(rng: np.random.Generator) -> tuple[Sequential, bool]:
     samples, features, classes = (int(rng.integers(low, 9)) for low in (2, 1, 2))
-    dtype = rng.choice([np.float32, np.float64])
+    dtype = [np.float32, np.float64][rng.integers(2)]
     x = rng.normal(size=(samples, features)) * 10.0 ** rng.uniform(-3, 30)
     labels = rng.integers(classes, size=samples)
     loss = [SoftmaxCrossEntropy, KLDivergence, SquaredError, SigmoidCrossEntropy][rng.integers(4)]()

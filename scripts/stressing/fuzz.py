@@ -39,7 +39,11 @@ BY_CHANCE = (NotImplementedError, RecursionError, UnicodeError, IndexError, KeyE
 def run(cases: int, seed: int) -> tuple[str, list[str]]:
     failures: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
-        kinds = [Files(Path(folder, "files")), Checkpoints(Path(folder, "nets")), Arguments()]
+        kinds: list[Files | Checkpoints | Arguments] = [
+            Files(Path(folder, "files")),
+            Checkpoints(Path(folder, "nets")),
+            Arguments(),
+        ]
         counts, slowest, largest = [0] * len(kinds), 0.0, 0
         tracemalloc.start()
         for case in range(cases):
@@ -158,7 +162,8 @@ ODD: list[Any] = [
     lambda: np.full((2, 3), np.nan), lambda: np.full((2, 3), np.inf), lambda: np.ones((2, 3)) * 1j,
     lambda: np.ones((2, 3), np.float16), lambda: np.ones((2, 3), np.longdouble),
     lambda: np.ones((2, 3), ">f8"), lambda: np.array(["a", "b"]), lambda: np.array([None, 1]),
-    lambda: np.ma.masked_array([[1.0, 2, 3]], mask=[[0, 1, 0]]), lambda: np.zeros(2, "M8[s]"),
+    lambda: np.ma.masked_array([[1.0, 2, 3]], mask=[[False, True, False]]),
+    lambda: np.zeros(2, "M8[s]"),
     lambda: np.ones((2, 3), bool), lambda: np.ones((2, 3), np.uint8), lambda: np.arange(2),
     lambda: np.broadcast_to(1.0, (2, 3)), lambda: np.ones((6, 2))[::-3, ::-1],
     lambda: mlp.Affine(3, 2, rng=0), lambda: mlp.ReLU(), lambda: mlp.SquaredError(),

@@ -28,7 +28,8 @@ LONGEST = 120.0
 
 def run(cases: int, seed: int) -> tuple[str, list[str]]:
     """So many SIGKILLs in all."""
-    rng, failures = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    failures: list[str] = []
     kills = others = runs = 0
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it is when a process starts
     with tempfile.TemporaryDirectory() as place:

@@ -164,4 +164,4 @@ def references(kind: str, forms: dict[str, Form]) -> list[Reference]:
         pools = [(k, s) for k in (2, 3, 4) for s in (k, 1, 2)]
         vectors: list[Reference] = [PoolReference(MaxPool(k, s)) for k, s in pools]
         return [*vectors, *(PoolReference(MaxPool((k, k), s)) for k, s in pools)]
-    return loss_references(kind)
+    return [*loss_references(kind)]

@@ -71,8 +71,8 @@ def mark(
     task: Task, report: Report | None, confirmed: Confirmed | None, tampered: str | None = None
 ) -> Mark:
     """The points of one task; without a report it is missing."""
-    if report is None or report.verdict == "nothing to check":
-        blank = report is not None and "blank" in " ".join(report.notes)
+    if report is None or report.verdict in ("nothing to check", "unfinished"):
+        blank = report is not None and report.verdict == "unfinished"
         verdict = MISSING if report is None else BLANK if blank else REFUSED
         why = "; ".join(report.notes) if report else "it was not found in the submission"
         named = why if verdict == REFUSED else None

@@ -135,8 +135,6 @@ def _settings(s: Situation) -> dict[str, np.ndarray]:
         return {"window": window.astype(float), "stride": stride.astype(float)}
     if isinstance(s.reference.layer, Multiply) and s.reference.layer.pairs is not None:
         return {"pairs": np.array(s.reference.layer.pairs, float)}
-    if s.recipe is None:
-        return {}
     values = {name: s.recipe.fill(name, i, s.size) for i, name in enumerate(s.recipe.names)}
     kept = {n: v for n, v in values.items() if meaning(n) in ("slope", "rate")}
     return {n: np.array(float(v)) for n, v in kept.items() if isinstance(v, int | float)}

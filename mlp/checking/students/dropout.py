@@ -4,6 +4,8 @@ With y = m x the right gradient is m U for the very m of that forward pass, so o
 kind is enough, and nothing has to be repeatable.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from mlp.checking.diagnosis.evidence import same
@@ -37,7 +39,7 @@ def judged(examination: Examination, s: Situation) -> bool:
         return False
     examination.notes.append(NOTE)
     for trial in trials:
-        seen = s.__class__(s.make, s.draw, ShownMask(trial), s.kind)
+        seen = replace(s, reference=ShownMask(trial))
         truths = seen.reference.gradients(trial.arrays, trial.upstream)
         found = trial.gradients.get("x")
         right = found is not None and close(found, truths["x"], seen.reference.tolerance)

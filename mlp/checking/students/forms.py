@@ -45,7 +45,7 @@ def situations(entry: Entry) -> list[Situation]:
     for situation in found:
         if situation.right:
             settle(situation)
-        if situation.recipe is not None and situation.recipe.columns:
+        if situation.recipe.columns:
             situation.notes.append("samples are columns")
     return found
 
@@ -170,9 +170,7 @@ def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -
         found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
-    given = found.recipe is None or found.recipe.gives(
-        "stride" if size.stride else "window", "pairs"
-    )
+    given = found.recipe.gives("stride" if size.stride else "window", "pairs")
     return [found] if found.right or given else []
 
 

@@ -29,7 +29,7 @@ from mlp.checking.students.trials import (
 from mlp.layers import Multiply
 
 LARGEST_JACOBIAN = 30
-SHORT = {np.float32: 64, np.float16: 2}
+SHORT: dict[type[np.floating], int] = {np.float32: 64, np.float16: 2}
 """Dtypes that a right gradient may have been cut to, and by how many eps of the largest number it
 may then be off: sums in float32 are, and single numbers in float16."""
 UNUSED = 13

@@ -116,7 +116,7 @@ def _examine(examination: Examination) -> None:
     found = _situations(examination)
     main = found[0]
     examination.oracle = main.reference.oracle
-    if main.recipe is not None and main.recipe.columns:  # there, 1/N stands in the layers
+    if main.recipe.columns:  # there, 1/N stands in the layers
         examination.loss_divides = False
     for situation in found:
         examination.notes += situation.notes

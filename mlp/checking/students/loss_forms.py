@@ -60,7 +60,7 @@ def loss(entry: Entry) -> list[Situation]:
     """All forms of target that the code takes; summed or averaged: whichever the value is."""
     kind = entry.kind if is_loss(entry.kind) else None
     draws = _loss_draws(kind)
-    known = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
+    known: list[Reference] = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
     if kind != "SquaredError":
         known += of_probabilities()
     found = fit(entry, [Size()], lambda s: list(draws.values()), lambda s: known)

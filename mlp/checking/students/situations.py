@@ -27,11 +27,11 @@ class Situation:
     draw: Draw
     reference: Reference
     kind: str | None
+    size: Size
+    recipe: Recipe
     right: bool = True
     """Whether the outputs agreed with the reference when it was chosen."""
     notes: list[str] = field(default_factory=list)
-    size: Size = field(default_factory=Size)
-    recipe: Recipe | None = None
 
     def arrays(self, rng: np.random.Generator, n: int) -> Arrays:
         """Inputs for n samples, and random numbers for the parameters."""
