@@ -1,5 +1,6 @@
 """What watching saw of each layer, against the epochs: gradients, steps, ranges, lost units."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def _panel(axes: Any, history: History, names: Names, what: str) -> None:
         look = {"color": _colour(order[layer], len(order)), "marker": marker}
         label = "_" if layer in labelled else f"{layer} {names.get(layer, '').partition('(')[0]}"
         labelled.add(layer)
-        values = [record[quantity] for record in history]
+        values = [record.get(quantity, math.nan) for record in history]  # an interrupt: none
         highest = max(highest, *values)
         axes.plot(epochs, values, LINES[order[layer] % len(LINES)], label=label, **look)
     title, unit = PANELS[what]

@@ -126,7 +126,7 @@ def _where(record: LayerRecord) -> str:
 
 def _vanishing(weighted: Sequence[LayerRecord]) -> Iterator[tuple[str, str]]:
     first, last = _size(weighted[0]), _size(weighted[-1])
-    if first is not None and last is not None and first < VANISHED * last:
+    if first is not None and last is not None and 0 < first < VANISHED * last:
         yield (
             "vanishing",
             f"gradients vanish on their way back: dL/dy per output is {last:.1e} at layer "

@@ -55,7 +55,8 @@ class Watching(Callback):
             state.history[-1] |= _columns(record)
         ends = state.epoch == state.epochs
         losses = [self.loss_at_start, *(record["loss"] for record in state.history)]
-        self._say_new(warning_signs.in_pass(passed) | warning_signs.in_losses(losses, passed, ends))
+        signs = warning_signs.in_pass(passed)
+        self._say_new(signs or warning_signs.in_losses(losses, passed, ends))
 
     def state_dict(self) -> dict[str, Any]:
         """The loss at the start and what was said, so that it is said once."""

@@ -36,7 +36,7 @@ def doubt(
         return None
     dead = "".join(f"; {text}" for text in _dead_units(net, parts.train[0][:LOOKED_AT]))
     return (
-        f"the network has learned nothing: {seen}{dead}; try a smaller --learning-rate (it was "
+        f"the network has learned nothing: {seen}{dead}; try another --learning-rate (it was "
         f"{rate}), another --init or more --epochs, and look whether the labels fit the samples"
     )
 
