@@ -12,13 +12,12 @@ import numpy as np
 
 from mlp.arguments import checked_whole
 from mlp.callbacks import Callback, Record, TrainingState
-from mlp.divergence import is_finite, not_finite
 from mlp.layers import Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
-from mlp.stopping import Stopping
+from mlp.stopping import Stopping, is_finite, not_finite
 
 if TYPE_CHECKING:
     from mlp.files.resume import TrainingCheckpoint

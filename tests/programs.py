@@ -17,11 +17,12 @@ def train(*words, cwd=None):
 
 
 def assert_one_line(result, code, *parts):
-    assert result.returncode == code, result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    for part in parts:
-        assert part in result.stderr
+    """Raise unless the program ended with that status and one line that holds the parts."""
+    said = result.stderr
+    one_line = said.count("\n") == 1 and "Traceback" not in said
+    missing = [part for part in parts if part not in said]
+    if result.returncode != code or not one_line or missing:
+        raise AssertionError(f"status {result.returncode}, without {missing}: {said}")
 
 
 def write_csv(path, rows):
@@ -37,5 +38,6 @@ def started(*words, wait_for, **how):
     how = {"stdout": pipe, "stderr": pipe, "text": True, "env": ENVIRONMENT} | how
     process = subprocess.Popen(command, **how)
     while not process.stdout.readline().startswith(wait_for):
-        assert process.poll() is None
+        if process.poll() is not None:
+            raise AssertionError(f"it ended before it said {wait_for!r}: {process.stderr.read()}")
     return process

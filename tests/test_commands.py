@@ -239,7 +239,8 @@ def test_a_folder_is_no_file_of_layers(tmp_path):
     assert f"--model {tmp_path}" in folder.stderr
     lost = run(SCRIPTS["check"], "--model", tmp_path / "none")
     assert lost.returncode == 2
-    assert lost.stderr == f"gradcheck.py: {tmp_path}/none/model.npz: No such file or directory\n"
+    what = f"{tmp_path}/none/model.npz: No such file or directory; expected the folder of a run"
+    assert lost.stderr == f"gradcheck.py: {what}\n"
 
 
 def test_one_thing_is_checked_at_a_time(tmp_path):

@@ -253,7 +253,7 @@ def test_random_slips_fail_with_a_true_counterexample(tmp_path_factory, kind, sl
     text = layer_text(kind, formulas)
     path = tmp_path_factory.mktemp("slip") / "student.py"
     path.write_text(text)
-    module, error = load(path)
+    module, error, _ = load(path)
     assert error is None
     [entry] = find(module, {})
     report = judge_entry(entry)

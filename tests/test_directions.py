@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STOREYS = [
     "mlp.errors mlp.arguments mlp.init mlp.layers",
     "mlp.losses mlp.sequential mlp.optim mlp.pairing",
-    "mlp.step mlp.fused mlp.callbacks mlp.training mlp.stopping mlp.divergence",
-    "mlp.checking mlp.seeing mlp.files mlp.data",
+    "mlp.step mlp.fused mlp.callbacks mlp.files mlp.training mlp.stopping",
+    "mlp.checking mlp.seeing mlp.data",
     "mlp.commands mlp.__main__",
     "scripts",
 ]

@@ -78,11 +78,15 @@ def test_ng_logistic_regression_propagate(data, cost, dw, db, together):
 def test_ng_logistic_regression_optimize(data, w, b, dw, db):
     x, labels = map(np.array, data)
     net = Sequential(affine([[1], [2]], [2]), Sigmoid())
-    fit(net, KLDivergence(), SGD(0.009), x, labels, epochs=100, batch_size=None)
-    printed(net[0].W, w, 8)
-    printed(net[0].b, [b], 11)
+    loss = KLDivergence()
+    fit(net, loss, SGD(0.009), x, labels, epochs=99, batch_size=None)
+    loss.forward(net.forward(x), labels)
+    net.backward(loss.backward())
     printed(net[0].dW, dw, 8)
     printed(net[0].db, [db], 11)
+    net.update(0.009)
+    printed(net[0].W, w, 8)
+    printed(net[0].b, [b], 11)
 
 
 def test_ng_logistic_regression_predict():

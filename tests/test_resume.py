@@ -164,7 +164,7 @@ def test_a_stopped_run_says_how_to_go_on_and_does(tmp_path, table):
     out, data = tmp_path / "my run", tmp_path / "table.csv"
     data.write_bytes(table.read_bytes())
     words = ("--data", "table.csv", "--hidden", "8", "--epochs", "3000")
-    with started(*words, "--out", "my run", wait_for="epoch", cwd=tmp_path) as process:
+    with started(*words, "--out", "my run", wait_for="epoch    2", cwd=tmp_path) as process:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

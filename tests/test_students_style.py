@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def judged(tmp_path, text):
     path = tmp_path / "student.py"
     path.write_text("import numpy as np\n" + text)
-    module, error = load(path)
+    module, error, _ = load(path)
     assert error is None
     [entry] = find(module, {})
     return judge_entry(entry)

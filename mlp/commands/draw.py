@@ -4,9 +4,9 @@
     mlp draw --net 2,2,2 --x .05,.10 --target .01,.99 --explain text --blanks
     mlp draw --model runs/digits-1 --row 17 --to graph.png
 
-The weights' FILE is a JSON list with one {"W": [[...], ...], "b": [...]} for each
-layer; row i of W holds what leads away from unit i. Without it weights are drawn
-at random. Biases learn as weights do.
+The weights' FILE is a JSON list with one {"W": [[...], ...], "b": [...]} for
+each layer; row i of W holds what leads away from unit i. Without it weights are
+drawn at random. Biases learn as weights do.
 
 Exit: 0 done, 2 wrong usage, 3 wrong data, 4 damaged model, 5 the loss left the
 finite numbers, 6 a file cannot be written.

@@ -24,6 +24,7 @@ from mlp.checking.students.situations import Situation
 from mlp.checking.students.slots import required
 from mlp.checking.students.trials import Broken, WrongOutput, backward, close, forward
 
+CACHES = ("cache", "caches", "ctx", "memory")
 LOCAL = "backward returns the local derivative: it was multiplied by the upstream"
 
 
@@ -144,7 +145,8 @@ def _readings(subject: Subject) -> Iterator[Reading]:
         if not names:
             yield Reading((), local=True)
         for source in itertools.permutations(("x", "y", "cache"), len(names)):
-            yield Reading(source, local=True)
+            if all(w == "cache" for n, w in zip(names, source, strict=True) if plain(n) in CACHES):
+                yield Reading(source, local=True)
 
 
 def _wants_upstream(names: list[str]) -> bool:
@@ -152,9 +154,18 @@ def _wants_upstream(names: list[str]) -> bool:
 
 
 def _sources(names: list[str], subject: Subject) -> list[tuple[str, ...]]:
-    """What the arguments may take, likeliest first; the upstream goes to one of them."""
+    """What the arguments may take, likeliest first; the upstream goes to one of them.
+
+    What is called a cache takes what forward returned for it: to give it something else could make
+    a wrong layer right.
+    """
     pool = ("upstream", "x", "y", "cache", *subject.parameters)
-    found = [s for s in itertools.permutations(pool, len(names)) if "upstream" in s]
+    found = [
+        s
+        for s in itertools.permutations(pool, len(names))
+        if "upstream" in s
+        and all(w == "cache" for n, w in zip(names, s, strict=True) if plain(n) in CACHES)
+    ]
     return sorted(found, key=lambda s: sum(_unlikely(n, w) for n, w in zip(names, s, strict=True)))
 
 
@@ -162,7 +173,7 @@ def _unlikely(name: str, source: str) -> int:
     if source == "upstream":
         return 0 if UPSTREAM.search(name) else 2
     if source == "cache":
-        return 0 if plain(name) in ("cache", "caches", "ctx", "memory") else 1
+        return 0 if plain(name) in CACHES else 1
     if UPSTREAM.search(name):
         return 3
     return 0 if plain(name) == source or meaning(name) == source else 1
