@@ -5,7 +5,8 @@ after the other is installed. Each entry has a log, whose end is shown if it fai
 tests first proves that it is what it says (prove_run.py).
 
 What is left out of the later runs, because it was done once and can come out no other way:
-- tests marked `peers` (PyTorch, scikit-learn): in the first run only;
+- tests marked `peers` (PyTorch, scikit-learn) and `long` (kills, fuzz, hostile files, random
+  mistakes): in the first run only;
 - tests marked `no_numbers` (files of data, options, programs), where only the way of computing
   differs: another kernel, no vector extensions.
 """
@@ -37,7 +38,8 @@ NOT_SOURCES = (".git", ".venv", "runs", "build", "__pycache__", "*.egg-info", ".
 OURS = re.compile("OPENBLAS_.*|NPY_.*|PYTHON.*|PYTEST_.*|RUN_IS|MPL.*")
 """Variables of whoever starts this that would make a run something else than it says."""
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ALL, NUMBERS = "not peers", "not peers and not no_numbers"
+ALL = "not peers and not long"
+NUMBERS = f"{ALL} and not no_numbers"
 SUMMARY = re.compile(r"^=* ?((?:\d+ \w+,? ?)+) in [\d.]+s", re.MULTILINE)
 
 

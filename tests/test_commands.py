@@ -15,6 +15,8 @@ import mlp
 from mlp.commands import console, processor
 from mlp.data.dataset import DIGITS
 
+pytestmark = pytest.mark.no_numbers
+
 ROOT = Path(__file__).resolve().parent.parent
 CONSOLE = "import sys; from mlp.commands.console import main; sys.argv[0] = 'mlp'; sys.exit(main())"
 PYTHON = sys.executable

@@ -18,6 +18,8 @@ from mlp.checking.students.sandbox import check_file
 from mlp.checking.zoo.mistakes import planted, sources
 from mlp.checking.zoo.score import check_mistakes
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = planted()
 HISTORY = {"accumulates", "stale-cache", "updated-weights", "not-deterministic"}

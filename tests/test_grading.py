@@ -31,6 +31,8 @@ from mlp.checking.grading.run import Grading
 from mlp.checking.grading.submissions import Submission, find_submissions, student_of
 from mlp.errors import DataError
 
+pytestmark = pytest.mark.no_numbers
+
 
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory):

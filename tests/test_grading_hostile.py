@@ -28,6 +28,8 @@ from classroom import (
 from mlp.checking.grading.confirming import confirm
 from mlp.checking.grading.points import mark_network
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("name", TAMPERED)
 def test_tampering_earns_nothing(name, tmp_path):

@@ -8,6 +8,8 @@ import pytest
 from mlp import load_checkpoint
 from programs import ROOT, assert_one_line, train, write_csv
 
+pytestmark = pytest.mark.no_numbers
+
 NAMES = ["age", "income", "answer", "bern"]
 
 

@@ -13,6 +13,8 @@ import pytest
 from mlp import load_checkpoint
 from programs import ENVIRONMENT, ROOT, assert_one_line, started, train, write_csv
 
+pytestmark = pytest.mark.no_numbers
+
 SHORT = ("--hidden", "8", "--epochs", "4", "--quiet")
 LONG = ("--epochs", "100000", "--hidden", "8", "--checkpoint-seconds", "0")
 BYTES = ("model.npz", "history.csv")

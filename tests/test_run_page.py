@@ -10,6 +10,8 @@ import pytest
 
 from test_train import SHORT, train
 
+pytestmark = pytest.mark.no_numbers
+
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

@@ -7,6 +7,8 @@ import pytest
 
 from programs import ENVIRONMENT, ROOT
 
+pytestmark = pytest.mark.long
+
 
 def stress(*words):
     command = [sys.executable, ROOT / "scripts" / "stress.py", *map(str, words)]

@@ -11,6 +11,8 @@ from mlp.checking.report import Diagnosis, Flaw, Outcome, Report
 from mlp.checking.students.judging import judge_entry
 from mlp.checking.students.loading import find, load
 
+pytestmark = pytest.mark.no_numbers
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

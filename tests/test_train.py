@@ -14,6 +14,8 @@ from mlp import load_checkpoint
 from mlp.data import load
 from programs import ENVIRONMENT, ROOT, assert_one_line, started, train, write_csv
 
+pytestmark = pytest.mark.no_numbers
+
 PICTURES = ("curves.png", "confusion.png", "mistakes.png", "weights.png")
 SHORT = ("--hidden", "16", "--epochs", "3")
 
