@@ -24,9 +24,10 @@ class OfProbabilities(Reference):
 
     def forward(self, arrays: Arrays) -> np.ndarray:
         p, t = arrays["x"], _rows(arrays)
-        terms = t * np.log(p)
-        if self.binary:
-            terms += (1 - t) * np.log(1 - p)
+        with np.errstate(all="ignore"):  # where p is no probability, the NaN says it
+            terms = t * np.log(p)
+            if self.binary:
+                terms += (1 - t) * np.log(1 - p)
         if self.share == EACH:
             return -terms.sum(axis=1)
         return np.asarray(-terms.sum() * SHARES[self.share](*p.shape))
