@@ -16,7 +16,7 @@ from mlp.seeing.notation import latex, with_numbers, written
 from mlp.seeing.statistics import norm
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import LayerRecord, Trace
+    from mlp.seeing.records import LayerRecord, Passed
 
 STYLES = ("text", "markdown")
 WIDTH = 80
@@ -38,7 +38,7 @@ class Section:
 
 
 def explanation(
-    trace: "Trace",
+    trace: "Passed",
     style: str = "text",
     *,
     blanks: bool = False,
@@ -238,7 +238,7 @@ def _updates(graph: Graph, decimals: int) -> Iterator[str | Step]:
 # layer by layer
 
 
-def _layers(trace: "Trace") -> list[Section]:
+def _layers(trace: "Passed") -> list[Section]:
     forward: list[str | Step] = [_layer_line(record, "output") for record in trace]
     sections = [Section(f"Forward: x {_size(trace.x)}", forward)]
     if trace.ending is not None:

@@ -13,13 +13,13 @@ from mlp.seeing.notation import short
 from mlp.seeing.statistics import norm
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import Ending, Trace
+    from mlp.seeing.records import Ending, Passed
 
 ROWS = 32
 """A heat map shows the first samples of a batch, no more than these."""
 
 
-def graph_of_layers(trace: "Trace") -> Graph:
+def graph_of_layers(trace: "Passed") -> Graph:
     """One box for the input, for each layer and for the loss."""
     graph = Graph([], [], backward=trace.upstream is not None)
     records = {record.name: record for record in trace}

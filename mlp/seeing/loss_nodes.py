@@ -15,7 +15,7 @@ from mlp.losses import (
 from mlp.seeing.graphs import Edge, Graph, Node
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import Ending
+    from mlp.seeing.records import Ending
 
 
 def add_loss(

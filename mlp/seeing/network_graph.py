@@ -29,7 +29,7 @@ from mlp.seeing.loss_nodes import add_loss
 from mlp.sequential import Sequential
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import LayerRecord, Trace
+    from mlp.seeing.records import LayerRecord, Passed
 
 DETAILS = ("auto", "neurons", "layers")
 WIDEST, DEEPEST = 16, 20
@@ -37,8 +37,8 @@ WIDEST, DEEPEST = 16, 20
 SYMBOLS = {ReLU: "ReLU", Sigmoid: "σ", Softmax: "soft\nmax", Multiply: "×", MaxPool: "max"}
 
 
-def graph_of(trace: "Trace", detail: str = "auto", units: int = 8) -> Graph:
-    """The graph of a trace, see Trace.draw."""
+def graph_of(trace: "Passed", detail: str = "auto", units: int = 8) -> Graph:
+    """The graph of a trace, see Passed.draw."""
     if detail not in DETAILS:
         raise ValueError(f"draw: expected detail to be one of {', '.join(DETAILS)}, got {detail!r}")
     if units < 3:
@@ -55,7 +55,7 @@ def graph_of(trace: "Trace", detail: str = "auto", units: int = 8) -> Graph:
     return _Neurons(trace, units).graph
 
 
-def is_small(trace: "Trace") -> bool:
+def is_small(trace: "Passed") -> bool:
     """Whether its neurons can be drawn and written out one by one."""
     widths = [trace.x[:1].size, *(record.output[:1].size for record in trace)]
     return len(trace.x) == 1 and max(widths) <= WIDEST and len(trace) <= DEEPEST
@@ -64,7 +64,7 @@ def is_small(trace: "Trace") -> bool:
 class _Neurons:
     """Builds the graph layer by layer; `wires` are the nodes that carry the current values."""
 
-    def __init__(self, trace: "Trace", units: int) -> None:
+    def __init__(self, trace: "Passed", units: int) -> None:
         self.units = units
         self.records = {record.name: record for record in trace}
         self.weights, self.biases = count(1), count(1)
@@ -79,7 +79,7 @@ class _Neurons:
         if trace.ending is not None:
             add_loss(self.graph, trace.ending, trace.output, wires, self._term)
 
-    def _inputs(self, trace: "Trace") -> list[Node | None]:
+    def _inputs(self, trace: "Passed") -> list[Node | None]:
         values = trace.x.ravel()
         names = [f"x{i + 1}" for i in range(values.size)]
         return self._column(names, values, trace.downstream, [""] * len(names), names)
@@ -311,7 +311,7 @@ def _with_gap(terms: list[str], size: int) -> list[str]:
     return terms if len(terms) == size else [*terms[:-1], "...", terms[-1]]
 
 
-def _unit_names(trace: "Trace") -> dict[str, list[str]]:
+def _unit_names(trace: "Passed") -> dict[str, list[str]]:
     """The names of the units of each layer, by the name of its record."""
     records = trace.records
     stages: list[list] = []

@@ -12,7 +12,8 @@ import numpy as np
 from mlp.layers import Concat, Elementwise, Layer, MaxPool, Multiply, ReLU, Scale, Sigmoid, Softmax
 from mlp.layers.container import Container
 from mlp.seeing.network_graph import is_affine, local_derivatives
-from mlp.seeing.traces import Ending, LayerRecord, Trace
+from mlp.seeing.records import Ending, LayerRecord
+from mlp.seeing.traces import Trace
 
 Limits = Mapping[str, np.ndarray | float]
 """How far the gradients of a layer may be apart, by the name of the parameter."""

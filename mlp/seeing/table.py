@@ -4,7 +4,7 @@ import html
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mlp.seeing.traces import LayerRecord, Trace
+    from mlp.seeing.records import LayerRecord, Passed
 
 WIDTH = 100
 HEAD = ("layer", "output", "low", "high", "mean", "norm", "off", "|dL/dy|", "|dL/dp|", "step/p")
@@ -14,7 +14,7 @@ MEANING = (
 )
 
 
-def as_text(trace: "Trace") -> str:
+def as_text(trace: "Passed") -> str:
     """The table, and below it the loss; columns that would be empty are left out."""
     rows = [HEAD, *map(_cells, trace.records)]
     kept = [c for c in range(len(HEAD)) if any(row[c] for row in rows[1:])]
@@ -31,7 +31,7 @@ def as_text(trace: "Trace") -> str:
     return "\n".join([*lines, *_ends(trace)])
 
 
-def as_html(trace: "Trace") -> str:
+def as_html(trace: "Passed") -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in HEAD)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(record)) + "</tr>"
@@ -59,7 +59,7 @@ def _cells(record: "LayerRecord") -> tuple[str, ...]:
     )
 
 
-def _ends(trace: "Trace") -> list[str]:
+def _ends(trace: "Passed") -> list[str]:
     return [] if trace.loss is None else [f"loss  {trace.loss_value:.6g}  {trace.loss!r}"]
 
 

@@ -11,8 +11,9 @@ from itertools import pairwise
 import numpy as np
 
 from mlp.losses import KLDivergence, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from mlp.seeing.records import LayerRecord
 from mlp.seeing.statistics import norm
-from mlp.seeing.traces import LayerRecord, Trace
+from mlp.seeing.traces import Trace
 
 FAR = 2.0
 """A loss at the start that is larger than ln C by this factor, or smaller, is far from it."""

@@ -8,7 +8,8 @@ import numpy as np
 from mlp.callbacks import Callback, TrainingState
 from mlp.pairing import from_logits
 from mlp.seeing import warning_signs
-from mlp.seeing.traces import LayerRecord, Trace, trace
+from mlp.seeing.records import LayerRecord
+from mlp.seeing.traces import Trace, trace
 
 SAMPLES = 50
 """How many samples the pass takes: enough for the shares, and a small part of an epoch."""

@@ -14,7 +14,7 @@ import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,13 +27,21 @@ from mlp.checking.students.names import (
 from mlp.checking.students.results import named_results
 from mlp.checking.students.slots import Slot, attributes, required, slots
 
-if TYPE_CHECKING:
-    from mlp.checking.students.readings import Reading
-
-
 OUTPUTS = ("output", "outputs", "out")
 INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
 """Where layers keep what forward and backward do not return."""
+
+
+class Understanding(Protocol):
+    """How a backward pass is called, and its results understood (see readings.py)."""
+
+    def call(
+        self, function: Callable, values: dict[str, Any], recorder: "Recorder | None" = None
+    ) -> Any: ...
+
+    def named(
+        self, result: Any, names: tuple[str, ...], inputs: tuple[str, ...]
+    ) -> dict[str, Any]: ...
 
 
 class Subject:
@@ -41,7 +49,7 @@ class Subject:
 
     inputs: tuple[str, ...] = ("x",)
     parameters: tuple[str, ...] = ()
-    reading: "Reading | None" = None
+    reading: Understanding | None = None
     """How its backward pass is called and understood, where it was found out."""
 
     def get(self, name: str) -> np.ndarray:
