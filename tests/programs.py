@@ -31,12 +31,20 @@ def write_csv(path, rows):
     return path
 
 
+class Started(subprocess.Popen):
+    """Killed where a test leaves it running, as after a failed assertion."""
+
+    def __exit__(self, *error):
+        self.kill()
+        super().__exit__(*error)
+
+
 def started(*words, wait_for, **how):
     """The program, running, after it printed a line that begins with `wait_for`."""
     command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, words)]
     pipe = subprocess.PIPE
     how = {"stdout": pipe, "stderr": pipe, "text": True, "env": ENVIRONMENT} | how
-    process = subprocess.Popen(command, **how)
+    process = Started(command, **how)
     while not process.stdout.readline().startswith(wait_for):
         if process.poll() is not None:
             raise AssertionError(f"it ended before it said {wait_for!r}: {process.stderr.read()}")
