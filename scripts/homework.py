@@ -1,25 +1,35 @@
-"""Solutions to the problems of the lecture decks: derived, computed and checked.
+"""The solution book: the problems of five lecture decks, derived, computed and checked.
 
-Each problem prints its claim, the derivation, the numbers and one line per check with the error
-that was measured. Without arguments the problems are listed. Exit status 0: every check passed,
-1: a check failed, 2: no such problem.
+  homework.py                      list the problems
+  homework.py 8                    one of them: by number, or by a part of its name ("softmax")
+  homework.py all                  all of them
+  homework.py book --to FILE       the book, as FILE.html, FILE.md or a folder of notebooks
+  homework.py sheet 3 8 --seed 5   the same problems with other numbers, and no answers
+
+Exit status 0: every check passed, 1: a check failed, 2: the call was wrong.
 """
 
 import argparse
-import importlib
 import shutil
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
-from problems.report import Report
-
-FOLDER = Path(__file__).parent / "problems"
-PROBLEMS = sorted(path.stem for path in FOLDER.glob("p??_*.py"))
+from book.library import DECKS, FOLDER, PROBLEMS, chosen, heading, load, solved
+from book.page import Page
+from book.terminal import Terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["book"]:
+        from book.making import book
+
+        return book(words[1:])
+    if words[:1] == ["sheet"]:
+        from book.making import sheet
+
+        return sheet(words[1:])
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -28,42 +38,50 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write the pictures there")
     parser.add_argument(
+        "--verbose", action="store_true", help="every check, its error and its tolerance"
+    )
+    parser.add_argument(
         "--skeleton",
         type=Path,
         metavar="DIR",
         help="write an exercise there: the layers, blank, and what `mlp grade` expects of them",
     )
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(words)
     if options.skeleton:
         return write_skeleton(options.skeleton)
     try:
-        chosen = sorted({stem for wanted in options.problem for stem in matching(wanted)})
+        stems = chosen(options.problem)
     except LookupError as error:
         parser.error(str(error))
-    if not chosen:
+    if not stems:
         list_problems()
         return 0
     if options.figures:
         options.figures.mkdir(parents=True, exist_ok=True)
-    reports = {stem: run(stem, options.figures) for stem in chosen}
-    if len(reports) > 1:
+    pages = {stem: run(stem, options.figures, options.verbose) for stem in stems}
+    if len(pages) > 1:
         print("\nSummary")
-        for stem, report in reports.items():
-            print(f"  {stem:<24} {report.summary()}")
-    return 0 if all(report.passed for report in reports.values()) else 1
+        for stem, page in pages.items():
+            print(f"  {stem:<24} {page.summary()}")
+    return 0 if all(page.passed for page in pages.values()) else 1
 
 
-def matching(wanted: str) -> list[str]:
-    """The problems that a number, a part of a name or "all" means; LookupError for none."""
-    if wanted == "all":
-        return PROBLEMS
-    if wanted.isdecimal():
-        found = [stem for stem in PROBLEMS if int(stem[1:3]) == int(wanted)]
-    else:
-        found = [stem for stem in PROBLEMS if wanted.lower() in stem]
-    if not found:
-        raise LookupError(f"no problem {wanted!r}; run without arguments to list them")
-    return found
+def list_problems() -> None:
+    for stem in PROBLEMS:
+        print(f"{int(stem[1:3]):3}  {stem[4:]:<21} {load(stem).TITLE}")
+    print("\nThe decks that the problems come from:")
+    for deck, title in DECKS.items():
+        print(f"  {deck}  {title}")
+
+
+def run(stem: str, figures: Path | None = None, verbose: bool = False) -> Page:
+    """Solve one problem, and print it as it goes along."""
+    title = heading(stem)
+    print(f"\n{title}\n{'=' * len(title)}\ndeck {load(stem).DECKS}; the solution is {stem}.py")
+    start = time.perf_counter()
+    page = solved(stem, Terminal(figures, verbose))
+    print(f"\n  {page.summary().strip()} ({time.perf_counter() - start:.1f} s)")
+    return page
 
 
 def write_skeleton(folder: Path) -> int:
@@ -79,25 +97,6 @@ def write_skeleton(folder: Path) -> int:
     print(f"{paths[0]}; check it with: python scripts/gradcheck.py {paths[0]}")
     print(f"{paths[1]}; grade a class with: mlp grade FOLDER --exercise {paths[1]}")
     return 0
-
-
-def list_problems() -> None:
-    for stem in PROBLEMS:
-        print(f"{int(stem[1:3]):3}  {stem[4:]:<21} {load(stem).TITLE}")
-
-
-def run(stem: str, figures: Path | None) -> Report:
-    problem, report = load(stem), Report(stem, figures)
-    title = f"Problem {int(stem[1:3])}: {problem.TITLE}"
-    print(f"\n{title}\n{'=' * len(title)}\ndeck {problem.DECKS}; the solution is {stem}.py")
-    start = time.perf_counter()
-    problem.solve(report)
-    print(f"\n  {report.summary().strip()} ({time.perf_counter() - start:.1f} s)")
-    return report
-
-
-def load(stem: str) -> ModuleType:
-    return importlib.import_module(f"problems.{stem}")
 
 
 if __name__ == "__main__":

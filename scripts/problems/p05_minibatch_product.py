@@ -1,90 +1,155 @@
-"""Y = W X for a mini-batch, m = 2, d = 2, n = 3, and a loss L = l(Y): dL/dX and dL/dW.
+"""Y = W X for a mini-batch and a loss L = l(Y): dL/dX and dL/dW.
 
-Deck 001 has one sample per column of X (d, n) and W (m, d) from the left. Our rows are samples:
-its X is our x^T, its Y our z^T, its W our W^T, so its W^T dL/dY is our U W^T, transposed.
-dL/dX has the shape of X; it is the contraction of dL/dY with the four-way dY/dX over kl.
+Deck 001 has one sample per column of X (d, n) and W (m, d) from the left; so has this problem.
+Our layers have samples as rows: its X is our x^T, its Y our z^T, its W our W^T.
 """
 
 import numpy as np
 
+from book.page import Page
+from book.sheets import whole
 from mlp import Affine
 from problems.numeric import central, complex_step
-from problems.report import Report
 
 TITLE = "Y = W X for a mini-batch, by entries and matrices"
 DECKS = "001"
+NUMBERS = {
+    "W": np.array([[2, -1], [3, 5]]),
+    "X": np.array([[1, 4, -2], [0, 7, 3]]),
+    "U": np.array([[1, -3, 2], [6, 0, -5]]),
+}
 
 
-def slope_of_entry(W: np.ndarray, a: int, b: int, n: int) -> np.ndarray:
-    """dY/dx_ab: y_kl = sum_i w_ki x_il holds x_ab only in column b, with the factor w_ka."""
-    slope = np.zeros((len(W), n), W.dtype)
-    slope[:, b] = W[:, a]
-    return slope
+def draw(rng):
+    return {"W": whole(rng, 2, 2), "X": whole(rng, 2, 3), "U": whole(rng, 2, 3)}
 
 
-def entry_by_entry(W: np.ndarray, X: np.ndarray, U: np.ndarray) -> np.ndarray:
-    """dL/dx_ab = sum_kl U_kl dy_kl/dx_ab with U = dL/dY."""
-    d, n = X.shape
-    return np.array([[(U * slope_of_entry(W, a, b, n)).sum() for b in range(n)] for a in range(d)])
+def ask(page: Page, W, X, U) -> None:
+    page.given(
+        """A mini-batch of n = 3 samples stands in the columns of `X`, 2 x 3. A linear layer with
+        the weights `W`, 2 x 2, gives `Y = W X`. Behind it comes a loss L, a number, of which only
+        its derivatives in the entries of Y are known: `U_kl = dL/dY_kl`, an array like Y.""",
+        W=W,
+        X=X,
+        U=U,
+    )
+    page.ask("a", "Write out `Y_kl`. What is `dY/dX_ab`, the change of all of Y with one entry?")
+    page.ask("b", "What is `dL/dX_ab`? Write all of dL/dX as a product of matrices.")
+    page.ask("c", "The same for `dL/dW_ab` and dL/dW.")
 
 
-def as_matrices(W: np.ndarray, X: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """dL/dX = W^T U and dL/dW = U X^T."""
-    return W.T @ U, U @ X.T
+def entry_by_entry(W, X, U):
+    dX = np.zeros(X.shape)
+    for a, b in np.ndindex(X.shape):
+        for k, l in np.ndindex(U.shape):
+            if l == b:  # X_ab reaches only column b of Y
+                dX[a, b] += U[k, l] * W[k, a]
+    return dX
+
+
+def change_with_one_entry(W, X):
+    dY = np.zeros((len(W), X.shape[1]))
+    dY[:, 0] = W[:, 0]
+    return dY
+
+
+def gradients(W, X, U):
+    dX = W.T @ U
+    dW = U @ X.T
+    return dX, dW
+
+
+def answers(W, X, U):
+    dX, dW = gradients(W, X, U)
+    return {"a": {"Y": W @ X}, "b": {"dL/dX": dX}, "c": {"dL/dW": dW}}
+
+
+def solve(page: Page) -> None:
+    W, X, U = (page.values[name] for name in "WXU")
+    page.answer("a")
+    page.formula(
+        r"Y_{kl} = \sum_i W_{ki} X_{il}",
+        "Y_kl = sum_i W_ki X_il",
+        "row k of W times column l of X",
+    )
+    page.formula(
+        r"\frac{\partial Y_{kl}}{\partial X_{ab}} = W_{ka} \, [l = b]",
+        "dY_kl/dX_ab = W_ka [l = b]",
+        "`X_ab` stands in column b alone, and there in the term i = a, with the factor `W_ka`; "
+        "[l = b] is 1 where l = b and 0 elsewhere",
+    )
+    page.say("So `dY/dX_11` is zero but for its first column, where column 1 of W stands:")
+    page.compute("dY_dX11", change_with_one_entry, "W, X")
+
+    page.answer("b")
+    page.formula(
+        r"\frac{\partial L}{\partial X_{ab}}"
+        r" = \sum_{k,l} \frac{\partial L}{\partial Y_{kl}} \frac{\partial Y_{kl}}{\partial X_{ab}}"
+        r" = \sum_{k,l} U_{kl} W_{ka} \, [l = b]",
+        "dL/dX_ab = sum_kl dL/dY_kl dY_kl/dX_ab = sum_kl U_kl W_ka [l = b]",
+        "L changes through every entry of Y: a contraction over k and l",
+    )
+    page.formula(
+        r"= \sum_k W_{ka} U_{kb} = (W^\top U)_{ab}",
+        "         = sum_k W_ka U_kb = (W^T U)_ab",
+        "only l = b is left, and `W_ka` is entry (a, k) of `W^T`",
+    )
+    entries = page.compute("entries", entry_by_entry, "W, X, U")
+    dX, dW = page.compute("dX, dW", gradients, "W, X, U")
+    four_way = np.einsum("ka,lb->klab", W, np.eye(3))
+    page.equal("entry by entry = W^T U", entries, dX, 0)
+    page.equal("the whole array dY/dX, contracted", np.einsum("kl,klab->ab", U, four_way), dX, 0)
+    affine = Affine(2, 2, bias=False)
+    affine.W = W.T
+    page.equal("engine: Y", affine.forward(X.T).T, W @ X, 0)
+    page.equal("engine: dX", affine.backward(U.T).T, dX, 0)
+    page.proof("entry by entry = `W^T U` = the whole array of dY/dX, contracted = engine")
+    page.slip("""001 has dL/dy_2j w12 + dL/dy_2j w22 in the second row of dL/dX; it must be
+        dL/dy_1j w12 + dL/dy_2j w22. Its final `W^T` dL/dY is right, but as printed out its dL/dY
+        has dL/dy_23 for dL/dy_13 and the second row (dL/dy_23, dL/dy_23).""")
+    printed = U[1] * W[0, 1] + U[1] * W[1, 1]
+    page.show("second row as the deck prints it", printed)
+    page.equal("the difference is (U_2j - U_1j) w12", printed - dX[1], (U[1] - U[0]) * W[0, 1], 0)
+    page.proof("the difference to `dX_2j` is `(U_2j - U_1j) W_12`")
+
+    page.answer("c")
+    page.formula(
+        r"\frac{\partial Y_{kl}}{\partial W_{ab}} = [k = a] \, X_{bl}",
+        "dY_kl/dW_ab = [k = a] X_bl",
+        "`W_ab` stands in row a of Y alone, in the term i = b, with the factor `X_bl`",
+    )
+    page.formula(
+        r"\frac{\partial L}{\partial W_{ab}} = \sum_{k,l} U_{kl} [k = a] X_{bl}"
+        r" = \sum_l U_{al} X_{bl} = (U X^\top)_{ab}",
+        "dL/dW_ab = sum_kl U_kl [k = a] X_bl = sum_l U_al X_bl = (U X^T)_ab",
+        "the samples l add up, for all of them use the same W",
+    )
+    page.say("The number dW above. With the loss `L = sum sin Y_kl + sum Y_1l Y_2l`, by numbers:")
+    affine.forward(X.T)
+    affine.backward(U.T)
+    page.equal("engine: dW", affine.dW.T, dW, 0)
+    page.equal("complex step, dX", *by_numbers(W, X)[0], 1e-14)
+    page.equal("complex step, dW", *by_numbers(W, X)[1], 1e-14)
+    slope = central(lambda W: loss(W @ X), W)
+    page.equal("central differences, dW", gradients(W, X, upstream(W @ X))[1], slope, 1e-9)
+    page.proof("by hand = engine = complex step (central differences: to 1e-9)")
+    page.slip("""001 writes w12 x31 in y13 and w22 x31 in y23, but X has no third row: it must be
+        x23. It names the last entry of Y y33; it must be y23.""")
+    right = [W[0, 0] * X[0, 2] + W[0, 1] * X[1, 2], W[1, 0] * X[0, 2] + W[1, 1] * X[1, 2]]
+    page.equal("y13 and y23 with x23", right, (W @ X)[:, 2], 0)
+
+
+def by_numbers(W, X):
+    dX, dW = gradients(W, X, upstream(W @ X))
+    numeric = complex_step(lambda X: loss(W @ X), X), complex_step(lambda W: loss(W @ X), W)
+    return list(zip((dX, dW), numeric, strict=True))
 
 
 def loss(Y: np.ndarray) -> complex:
-    """Any smooth scalar of Y will do."""
+    """Any smooth number made of Y will do."""
     return np.sin(Y).sum() + (Y[0] * Y[1]).sum()
 
 
 def upstream(Y: np.ndarray) -> np.ndarray:
     """dL/dY of that loss."""
     return np.cos(Y) + Y[::-1]
-
-
-def solve(report: Report) -> None:
-    report.claim("dL/dX = W^T dL/dY, which starts from single entries, and dL/dW = dL/dY X^T.")
-    report.derive("""
-        y_kl = sum_i w_ki x_il         dy_kl/dx_ab = w_ka [l = b]
-        dL/dx_ab = sum_kl U_kl w_ka [l = b] = sum_k w_ka U_kb = (W^T U)_ab
-        dL/dw_ab = sum_kl U_kl x_bl [k = a] = sum_l U_al x_bl = (U X^T)_ab
-        """)
-    W, X = np.array([[2, -1], [3, 5]]), np.array([[1, 4, -2], [0, 7, 3]])
-    U = np.array([[1, -3, 2], [6, 0, -5]])
-    report.show("W", W)
-    report.show("X", X)
-    report.show("U = dL/dY", U)
-    report.show("dY/dx_11", slope_of_entry(W, 0, 0, 3))
-    dX, dW = as_matrices(W, X, U)
-    report.show("dL/dX", dX)
-    report.show("dL/dW", dW)
-    report.equal("entry by entry = W^T U, whole numbers", entry_by_entry(W, X, U), dX, 0)
-    four_way = np.einsum("ka,lb->klab", W, np.eye(3))
-    report.equal("dL/dX as a contraction over kl", np.einsum("kl,klab->ab", U, four_way), dX, 0)
-
-    report.slip("""001 writes w12 x31 in y13 and w22 x31 in y23, but X has no third row: it must be
-        x23. It names the last entry of Y y33; it must be y23.""")
-    right = [W[0, 0] * X[0, 2] + W[0, 1] * X[1, 2], W[1, 0] * X[0, 2] + W[1, 1] * X[1, 2]]
-    report.equal("y13 and y23 with x23", right, (W @ X)[:, 2], 0)
-    report.slip("""001 has dL/dy_2j w12 + dL/dy_2j w22 in the second row of dL/dX; it must be
-        dL/dy_1j w12 + dL/dy_2j w22. Its final W^T dL/dY is right, but as printed out its dL/dY has
-        dL/dy_23 for dL/dy_13 and the second row (dL/dy_23, dL/dy_23).""")
-    printed = U[1] * W[0, 1] + U[1] * W[1, 1]
-    report.show("second row as printed, then as it is", np.array([printed, dX[1]]))
-    report.equal("the difference is (U_2j - U_1j) w12", printed - dX[1], (U[1] - U[0]) * W[0, 1], 0)
-
-    affine = Affine(2, 2, bias=False)
-    affine.W = W.T
-    report.equal("engine: Y", affine.forward(X.T).T, W @ X, 0)
-    report.equal("engine: dL/dX", affine.backward(U.T).T, dX, 0)
-    report.equal("engine: dL/dW", affine.dW.T, dW, 0)
-
-    rng = np.random.default_rng(5)
-    W, X = rng.normal(size=(2, 2)), rng.normal(size=(2, 3))
-    U = upstream(W @ X)
-    dX, dW = as_matrices(W, X, U)
-    report.derive("Now at random with L = sum_kl sin y_kl + sum_l y_1l y_2l, by numbers.")
-    report.equal("dL/dX, complex step", dX, complex_step(lambda X: loss(W @ X), X), 1e-14)
-    report.equal("dL/dW, complex step", dW, complex_step(lambda W: loss(W @ X), W), 1e-14)
-    report.equal("dL/dW, central differences", dW, central(lambda W: loss(W @ X), W), 1e-9)

@@ -1,0 +1,114 @@
+"""A problem as Markdown with LaTeX, as GitHub renders it."""
+
+import itertools
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from book.blocks import (
+    Answer,
+    Block,
+    Code,
+    Formula,
+    Numbers,
+    Picture,
+    Proof,
+    Prose,
+    Question,
+    Slip,
+    Table,
+)
+from book.notation import compact, inline, matrix, spoken
+
+
+def markdown(blocks: Iterable[Block], pictures: Path | None, beside: Path) -> str:
+    """The pieces as Markdown; pictures are drawn as SVG into a folder, linked from `beside`.
+
+    Without a folder for them, pictures are left out.
+    """
+    texts: list[str] = []
+    for is_number, group in itertools.groupby(blocks, lambda block: isinstance(block, Numbers)):
+        if is_number:
+            texts += _side_by_side(group)
+        else:
+            texts += [text for block in group if (text := _block(block, pictures, beside))]
+    return "\n\n".join(texts)
+
+
+def _side_by_side(numbers: Iterable[Block]) -> list[str]:
+    """Small arrays that follow each other share a line as long as it has room for them."""
+    texts: list[str] = []
+    for block in numbers:
+        text = _block(block, None, Path())
+        if texts and text.startswith("$") and texts[-1].startswith("$"):
+            texts[-1] += f" &emsp; {text}"
+        else:
+            texts.append(text)
+    return texts
+
+
+def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
+    """The statement, and the answers: all from the first answer on."""
+    first = next((i for i, b in enumerate(blocks) if isinstance(b, Answer)), len(blocks))
+    return [*blocks[:first]], [*blocks[first:]]
+
+
+def _block(block: Block, pictures: Path | None, beside: Path) -> str:
+    match block:
+        case Prose(text):
+            return prose(text)
+        case Question(letter, text):
+            return f"**({letter})** {prose(text)}"
+        case Answer(letter):
+            return f"#### ({letter})"
+        case Formula(latex, _, because):
+            return f"$$\n{latex}\n$$" + (f"\n\n*{prose(because)}*" if because else "")
+        case Numbers(name, value, _):
+            return _numbers(name, value)
+        case Table(columns, rows):
+            return _table(columns, rows)
+        case Code():
+            return f"```python\n{block.source}\n\n{block.call}\n```"
+        case Slip(text):
+            return f"> **Slip of the deck.** {prose(text)}"
+        case Proof(text, checks):
+            checked = "1 check" if len(checks) == 1 else f"{len(checks)} checks"
+            outcome = "" if block.passed else "**FAILED** "
+            return f"{outcome}*Proof:* {prose(text)}: largest error {block.error:.1g} ({checked})."
+        case Picture(name, caption, save) if pictures is not None:
+            path = pictures / f"{name}.svg"
+            save(path)
+            link = Path(os.path.relpath(path, beside)).as_posix()
+            return f"![{caption or name}]({link})" + (f"\n\n*{prose(caption)}*" if caption else "")
+    return ""
+
+
+def prose(text: str) -> str:
+    """Backticked formulas as LaTeX where the grammar knows them, as code elsewhere."""
+
+    def formula(match: re.Match) -> str:
+        latex = inline(match[1])
+        return match[0] if latex is None else f"${latex}$"
+
+    return re.sub("`([^`]+)`", formula, text)
+
+
+def _numbers(name: str, value: object) -> str:
+    symbol, array = inline(spoken(name)), matrix(value)
+    if symbol is None or array is None or len(name) > 24:
+        text = compact(value)
+        if "\n" not in text:
+            return f"{prose(spoken(name))}: `{text}`"
+        return f"{prose(spoken(name))}:\n\n```text\n{text}\n```"
+    return f"${symbol} = {array}$"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [[*map(_cell, columns)], ["---:"] * len(columns)]
+    lines += [[_cell(compact(value)) for value in row] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return prose(text).replace("|", r"\|") or " "
