@@ -73,18 +73,16 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
             made = pypandoc.convert_text(markdown, "html5", format="gfm", extra_args=options)
         except RuntimeError as error:
             raise ValueError(f"pandoc refused the page: {error}") from error
-    return made.replace("<table>", '<div class="table"><table>').replace(
-        "</table>", "</table></div>"
-    )
+    made = made.replace("<table>", '<div class="table"><table>')
+    return made.replace("</table>", "</table></div>")
 
 
 def _characters(markdown: str) -> set[str]:
     """All that formulas may contain: what the page has, and the letters in every style."""
-    letters = {chr(c) for c in (*range(0x20, 0x7F), *range(0x391, 0x3CA), *range(0x1D400, 0x1D7FF))}
-    symbols = {
-        chr(c) for c in (*range(0x2190, 0x2200), *range(0x2200, 0x2300), *range(0x27E6, 0x27F0))
-    }
-    return letters | symbols | set(markdown) | set("‖′″⊤·…⋯⋮⋱√ℓℝ𝟙⁡⁢−×÷±")
+    letters = [range(0x20, 0x7F), range(0x391, 0x3CA), range(0x1D400, 0x1D7FF)]
+    symbols = [range(0x2190, 0x2300), range(0x27E6, 0x27F0)]
+    ranges = {chr(code) for codes in letters + symbols for code in codes}
+    return ranges | set(markdown) | set("‖′″⊤·…⋯⋮⋱√ℓℝ𝟙⁡⁢−×÷±")
 
 
 def _font(characters: set[str]) -> str:

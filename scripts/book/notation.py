@@ -13,38 +13,11 @@ import numpy as np
 WIDTH = 79
 LARGEST_MATRIX = 8
 """Rows or columns: larger arrays are printed as text."""
-GREEK = [
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "epsilon",
-    "zeta",
-    "eta",
-    "theta",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "xi",
-    "pi",
-    "rho",
-    "sigma",
-    "tau",
-    "phi",
-    "chi",
-    "psi",
-    "omega",
-    "Gamma",
-    "Delta",
-    "Theta",
-    "Lambda",
-    "Sigma",
-    "Phi",
-    "Psi",
-    "Omega",
-    "nabla",
-]
+GREEK = re.findall(
+    r"\w+",
+    """alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi
+chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega nabla""",
+)
 FUNCTIONS = ["exp", "log", "max", "min", "tanh", "sin", "cos", "arg", "lim", "det"]
 OPERATORS = {
     "<=": r"\le",

@@ -27,8 +27,9 @@ def notebook(title: str, blocks: Sequence[Block], pictures: Path, beside: Path) 
     """The pieces as a notebook (nbformat). Pictures are drawn into a folder of their own."""
     from nbformat import v4
 
-    cells, written, run = [], _Written(), []
-    text, numbers = [title], []  # what the next cell will hold
+    cells, written = [], _Written()
+    text, numbers, run = [title], list[str](), list[str]()
+    """What the next cells will hold; the names that the last code cell prints."""
     for block in [*blocks, None]:
         is_given = isinstance(block, Numbers) and block.given
         if text and (is_given or isinstance(block, Code) or block is None):
@@ -62,9 +63,7 @@ def assigned(name: str, value: Any) -> str:
     """name = value, as Python."""
     if isinstance(value, np.ndarray):
         if value.size > LARGEST:
-            raise ValueError(
-                f"{name} has {value.size} entries, at most {LARGEST} can be written out"
-            )
+            raise ValueError(f"{name}: expected at most {LARGEST} entries, got {value.size}")
         return f"{name} = np.array({value.tolist()!r})"
     return f"{name} = {value.item() if isinstance(value, np.generic) else value!r}"
 

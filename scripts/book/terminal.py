@@ -28,9 +28,9 @@ class Terminal:
 
     def __call__(self, block: Block) -> None:
         show = getattr(self, f"_{type(block).__name__.lower()}")
-        if type(block) is not self._last or isinstance(block, Prose | Question | Answer):
-            if not isinstance(block, Proof | Picture | Numbers | Slip):
-                print()
+        starts = type(block) is not self._last or isinstance(block, Prose | Question | Answer)
+        if starts and not isinstance(block, Proof | Picture | Numbers | Slip):
+            print()
         show(block)
         self._last = type(block)
 
