@@ -157,9 +157,7 @@ def four_axes(page):
     G = page.compute("G", square_jacobian, "X")
     for i, j in np.ndindex(2, 2):
         page.show(f"dY_{i + 1}{j + 1}/dX", G[i, j])
-    page.say(
-        "Each of the four is 2 x 2, in the place of an entry of Y: a (2 x 2) x (2 x 2) array."
-    )
+    page.say("Each of the four is 2 x 2, in the place of an entry of Y: a (2 x 2) x (2 x 2) array.")
     page.equal("G against the complex step", G, complex_step(lambda X: X @ X, X), 1e-14)
     page.proof("by hand = complex step")
 

@@ -45,7 +45,12 @@ def draw_tensors(figure):
     _image(axes, (3.5, 0.6))
     for time in range(3):
         _image(axes, (5.3 + 0.62 * time, 0.85 - 0.2 * time), 0.55)
-    for x, text in ((0.75, "vector: 1 axis"), (2.1, "matrix: 2"), (4.1, "image: 3"), (6.5, "video: 4")):
+    for x, text in (
+        (0.75, "vector: 1 axis"),
+        (2.1, "matrix: 2"),
+        (4.1, "image: 3"),
+        (6.5, "video: 4"),
+    ):
         note(axes, (x, 0.25), text)
 
 
