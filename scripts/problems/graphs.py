@@ -159,7 +159,7 @@ def draw_branches(figure) -> None:
         end = y + 0.2 * (2 - j)
         forward(axes, (4.75, end + 0.07), (7.5, height + 0.07))
         back(axes, (7.5, height - 0.08), (4.75, end - 0.08))
-        place = {1: (5.7, 3.6), 2: (6.3, 2.03), 3: (5.7, 1.2)}[j]
+        place = {1: (5.7, 3.6), 2: (6.5, 2.02), 3: (5.7, 1.2)}[j]
         text = rf"$\frac{{\partial e}}{{\partial v_{j}}}\,\frac{{\partial v_{j}}}{{\partial h}}$"
         note(axes, place, text, 15, color=BACKWARD)
     legend(axes, (2.3, 0.3))
