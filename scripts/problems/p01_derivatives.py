@@ -214,7 +214,7 @@ def gradient_and_jacobian(page):
         "Delta h ~ sum_n dh/dv_n Delta v_n = nabla h * Delta v",
         "the small changes of the entries add up: a dot product, a number again",
     )
-    by_hand = page.compute("grad_h", gradient, "v")
+    by_hand = page.compute("dh_dv", gradient, "v")
     page.equal("gradient of h, complex step", by_hand, complex_step(h, page.values["v"]), 1e-14)
     page.proof("by hand = complex step")
     page.slip("""001's gradient is a quotient by |h|: one number, g.h/|h|, and each direction of
@@ -236,7 +236,7 @@ def gradient_and_jacobian(page):
         "Delta f_i ~ sum_j df_i/dy_j Delta y_j = (J Delta y)_i",
         "what (b) says of one output holds for each: matrix times vector, m x n times n",
     )
-    J = page.compute("J_f", f_jacobian, "v")
+    J = page.compute("df_dy", f_jacobian, "v")
     page.equal("Jacobian of f, complex step", J, complex_step(f, page.values["v"]), 1e-14)
     page.proof("by hand = complex step")
     page.slip("""003's gradient is a row by its own rule, yet nabla^T f_i, a row of its J, makes it
@@ -282,7 +282,7 @@ def vector_chain(page):
         "dz/dp = dz/dy dy/dp",
         "a product of matrices, K x N = (K x M)(M x N); in the other order the shapes do not fit",
     )
-    *_, J = page.compute("J_f_at_g, J_g, J", chain, "p")
+    *_, J = page.compute("F, G, J", chain, "p")
     page.equal("complex step", J, complex_step(lambda p: f(g(p)), page.values["p"]), 1e-14)
     check_sigmoid_chain(page, f_jacobian)
     page.proof("by hand = complex step; at random points = engine, by rows and by columns")
@@ -291,8 +291,8 @@ def vector_chain(page):
 def conditions(page):
     page.answer("e")
     page.say(
-        """g must be differentiable at p, and f at g(p): only these two points matter, and J_f is
-        taken at g(p). Proof. Differentiable means that the rest is small, so with G the Jacobian
+        """g must be differentiable at p, and f at g(p): only these two points matter, and the
+        Jacobian of f is taken at g(p). Proof. Differentiable means that the rest is small, so with G the Jacobian
         of g at p, and F that of f at `y = g(p)`,"""
     )
     page.formula(

@@ -211,7 +211,9 @@ def tensor_chain(page):
         "dz_1/dY = (Y_22, -Y_21; -Y_12, Y_11),  dz_2/dY = (1, 0; 0, 1)",
         "what each entry of Y is multiplied with",
     )
-    H, dz_dX = page.compute("H, dz_dX", chained, "X, G")
+    H, dz_dX = page.compute("dz_dY, dz_dX", chained, "X, G")
+    page.show("dz_1/dX", dz_dX[0])
+    page.show("dz_2/dX", dz_dX[1])
     dz = page.compute("dz", change_of_z, "dz_dX, D")
     page.say("In closed form, for det(X X) is `det(X)^2`, and trace(X X) a sum of `X_ij X_ji`:")
     page.formula(

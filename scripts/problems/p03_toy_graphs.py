@@ -232,8 +232,8 @@ def algorithm(page):
         "the local gradients of the given chain",
     )
     h, e = page.compute("h, e", forward, "h0, w, t")
-    dw, dh = page.compute("dw, dh", backward, "h, w, t")
-    page.compute("w_new", update, "w, dw, eta")
+    dw, dh = page.compute("de_dw, de_dh", backward, "h, w, t")
+    page.compute("w_new", update, "w, de_dw, eta")
     h0, w, t = (page.values[name] for name in ("h0", "w", "t"))
     inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
     gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]

@@ -121,8 +121,8 @@ def solve(page: Page) -> None:
         "`W_kj` is entry (j, k) of `W^T`; it has the shape of x",
     )
     page.say("For (b) and (c), first entry by entry and then as products:")
-    entries = page.compute("dW_entries, dx_entries", entry_by_entry, "W, x")
-    dW, dx = page.compute("dW, dx", gradients, "W, x")
+    entries = page.compute("entries_W, entries_x", entry_by_entry, "W, x")
+    dW, dx = page.compute("df_dW, df_dx", gradients, "W, x")
     page.equal("df/dW, entry by entry", entries[0], dW, 0)
     page.equal("df/dx, entry by entry", entries[1], dx, 0)
     page.proof("entry by entry = as products")
@@ -130,7 +130,7 @@ def solve(page: Page) -> None:
 
     page.answer("d")
     y_s, f_s = page.compute("y_s, f_s", squared_norm, "W_s, x_s")
-    dW_s, dx_s = page.compute("dW_s, dx_s", gradients, "W_s, x_s")
+    dW_s, dx_s = page.compute("df_dW_s, df_dx_s", gradients, "W_s, x_s")
     W_s, x_s = page.values["W_s"], page.values["x_s"]
     page.figure(
         "arrays",

@@ -139,7 +139,7 @@ def solve(page: Page) -> None:
         "de/dx_i = sum_j de/dz_j dz_j/dx_i = sum_j u_j W_ij = (u W^T)_i",
         "`x_i` moves every `z_j`, and the parts add up; `W_ij` is entry (j, i) of `W^T`",
     )
-    dx = page.compute("dx", input_gradient, "W, u")
+    dx = page.compute("de_dx", input_gradient, "W, u")
     page.equal("entries = u W^T", dx, u @ W.T, 0)
     affine = engine(W)
     affine.forward(x)
@@ -163,7 +163,7 @@ def solve(page: Page) -> None:
         "         = u_j x_i = (x^T u)_ij",
         "only k = j is left: upstream of the output times the input, for every weight between them",
     )
-    dW = page.compute("dW", weight_gradient, "x, u")
+    dW = page.compute("de_dW", weight_gradient, "x, u")
     page.equal("entries = x^T u", dW, x.T @ u, 0)
     page.say(
         """dz/dW has the axes k, i and j: N x (M x N) = 12 numbers, of which half are zeros. de/dW
@@ -182,7 +182,7 @@ def solve(page: Page) -> None:
         "all rows use the same W, so their parts add up; each row of X has its own gradient",
     )
     X, U = page.values["X"], page.values["U"]
-    dX, dW = page.compute("dX, dW_batch", of_batch, "X, W, U")
+    dX, dW = page.compute("de_dX, de_dW_batch", of_batch, "X, W, U")
     rows = range(len(X))
     row_by_row = np.vstack([input_gradient(W, U[[n]]) for n in rows])
     page.equal("de/dX, row by row", dX, row_by_row, 0)

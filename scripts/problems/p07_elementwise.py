@@ -140,7 +140,7 @@ def relu(page):
         "above 0 it is y = z with slope 1, below y = 0 with slope 0 ([...] is 1 where it holds, "
         "else 0). At 0 there is no derivative; 0 is taken",
     )
-    slope, dz = page.compute("relu_slope, dz_relu", relu_backward, "z, U")
+    slope, dz = page.compute("slope, dL_dz", relu_backward, "z, U")
     page.say("A gate: the upstream gradient passes where the input was positive, unchanged.")
     numbers = complex_step(lambda z: z * (z.real > 0), z)
     page.equal("Jacobian is the diagonal matrix, complex step", np.diag(slope), numbers, 0)
@@ -171,7 +171,7 @@ def sigmoid(page):
         "y (1 - y) = 1/4 - (y - 1/2)^2 <= 1/4",
         "a square is never negative; it is 0 for y = 1/2, that is for z = 0",
     )
-    _, slope, dz = page.compute("y, sigma_slope, dz", sigmoid_backward, "z, U")
+    _, slope, dz = page.compute("y, slope, dL_dz", sigmoid_backward, "z, U")
     numbers = complex_step(lambda z: 1 / (1 + np.exp(-z)), z)
     page.equal("Jacobian is the diagonal matrix, complex step", np.diag(slope), numbers, 1e-15)
     layer = Sigmoid()
@@ -205,8 +205,8 @@ def dead_relu(page):
         "dL/dz_n = 2/N (y_n - x_n) [z_n > 0],\ndL/dw = sum_n dL/dz_n x_n,  dL/db = sum_n dL/dz_n",
         "the mean of squares, times the slope of ReLU; `z_n = w x_n + b`",
     )
-    page.compute("z_1, dw, db, w_1, b_1", one_step, "x, w, b, rate")
-    z_2, dw, db, *_ = page.compute("z_2, dw_2, db_2, w_2, b_2", one_step, "x, w_1, b_1, rate")
+    page.compute("z_1, dL_dw, dL_db, w_1, b_1", one_step, "x, w, b, rate")
+    z_2, dw, db, *_ = page.compute("z_2, dL_dw, dL_db, w_2, b_2", one_step, "x, w_1, b_1, rate")
     page.say(
         """At first z and all errors are positive, and w and b fall; but the step is too long, and
         then z is negative for every input. Both gradients are 0: the second step changes nothing,
