@@ -153,8 +153,10 @@ def branch(a, b):
 
 
 TOY_EDGES = ("x", "y", "z", "q = x + y", "f = q z")
-NEURON_EDGES = ("w0", "x0", "w1", "x1", "w2", "a = w0 x0", "b = w1 x1", "s = a + b + w2")
-NEURON_EDGES += ("n = -s", "e = exp n", "u = 1 + e", "f = 1/u")
+NEURON_EDGES = (
+    "w0", "x0", "w1", "x1", "w2", "a = w0 x0", "b = w1 x1", "s = a + b + w2",
+    "n = -s", "e = exp n", "u = 1 + e", "f = 1/u",
+)  # fmt: skip
 BRANCH_EDGES = ("a", "b", "s = a + b", "p = a b", "m = s p", "r = tanh m")
 
 

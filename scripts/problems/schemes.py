@@ -45,7 +45,8 @@ def back(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> N
 
 def wire(axes: Any, *points: Point) -> None:
     """A line that carries both a value, above it, and its gradient, below."""
-    axes.plot(*zip(*points, strict=True), color=PALE, linewidth=1.2, zorder=0)
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, color=PALE, linewidth=1.2, zorder=0)
 
 
 def note(axes: Any, at: Point, text: str, size: float = 11, **look: Any) -> None:
