@@ -9,7 +9,7 @@ import html
 import io
 import re
 import tempfile
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 STYLE = """
@@ -63,7 +63,7 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
     options = ["--mathml", "--standalone", "--embed-resources", "--fail-if-warnings"]
     options += [f"--resource-path={beside}", f"--metadata=pagetitle:{title}"]
     options += ["--metadata=lang:en", "--syntax-highlighting=pygments"]
-    options += ["--variable=document-css:false"]
+    options += ["--variable=document-css:false", "--wrap=none"]
     options += ["--toc", "--toc-depth=2"] if contents else []
     with tempfile.TemporaryDirectory() as folder:
         style = Path(folder) / "style.html"
@@ -87,13 +87,12 @@ def _characters(markdown: str) -> set[str]:
 
 def _font(characters: set[str]) -> str:
     """Those characters of STIX Two Math, with all that stretches, as base64."""
-    try:
-        from fontTools import subset, ttLib
+    from fontTools import subset, ttLib
 
-        source = resources.files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
-        data = source.read_bytes()
-    except (ImportError, FileNotFoundError) as error:
-        raise MissingConverter(f"an HTML page {NEEDS}") from error
+    package = find_spec("ziamath")  # not imported: only its font is wanted
+    if package is None or package.origin is None:
+        raise MissingConverter(f"an HTML page {NEEDS}")
+    data = (Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf").read_bytes()
     font = ttLib.TTFont(io.BytesIO(data))
     options = subset.Options(layout_features=["ssty", "dtls", "flac"], name_IDs=[0, 1, 2, 13, 14])
     subsetter = subset.Subsetter(options)

@@ -96,12 +96,11 @@ def prose(text: str) -> str:
 
 def _numbers(name: str, value: object) -> str:
     symbol, array = inline(spoken(name)), matrix(value)
-    if symbol is None or array is None or len(name) > 24:
-        text = compact(value)
-        if "\n" not in text:
-            return f"{prose(spoken(name))}: `{text}`"
-        return f"{prose(spoken(name))}:\n\n```text\n{text}\n```"
-    return f"${symbol} = {array}$"
+    label = name if symbol is None or len(name) > 24 else f"${symbol}$"
+    if label != name and array is not None:
+        return f"${symbol} = {array}$"
+    text = compact(value)
+    return f"{label}:\n\n```text\n{text}\n```" if "\n" in text else f"{label}: `{text}`"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
