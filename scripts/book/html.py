@@ -73,8 +73,16 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
             made = pypandoc.convert_text(markdown, "html5", format="gfm", extra_args=options)
         except RuntimeError as error:
             raise ValueError(f"pandoc refused the page: {error}") from error
+    if len(formulas(made)) != (wanted := _formulas_of(markdown)):
+        raise ValueError(f"pandoc refused the page: {len(formulas(made))} of {wanted} formulas")
     made = made.replace("<table>", '<div class="table"><table>')
     return made.replace("</table>", "</table></div>")
+
+
+def _formulas_of(markdown: str) -> int:
+    """How many formulas the Markdown holds; one with an open brace would pass as text."""
+    without_code = re.sub("```.*?```|`[^`]*`", "", markdown, flags=re.DOTALL)
+    return without_code.replace("$$", "$").count("$") // 2
 
 
 def _characters(markdown: str) -> set[str]:

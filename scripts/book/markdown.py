@@ -41,7 +41,7 @@ def _side_by_side(numbers: Iterable[Block]) -> list[str]:
     texts: list[str] = []
     for block in numbers:
         text = _block(block, None, Path())
-        if texts and text.startswith("$") and texts[-1].startswith("$"):
+        if texts and all(t.startswith("$") and t.endswith("$") for t in (text, texts[-1])):
             texts[-1] += f" &emsp; {text}"
         else:
             texts.append(text)
@@ -69,7 +69,7 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
         case Table(columns, rows):
             return _table(columns, rows)
         case Code():
-            return f"```python\n{block.source}\n\n{block.call}\n```"
+            return f"```python\n{block.text}\n```"
         case Slip(text):
             return f"> **Slip of the deck.** {prose(text)}"
         case Proof(text, checks):

@@ -50,7 +50,8 @@ class Terminal:
 
     def _numbers(self, block: Numbers) -> None:
         lines = compact(block.value).splitlines() or [""]
-        lead = f"  {spoken(block.name)} = "
+        sign = ":" if isinstance(block.value, str) else " ="
+        lead = f"  {spoken(block.name)}{sign} "
         if len(lines) == 1 and len(lead + lines[0]) <= WIDTH:
             print(lead + lines[0])
         else:
@@ -63,7 +64,7 @@ class Terminal:
             print("    " + "  ".join(f"{c:>{w}}" for c, w in zip(row, wide, strict=True)))
 
     def _code(self, block: Code) -> None:
-        print(textwrap.indent(f"{block.source}\n\n{block.call}", "    "))
+        print(textwrap.indent(block.text, "    "))
 
     def _picture(self, block: Picture) -> None:
         if self.figures is not None:
