@@ -58,7 +58,8 @@ class Terminal:
             print(lead.rstrip() + "\n" + textwrap.indent("\n".join(lines), "    "))
 
     def _table(self, block: Table) -> None:
-        cells = [[*block.columns], *([compact(value) for value in row] for row in block.rows)]
+        rows = [block.columns, *block.rows]
+        cells = [[plain(compact(value)) for value in row] for row in rows]
         wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             print("    " + "  ".join(f"{c:>{w}}" for c, w in zip(row, wide, strict=True)))
