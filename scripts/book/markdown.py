@@ -63,7 +63,7 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
         case Answer(letter):
             return f"#### ({letter})"
         case Formula(latex, _, because):
-            return f"$$\n{latex}\n$$" + (f"\n\n*{prose(because)}*" if because else "")
+            return f"$$\n{latex}\n$$" + (f"\n\n{prose(because)}" if because else "")
         case Numbers(name, value, _):
             return _numbers(name, value)
         case Table(columns, rows):
@@ -80,7 +80,7 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
             path = pictures / f"{name}.svg"
             save(path)
             link = Path(os.path.relpath(path, beside)).as_posix()
-            return f"![{caption or name}]({link})" + (f"\n\n*{prose(caption)}*" if caption else "")
+            return f"![{caption or name}]({link})" + (f"\n\n{prose(caption)}" if caption else "")
     return ""
 
 
