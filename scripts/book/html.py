@@ -31,7 +31,7 @@ pre code { font-size: inherit; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.15rem 0.7rem; border-bottom: 1px solid #e3e8ec; }
 img { max-width: 100%%; height: auto; }
-blockquote { margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #d55e00; }
+blockquote { color: inherit; margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #d55e00; }
 nav ul { list-style: none; padding-left: 1rem; }
 @media (max-width: 40rem) { pre { white-space: pre-wrap; font-size: 0.72rem; } }
 @media print {
@@ -88,7 +88,7 @@ def _formulas_of(markdown: str) -> int:
 def _characters(markdown: str) -> set[str]:
     """All that formulas may contain: what the page has, and the letters in every style."""
     letters = [range(0x20, 0x7F), range(0x391, 0x3CA), range(0x1D400, 0x1D7FF)]
-    symbols = [range(0x2190, 0x2300), range(0x27E6, 0x27F0)]
+    symbols = [range(0x2100, 0x2300), range(0x27E6, 0x27F0)]
     ranges = {chr(code) for codes in letters + symbols for code in codes}
     return ranges | set(markdown) | set("‖′″⊤·…⋯⋮⋱√ℓℝ𝟙⁡⁢−×÷±")
 
