@@ -22,6 +22,7 @@ from book.library import DECKS, PROBLEMS, load, solved  # noqa: E402
 from book.markdown import markdown, prose  # noqa: E402
 from formulas import skeleton_of_latex, skeleton_of_plain  # noqa: E402
 from index_notation import chain  # noqa: E402
+from sheet_routes import ROUTES, with_sheets  # noqa: E402
 
 pytestmark = pytest.mark.no_numbers
 CONVERTER = pytest.mark.skipif(
@@ -338,3 +339,20 @@ def test_the_book_and_the_sheet_ask_the_same(stem):
     assert [*drawn] == [*problem.NUMBERS]
     asked = [b.letter for b in sheets.questions(problem, drawn) if isinstance(b, Question)]
     assert set(problem.answers(**drawn)) <= set(asked)
+
+
+def test_every_sheet_has_a_second_route():
+    assert sorted(ROUTES) == with_sheets()
+
+
+@pytest.mark.parametrize("stem", sorted(ROUTES))
+def test_the_answers_of_a_hundred_sheets_come_out_by_the_second_route_too(stem):
+    problem = load(stem)
+    for seed in range(100):
+        numbers = sheets.drawn(problem, int(stem[1:3]), seed)
+        answers, others = problem.answers(**numbers), ROUTES[stem](**numbers)
+        assert {k: [*v] for k, v in answers.items()} == {k: [*v] for k, v in others.items()}
+        for letter, values in answers.items():
+            for name, value in values.items():
+                error = f"sheet {seed}, ({letter}) {name}"
+                np.testing.assert_allclose(value, others[letter][name], 1e-12, 1e-12, err_msg=error)
