@@ -172,7 +172,7 @@ def one_number(page):
         "dz/dx = dz/dy dy/dx",
         "the chain rule; dz/dy is taken at y, where the second function stands, and not at x",
     )
-    y, dy_dx, dz_dy, dz_dx = page.compute("y, dy_dx, dz_dy, dz_dx", slopes, "x0")
+    y, _, _, dz_dx = page.compute("y, dy_dx, dz_dy, dz_dx", slopes, "x0")
     x0 = page.values["x0"]
     at = np.array(float(x0))
     page.equal("dz/dx, complex step", dz_dx, complex_step(composed, at), 1e-14)

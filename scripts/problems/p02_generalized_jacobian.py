@@ -151,15 +151,13 @@ def four_axes(page):
     page.formula(
         r"G_{ijkl} = \frac{\partial Y_{ij}}{\partial X_{kl}} = [i = k] \, X_{lj} + X_{ik} [l = j]",
         "G_ijkl = dY_ij/dX_kl = [i = k] X_lj + X_ik [l = j]",
-        "`X_kl` is the first factor where i = k (then m = l), with `X_lj` beside it, and the second "
-        "where l = j (then m = k), with `X_ik` beside it",
+        "`X_kl` is the first factor where i = k (then m = l), with `X_lj` beside it, and the "
+        "second where l = j (then m = k), with `X_ik` beside it",
     )
     G = page.compute("G", square_jacobian, "X")
     for i, j in np.ndindex(2, 2):
         page.show(f"dY_{i + 1}{j + 1}/dX", G[i, j])
-    page.say(
-        "Each of the four is 2 x 2, in the place of one entry of Y: a (2 x 2) x (2 x 2) array."
-    )
+    page.say("Each of the four is 2 x 2, in the place of an entry of Y: a (2 x 2) x (2 x 2) array.")
     page.equal("G against the complex step", G, complex_step(lambda X: X @ X, X), 1e-14)
     page.proof("by hand = complex step")
 
@@ -175,7 +173,7 @@ def four_axes(page):
         r" = (\Delta X \, X + X \, \Delta X)_{ij}",
         "           = sum_l Delta X_il X_lj + sum_k X_ik Delta X_kj\n"
         "           = (Delta X X + X Delta X)_ij",
-        "G put in; only k = i is left in the first part, only l = j in the second: the product rule",
+        "G put in; k = i is left in the first part, l = j in the second: the product rule",
     )
     dY = page.compute("dY", change, "G, D")
     page.equal("G D = D X + X D, in whole numbers", dY, D @ X + X @ D, 0)
