@@ -177,11 +177,11 @@ def solve(page: Page) -> None:
     exact = reverse_mode(x, t)
     page.show("the same exactly", exact)
     page.say("""First, this is an approximation, and easy to get wrong: the step must be chosen
-        with care, for two errors pull in opposite directions.""")
+        with care. A long one leaves out much of Taylor's series along parameter i:""")
     page.formula(
         r"f(t + \epsilon e_i) = f(t) + \epsilon f' + \frac{\epsilon^2}{2} f'' + \dots",
         "f(t + epsilon e_i) = f(t) + epsilon f' + epsilon^2/2 f'' + ...",
-        "Taylor's series along parameter i: the quotient above leaves out `epsilon f''/2`",
+        "the quotient above leaves out `epsilon f''/2` and more",
     )
     page.formula(
         r"\frac{f(t + \epsilon e_i) - f(t - \epsilon e_i)}{2 \epsilon}"
@@ -197,7 +197,7 @@ def solve(page: Page) -> None:
     page.say("""Second, it is expensive: f must be computed anew for every parameter. That said, it
         needs nothing but f itself, so it is how the other ways are checked.""")
     for way, expected in ((one_sided_differences, len(t) + 1), (central_differences, 2 * len(t))):
-        passes = len(ways.counted(HERE, "f", lambda way=way: way(x, t, 1e-6)))
+        passes = len(ways.counted(HERE, "f", way, x, t, 1e-6))
         page.check(f"{way.__name__}: {passes} passes", abs(passes - expected), 0)
     page.proof(f"counted for n = {len(t)}: {len(t) + 1} passes one-sided, {2 * len(t)} central")
     page.slip("003 says at least n passes for one-sided ones; with f(x) itself it is n + 1.")
@@ -237,7 +237,7 @@ def solve(page: Page) -> None:
     page.say("""First, it is error-prone: people forget a factor or a term, the more so the deeper
         the network is. Without the factor `1 - sigma`, for example, the numbers look as good as
         the right ones, and only a comparison tells, such as one with differences:""")
-    mistaken = page.compute("g_mistaken", with_a_mistake, "x, t")
+    mistaken = page.compute("g_mistaken", ways.with_a_mistake, "x, t")
     found = np.abs(mistaken - central_differences(x, t, 1e-5)).max()
     page.check("central differences show the mistake", 0 if found > 0.01 else 1, 0)
     page.proof(f"central differences part from the mistaken formula by {found:.2g}; checked")
@@ -246,9 +246,9 @@ def solve(page: Page) -> None:
         product `W1_i sigma (1 - sigma)`. Whoever computes what is shared once and keeps it has
         invented reverse mode again:""")
     page.compute("g_reverse", reverse_mode, "x, t")
-    for name, expected in (("closed_form", 7 * 2), ("reverse_mode", 2)):
-        sizes = ways.counted(HERE, "sigmoid", lambda name=name: getattr(HERE, name)(x, t))
-        page.check(f"{name}: {sum(sizes)} sigmoids", abs(sum(sizes) - expected), 0)
+    for solution, sigmoids in ((closed_form, 7 * 2), (reverse_mode, 2)):
+        count = sum(ways.counted(HERE, "sigmoid", solution, x, t))
+        page.check(f"{solution.__name__}: {count} sigmoids", abs(count - sigmoids), 0)
     page.equal("engine: backward", exact, ways.engine(x, *unpack(t))[0], 1e-14)
     page.proof("counted: 7 h sigmoids in the closed form, h in reverse mode; the latter = engine")
 
@@ -279,30 +279,21 @@ def solve(page: Page) -> None:
     page.say("""A program forms none of these matrices. Forward mode takes one column at a time:
         beside every value goes its change with one parameter, so n passes give n entries:""")
     forward = page.compute("g_forward", forward_mode, "x, t")
-    passes = len(ways.counted(HERE, "sigmoid", lambda: forward_mode(x, t)))
+    passes = len(ways.counted(HERE, "sigmoid", forward_mode, x, t))
     page.check(f"forward mode: {passes} passes", abs(passes - len(t)), 0)
     page.equal("forward mode, reverse mode", forward, exact, 1e-15)
     page.equal("engine: jvp, one parameter at a time", ways.engine(x, *unpack(t))[1], exact, 1e-14)
     page.proof(f"forward mode takes {passes} passes and = reverse mode = the engine's jvp")
     page.say("""Time: a loss is one number, and a network has millions of parameters. Reverse mode
         takes one pass back for all of them, forward mode a pass for each; it would win with few
-        inputs and many outputs. Memory: forward mode needs nothing but the current values,
-        reverse mode keeps every layer until the way back. In deep learning memory is usually the
-        smaller worry (and problem 20 trades one for the other).""")
+        inputs and many outputs. Memory: forward mode needs only the current values, reverse mode
+        keeps every layer until the way back, usually the smaller worry (see problem 20).""")
     ways.memory(page)
     page.slip("""003 says that forward mode multiplies matrices by matrices, and that it saves
         memory. It is one or the other: n passes that keep nothing, or one pass that carries n
         changes beside every value, which takes more memory, not less.""")
     ways.at_random(page, HERE)
-    ways.times(page, EXACT_WAYS, one_sided_differences, central_differences)
+    ways.times(page, HERE)
 
 
 HERE = sys.modules[__name__]
-EXACT_WAYS = [closed_form, forward_mode, reverse_mode]
-
-
-def with_a_mistake(x, t):
-    W0, b0, W1, _ = unpack(t)
-    z = sigmoid(W0 @ x + b0)
-    delta = W1 * z  # (1 - z) is missing
-    return flatten(np.outer(delta, x), delta, z, 1.0)
