@@ -7,91 +7,360 @@ contracts the axes of x. The engine's rows are samples: its x W is the decks' W 
 
 import numpy as np
 
-from mlp import Affine, Multiply, ReLU, Sequential, Sigmoid, jacobian
+from book.page import Page
+from book.sheets import whole
+from mlp import Affine, ReLU, Sequential, jacobian
+from mlp.seeing.operations import Operation, computation
+from problems.calculus import FUNCTIONS, check_sigmoid_chain, errors_of_first_order
 from problems.numeric import central, complex_step
-from problems.report import Report
 
 TITLE = "Derivatives, Jacobians, vec(W) and the chain rule"
 DECKS = "001, 003"
 STEPS = 2.0 ** -np.arange(4, 16)
+NUMBERS = {
+    "x0": 2,
+    "v": np.array([2, -1, 3]),
+    "p": np.array([2, -1]),
+    "W": np.array([[1, -2, 0], [3, 1, -1]]),
+    "x": np.array([2, -1, 4]),
+    "u": np.array([3, -2]),
+}
 
 
-def solve(report: Report) -> None:
-    rng = np.random.default_rng(1)
-    first_order(report, rng)
-    chain(report, rng.normal(size=(3, 4)), rng.normal(size=4))
-    matrix_argument(report, rng.normal(size=(3, 4)), rng.normal(size=4))
+def draw(rng):
+    numbers = {"x0": int(rng.integers(2, 6)), "v": whole(rng, 3), "p": whole(rng, 2)}
+    return numbers | {"W": whole(rng, 2, 3), "x": whole(rng, 3), "u": whole(rng, 2)}
 
 
-def first_order(report, rng):
-    report.claim("f(x + dx) = f(x) + J dx only up to terms of order |dx|^2; 001 writes =.")
-    report.derive("""
-        f(x + dx) - f(x) - J dx = dx^T f'' dx / 2 + ...: half dx, a quarter of it
-        f = X^T X: df = dX^T X + X^T dX, df_ij/dX_kl = [i = l] X_kj + X_ki [j = l]
-        """)
-    v, X, errors = np.array([2.0, -1.0, 3.0]), rng.normal(size=(2, 3)), {}
-    report.show("J of (x1 x2, x2 x3) at x = (2, -1, 3)", pairs_jacobian(v))
-    XtX = np.einsum("il,kj->ijkl", np.eye(3), X) + np.einsum("ki,jl->ijkl", X, np.eye(3))
-    cases = {
-        "sin x": (np.sin, np.array(0.7), np.cos(0.7)),
-        "log sum exp x": (lambda v: np.log(np.exp(v).sum()), v, np.exp(v) / np.exp(v).sum()),
-        "(x1 x2, x2 x3)": (pairs, v, pairs_jacobian(v)),
-        "X^T X": (lambda X: X.T @ X, X, XtX),
+def ask(page: Page, x0, v, p, W, x, u) -> None:
+    page.given(
+        """The functions `y = x^2 - 1` and `z = y^2` of one number, at `x0`. The functions
+        `h(v) = v_1 v_2 + v_3^2` (a vector in, a number out), `g(p) = (p_1 p_2, p_1 + p_2, p_2^2)`
+        and `f(y) = (y_1 y_2, y_2 y_3)` (vectors in and out), at v and p. A matrix `W`, 2 x 3, that
+        multiplies a fixed vector x: `q = W x`; and behind q a loss L with `u_k = dL/dq_k`.""",
+        x0=x0,
+        v=v,
+        p=p,
+        W=W,
+        x=x,
+        u=u,
+    )
+    page.ask(
+        "a",
+        """What is the derivative of a function of one number, and what does it say about a small
+        change of its argument? Derive the chain rule from small changes. What are dy/dx, dz/dy
+        and dz/dx at x0?""",
+    )
+    page.ask("b", "The same for h: a vector in, a number out. What is its gradient at v?")
+    page.ask("c", "The same for f: a vector in, a vector out. What is its Jacobian at v?")
+    page.ask(
+        "d",
+        """Derive the chain rule for f(g(p)) entry by entry, with all shapes. What is the Jacobian
+        of f(g(p)) in p?""",
+    )
+    page.ask("e", "Which conditions does it need, and at which points? Prove it, or argue for it.")
+    page.ask(
+        "f",
+        """The argument is now a matrix: q as a function of W. Can the derivative be written as a
+        matrix? What is dL/dW?""",
+    )
+
+
+def composed(x):
+    y = x**2 - 1
+    return y**2
+
+
+def slopes(x0):
+    y = x0**2 - 1
+    dy_dx = 2 * x0
+    dz_dy = 2 * y
+    return y, dy_dx, dz_dy, dz_dy * dy_dx
+
+
+def h(v):
+    return v[0] * v[1] + v[2] ** 2
+
+
+def gradient(v):
+    return np.array([v[1], v[0], 2 * v[2]])
+
+
+def f(y):
+    return np.array([y[0] * y[1], y[1] * y[2]])
+
+
+def f_jacobian(y):
+    return np.array([[y[1], y[0], 0], [0, y[2], y[1]]])
+
+
+def g(p):
+    return np.array([p[0] * p[1], p[0] + p[1], p[1] ** 2])
+
+
+def g_jacobian(p):
+    return np.array([[p[1], p[0]], [1, 1], [0, 2 * p[1]]])
+
+
+def chain(p):
+    at_g = f_jacobian(g(p))  # 2 x 3
+    at_p = g_jacobian(p)  # 3 x 2
+    return at_g, at_p, at_g @ at_p
+
+
+def flattened(W, x):
+    """dq/dvec(W): row k has x in the places of row k of W."""
+    J = np.zeros((len(W), W.size))
+    for k in range(len(W)):
+        J[k, k * len(x) : (k + 1) * len(x)] = x
+    return J
+
+
+def unflattened(u, J, W):
+    flat = u @ J
+    return flat, flat.reshape(W.shape)
+
+
+def answers(x0, v, p, W, x, u):
+    _, dy_dx, dz_dy, dz_dx = slopes(x0)
+    J = flattened(W, x)
+    return {
+        "a": {"dy/dx": dy_dx, "dz/dy": dz_dy, "dz/dx": dz_dx},
+        "b": {"gradient of h": gradient(v)},
+        "c": {"Jacobian of f": f_jacobian(v)},
+        "d": {"Jacobian of f(g(p))": chain(p)[2]},
+        "f": {"dq/dvec(W)": J, "dL/dW": unflattened(u, J, W)[1]},
     }
-    for name, (f, x, J) in cases.items():
-        report.equal(f"J of {name}, complex step", J, complex_step(f, x), 1e-14)
-        d = rng.normal(size=x.shape)
-        Jd = np.tensordot(J, d, x.ndim)
-        errors[name] = [np.abs(f(x + h * d) - f(x) - h * Jd).max() for h in STEPS]
-        slope = np.polyfit(np.log(STEPS[4:]), np.log(errors[name][4:]), 1)[0]
-        report.check(f"slope {slope:.3f} of {name}, from 2", abs(slope - 2), 0.002)
+
+
+def solve(page: Page) -> None:
+    one_number(page)
+    gradient_and_jacobian(page)
+    vector_chain(page)
+    conditions(page)
+    matrix_argument(page)
+
+
+def one_number(page):
+    page.answer("a")
+    page.formula(
+        r"f'(x) = \lim_{h \to 0} \frac{f(x + h) - f(x)}{h}",
+        "f'(x) = lim_(h -> 0) (f(x + h) - f(x))/h",
+        "the definition: the slope of the secants, as their ends come together",
+    )
+    page.formula(
+        r"f(x + \Delta x) \approx f(x) + f'(x) \, \Delta x",
+        "f(x + Delta x) ~ f(x) + f'(x) Delta x",
+        "the same without a limit: for a small step the quotient is nearly `f'(x)`; what is left "
+        "out vanishes faster than the step",
+    )
+    page.say("In other words: if x changes by Delta x, then y = f(x) changes by about")
+    page.formula(
+        r"\Delta y \approx \frac{\partial y}{\partial x} \Delta x",
+        "Delta y ~ dy/dx Delta x",
+        "the slope says how many times larger the change comes out",
+    )
+    page.formula(
+        r"\Delta z \approx \frac{\partial z}{\partial y} \Delta y"
+        r" \approx \frac{\partial z}{\partial y} \frac{\partial y}{\partial x} \Delta x",
+        "Delta z ~ dz/dy Delta y ~ dz/dy dy/dx Delta x",
+        "the change of y is the step that z sees, so the two factors multiply",
+    )
+    page.formula(
+        r"\frac{\partial z}{\partial x} = \frac{\partial z}{\partial y}"
+        r" \frac{\partial y}{\partial x}",
+        "dz/dx = dz/dy dy/dx",
+        "the chain rule; dz/dy is taken at y, where the second function stands, and not at x",
+    )
+    y, dy_dx, dz_dy, dz_dx = page.compute("y, dy_dx, dz_dy, dz_dx", slopes, "x0")
+    x0 = page.values["x0"]
+    at = np.array(float(x0))
+    page.equal("dz/dx, complex step", dz_dx, complex_step(composed, at), 1e-14)
+    page.equal("dz/dx, central differences", dz_dx, central(composed, at), 1e-9)
+    page.proof("dz/dx by hand = complex step = central differences")
+    steps = (0.1, 0.01, 0.001)
+    rows = [(dx, composed(x0 + dx) - y**2, dz_dx * dx) for dx in steps]
+    page.say("How good the small change is: a tenth of the step, a hundredth of the error.")
+    columns = ("`Delta x`", "true `Delta z`", "`dz/dx Delta x`", "error")
+    page.table(columns, [(*row, row[1] - row[2]) for row in rows])
+    picture = computation(
+        {"x": x0},
+        [
+            Operation("y", "x²-1", ["x"], lambda x: x**2 - 1, lambda x: [2 * x]),
+            Operation("z", "y²", ["y"], lambda y: y**2, lambda y: [2 * y]),
+        ],
+    )
+    page.graph(
+        "chain",
+        picture,
+        "Forward, the values: first y, then z. Back, the slopes: first dz/dy at y, then times "
+        "dy/dx at x.",
+    )
+    page.equal("the graph's dz/dx", picture["x"].gradient, dz_dx, 0)
+    page.slip('001 names the inner step "g = f(x)"; it must be y = f(x).')
+
+
+def gradient_and_jacobian(page):
+    page.answer("b")
+    page.formula(
+        r"\nabla h = \left( \frac{\partial h}{\partial v_1}, \frac{\partial h}{\partial v_2},"
+        r" \frac{\partial h}{\partial v_3} \right)",
+        "nabla h = (dh/dv_1, dh/dv_2, dh/dv_3)",
+        "one slope for each entry, the others held fixed",
+    )
+    page.formula(
+        r"\Delta h \approx \sum_n \frac{\partial h}{\partial v_n} \Delta v_n"
+        r" = \nabla h \cdot \Delta v",
+        "Delta h ~ sum_n dh/dv_n Delta v_n = nabla h * Delta v",
+        "the small changes of the entries add up: a dot product, a number again",
+    )
+    by_hand = page.compute("grad_h", gradient, "v")
+    page.equal("gradient of h, complex step", by_hand, complex_step(h, page.values["v"]), 1e-14)
+    page.proof("by hand = complex step")
+    page.slip("""001's gradient is a quotient by |h|: one number, g.h/|h|, and each direction of
+        h has another; g itself is defined by f(x + h) - f(x) - g.h vanishing faster than |h|.""")
+    function, at, slope = FUNCTIONS["log sum exp x"]
+    directions = np.vstack([np.eye(3), [0.6, 0, 0.8]])
+    quotients = [(function(at + 1e-7 * e) - function(at)) / 1e-7 for e in directions]
+    page.equal("quotients in four directions are g.h/|h|", quotients, directions @ slope, 1e-6)
+
+    page.answer("c")
+    page.formula(
+        r"J_{ij} = \frac{\partial f_i}{\partial y_j}",
+        "J_ij = df_i/dy_j",
+        "one row for each output, one column for each input: row i is the gradient of `f_i`",
+    )
+    page.formula(
+        r"\Delta f_i \approx \sum_j \frac{\partial f_i}{\partial y_j} \Delta y_j"
+        r" = (J \, \Delta y)_i",
+        "Delta f_i ~ sum_j df_i/dy_j Delta y_j = (J Delta y)_i",
+        "what (b) says of one output holds for each: matrix times vector, m x n times n",
+    )
+    J = page.compute("J_f", f_jacobian, "v")
+    page.equal("Jacobian of f, complex step", J, complex_step(f, page.values["v"]), 1e-14)
+    page.proof("by hand = complex step")
+    page.slip("""003's gradient is a row by its own rule, yet nabla^T f_i, a row of its J, makes it
+        a column. 001 writes the small changes with = ; they hold up to terms of second order.""")
+    errors = {}
+    for name, (function, at, slope) in FUNCTIONS.items():
+        page.equal(f"J of {name}", slope, complex_step(function, at), 1e-14)
+        errors[name] = errors_of_first_order(function, at, slope, STEPS)
+        order = np.polyfit(np.log(STEPS[4:]), np.log(errors[name][4:]), 1)[0]
+        page.check(f"slope {order:.3f} of {name}, from 2", abs(order - 2), 0.002)
+    page.proof("for four functions, matrices among them, halving the step quarters the error")
     labels = {"xlabel": "step h", "ylabel": "error of h J d, largest entry"}
     labels["title"] = "Halve the step, and the error of the first-order change is a quarter"
-    report.curves("slope", STEPS, errors, {"slope 2": 3 * STEPS**2}, log="xy", **labels)
-    report.slip("""001's gradient is a quotient by |h|: one number, g.h/|h|, and each direction of
-        h has another; g itself is defined by f(x + h) - f(x) - g.h vanishing faster than |h|. 003's
-        gradient is a row by its own rule, yet nabla^T f_i, a row of its J, makes it a column.""")
-    f, x, g = cases["log sum exp x"]
-    directions = np.vstack([np.eye(3), [0.6, 0, 0.8]])
-    quotients = [(f(x + 1e-7 * e) - f(x)) / 1e-7 for e in directions]
-    report.equal("quotients in four directions are g.h/|h|", quotients, directions @ g, 1e-6)
+    page.curves("slope", STEPS, errors, {"slope 2": 3 * STEPS**2}, log="xy", **labels)
 
 
-def pairs(v):
-    return np.array([v[0] * v[1], v[1] * v[2]])
+def vector_chain(page):
+    page.answer("d")
+    page.say("With `y = g(p)`, M entries from N, and `z = f(y)`, K entries from M:")
+    page.formula(
+        r"\Delta y_m \approx \sum_n \frac{\partial y_m}{\partial p_n} \Delta p_n",
+        "Delta y_m ~ sum_n dy_m/dp_n Delta p_n",
+        "every entry of p moves `y_m`, and the changes add up",
+    )
+    page.formula(
+        r"\Delta z_k \approx \sum_m \frac{\partial z_k}{\partial y_m} \Delta y_m \approx \sum_n"
+        r" \left( \sum_m \frac{\partial z_k}{\partial y_m} \frac{\partial y_m}{\partial p_n}"
+        r" \right) \Delta p_n",
+        "Delta z_k ~ sum_m dz_k/dy_m Delta y_m\n"
+        "          ~ sum_n (sum_m dz_k/dy_m dy_m/dp_n) Delta p_n",
+        "the same for z, with the line above put in and the sums exchanged",
+    )
+    page.formula(
+        r"\frac{\partial z_k}{\partial p_n} = \sum_m \frac{\partial z_k}{\partial y_m}"
+        r" \frac{\partial y_m}{\partial p_n}",
+        "dz_k/dp_n = sum_m dz_k/dy_m dy_m/dp_n",
+        "what stands before `Delta p_n`: a sum over every way from `p_n` to `z_k`; it is row k "
+        "of dz/dy times column n of dy/dp",
+    )
+    page.formula(
+        r"\frac{\partial z}{\partial p} = \frac{\partial z}{\partial y}"
+        r" \frac{\partial y}{\partial p}",
+        "dz/dp = dz/dy dy/dp",
+        "a product of matrices, K x N = (K x M)(M x N); in the other order the shapes do not fit",
+    )
+    *_, J = page.compute("J_f_at_g, J_g, J", chain, "p")
+    page.equal("complex step", J, complex_step(lambda p: f(g(p)), page.values["p"]), 1e-14)
+    check_sigmoid_chain(page, f_jacobian)
+    page.proof("by hand = complex step; at random points = engine, by rows and by columns")
 
 
-def pairs_jacobian(v):
-    return np.array([[v[1], v[0], 0], [0, v[2], v[1]]])
-
-
-def chain(report, A, x):
-    report.claim("J of f(g(x)) is J_f(g(x)) J_g(x), (m, l) = (m, n)(n, l) in this order only.")
-    report.slip('001 names the inner step "g = f(x)"; it must be y = f(x).')
-    y = 1 / (1 + np.exp(-A @ x))
-    J = pairs_jacobian(y) @ np.diag(y * (1 - y)) @ A
-    f_of_g = complex_step(lambda x: pairs(1 / (1 + np.exp(-A @ x))), x)
-    report.equal("product of Jacobians, complex step", J, f_of_g, 1e-14)
-    net = Sequential(Affine(4, 3, bias=False), Sigmoid(), Multiply([[0, 1], [1, 2]]))
-    net[0].W = A.T
-    report.equal("engine: J, row by row", J, jacobian(net, x[None])[0, :, 0], 1e-14)
-    report.equal("by column", J, jacobian(net, x[None], route="jvp")[0, :, 0], 1e-14)
-    report.claim("Both need a derivative: relu(x) - relu(-x) = x, but at 0 the rule says 2 s.")
-    slope = central(lambda x: np.maximum(x, 0) - np.maximum(-x, 0), np.array(0.0))
-    report.check("true slope 1, central difference", abs(slope - 1), 1e-9)
+def conditions(page):
+    page.answer("e")
+    page.say(
+        """g must be differentiable at p, and f at g(p): only these two points matter, and J_f is
+        taken at g(p). Proof. Differentiable means that the rest is small, so with G the Jacobian
+        of g at p, and F that of f at `y = g(p)`,"""
+    )
+    page.formula(
+        r"g(p + h) = y + k, \quad k = G h + r, \quad \lVert r \rVert / \lVert h \rVert \to 0",
+        "g(p + h) = y + k,  k = G h + r,  |r|/|h| -> 0",
+        "g is differentiable at p",
+    )
+    page.formula(
+        r"f(y + k) = f(y) + F k + s, \quad \lVert s \rVert / \lVert k \rVert \to 0",
+        "f(y + k) = f(y) + F k + s,  |s|/|k| -> 0",
+        "f is differentiable at y = g(p); s is 0 where k is 0",
+    )
+    page.formula(
+        r"f(g(p + h)) = f(g(p)) + F G h + (F r + s)",
+        "f(g(p + h)) = f(g(p)) + F G h + (F r + s)",
+        "the first line put into the second",
+    )
+    page.say(
+        """The rest F r + s is small beside h: |F r| <= |F| |r|, and |k| is at most (|G| + 1) |h|
+        for small h, so that |s| is small beside |k|, and thus beside |h|. So F G is the
+        Jacobian of f(g(p)). What f does elsewhere, or g, does not matter."""
+    )
+    x0, dy_dx = (page.values[name] for name in ("x0", "dy_dx"))
+    page.show("(a) with dz/dy taken at x0, which is wrong", 2 * x0 * dy_dx)
+    page.show("(a) with dz/dy taken at y", page.values["dz_dx"])
+    page.say(
+        """Without the condition the formula may fail: `relu(x) - relu(-x) = x` has the slope 1
+        everywhere. But at 0 relu has no derivative, and if s is put in its place the formula
+        says 2 s: right for s = 1/2 alone."""
+    )
+    by_numbers = central(lambda x: np.maximum(x, 0) - np.maximum(-x, 0), np.array(0.0))
+    page.check("true slope 1, central difference", abs(by_numbers - 1), 1e-9)
     for s in (0.0, 0.5, 1.0):
         net = Sequential(Affine(1, 2), ReLU(at_zero=s), Affine(2, 1))
         net[0].W, net[2].W = [[1, -1]], [[1], [-1]]
-        report.equal(f"engine: 2 s, relu'(0) = s = {s}", jacobian(net, [[0.0]]).item(), 2 * s, 0)
+        page.equal(f"engine: 2 s, relu'(0) = s = {s}", jacobian(net, [[0.0]]).item(), 2 * s, 0)
+    page.proof("the true slope is 1, the engine's with relu'(0) = 0, 1/2, 1 is 0, 1, 2")
 
 
-def matrix_argument(report, W, x):
-    report.claim("""For g(W) = W x, dg_k/dW_ij = [k = i] x_j has three axes; dg/dvec(W) = I kron x^T
-        (vec row by row, as ravel does; column by column it is x^T kron I).""")
-    three, flat = np.einsum("ki,j->kij", np.eye(3), x), np.kron(np.eye(3), x)
-    report.equal("three-way array, complex step", three, complex_step(lambda W: W @ x, W), 1e-14)
-    report.equal("dg/dvec(W) = I kron x^T", three.reshape(3, 12), flat, 0)
-    by_columns = three.swapaxes(1, 2).reshape(3, 12)
-    report.equal("column by column x^T kron I", by_columns, np.kron(x, np.eye(3)), 0)
-    engine = jacobian(Affine(4, 3, bias=False), x[None], wrt="W")[0].swapaxes(1, 2)
-    report.equal("engine: dg/dW, un-flattened", engine, flat.reshape(3, 3, 4), 0)
+def matrix_argument(page):
+    page.answer("f")
+    page.formula(
+        r"q_k = \sum_j W_{kj} x_j",
+        "q_k = sum_j W_kj x_j",
+        "row k of W times x",
+    )
+    page.formula(
+        r"\frac{\partial q_k}{\partial W_{ij}} = [k = i] \, x_j",
+        "dq_k/dW_ij = [k = i] x_j",
+        "`W_ij` is in row i alone, with the factor `x_j`; [k = i] is 1 where k = i, else 0",
+    )
+    page.say(
+        """That has three axes, k, i and j: 2 x 2 x 3, no matrix. But W can be written as one long
+        vector vec(W), row after row, and then the derivative is a Jacobian, 2 x 6, that repeats
+        x: with vec(W) row after row it is I kron `x^T`, column after column `x^T` kron I. At the
+        end the gradient in vec(W) must be folded back into the shape of W, or it cannot be
+        subtracted from it."""
+    )
+    J = page.compute("J_vec", flattened, "W, x")
+    _, dW = page.compute("dL_dvec, dL_dW", unflattened, "u, J_vec, W")
+    W, x, u = (page.values[name] for name in "Wxu")
+    three = np.einsum("ki,j->kij", np.eye(2), x)
+    page.equal("three axes, complex step", three, complex_step(lambda W: W @ x, W), 1e-14)
+    page.equal("dq/dvec(W) = I kron x^T", J, np.kron(np.eye(2), x), 0)
+    page.equal("un-flattened", J.reshape(2, 2, 3), three, 0)
+    by_columns = three.swapaxes(1, 2).reshape(2, 6)
+    page.equal("column by column x^T kron I", by_columns, np.kron(x, np.eye(2)), 0)
+    engine = jacobian(Affine(3, 2, bias=False), x[None], wrt="W")[0].swapaxes(1, 2)
+    page.equal("engine: dq/dW, un-flattened", engine, three, 0)
+    page.equal("dL/dW = u x^T", dW, np.outer(u, x), 0)
+    page.proof("by hand = complex step = engine, and dL/dW is `u x^T`")

@@ -1,0 +1,70 @@
+"""Schematic drawings: boxes with arrows, values forward in green and gradients back in red."""
+
+from typing import Any
+
+from mlp.seeing.drawing import BACKWARD, FORWARD
+from mlp.seeing.plots import INK
+
+Point = tuple[float, float]
+
+
+def canvas(figure: Any, wide: float, high: float) -> Any:
+    """Axes without axes; one unit is one inch."""
+    figure.set_size_inches(wide, high)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, wide), ylim=(0, high))
+    axes.axis("off")
+    return axes
+
+
+def box(axes: Any, at: Point, text: str, wide: float = 1.1, high: float = 0.7, **look: Any) -> None:
+    """A box around the point `at`, with its text in the middle."""
+    from matplotlib.patches import FancyBboxPatch
+
+    corner = (at[0] - wide / 2, at[1] - high / 2)
+    look = {"facecolor": "#f1f4f6", "edgecolor": INK, "linewidth": 1.2} | look
+    axes.add_patch(
+        FancyBboxPatch(corner, wide, high, boxstyle="round,pad=0,rounding_size=0.08", **look)
+    )
+    axes.text(*at, text, ha="center", va="center", fontsize=13)
+
+
+def forward(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> None:
+    """An arrow of a value on its way forward; the text stands above it."""
+    _arrow(axes, start, end, FORWARD, "-")
+    _label(axes, start, end, text, FORWARD, {"va": "bottom", "shift": (0, 0.05)} | where)
+
+
+def back(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> None:
+    """An arrow of a gradient on its way back; the text stands below it."""
+    _arrow(axes, start, end, BACKWARD, "--")
+    _label(axes, start, end, text, BACKWARD, {"va": "top", "shift": (0, -0.05)} | where)
+
+
+def note(axes: Any, at: Point, text: str, size: float = 11, **look: Any) -> None:
+    axes.text(*at, text, **({"ha": "center", "va": "center", "fontsize": size} | look))
+
+
+def legend(axes: Any, at: Point) -> None:
+    """What the two kinds of arrows are, beside each other from `at` on."""
+    x, y = at
+    for arrow, text in ((forward, "values, forward"), (back, "gradients, back")):
+        ends = [(x, y), (x + 0.5, y)]
+        arrow(axes, *(ends if arrow is forward else ends[::-1]))
+        axes.text(x + 0.6, y, text, va="center", fontsize=11)
+        x += 2.4
+
+
+def _arrow(axes: Any, start: Point, end: Point, colour: str, line: str) -> None:
+    look = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.5, "linestyle": line}
+    look |= {"shrinkA": 0, "shrinkB": 0, "mutation_scale": 13}
+    axes.annotate("", xy=end, xytext=start, arrowprops=look)
+
+
+def _label(
+    axes: Any, start: Point, end: Point, text: str, colour: str, where: dict[str, Any]
+) -> None:
+    across, up = where.pop("shift")
+    middle = ((start[0] + end[0]) / 2 + across, (start[1] + end[1]) / 2 + up)
+    axes.text(*middle, text, **({"color": colour, "ha": "center", "fontsize": 12} | where))
