@@ -119,7 +119,7 @@ def solve(page: Page) -> None:
     page.equal("engine: dz", layer.backward(1.0 * u[None])[0], dz, 0)
     page.proof("by hand = engine = complex step")
     page.slip("""004 gives `dDiv/dy_j` as one product; that is the share of one pair. A unit in
-        several pairs gets the sum of them, as `z_0` here.""")
+        several pairs gets the sum of them, as `z_1` here.""")
 
     page.answer("b")
     page.formula(
