@@ -237,7 +237,7 @@ def equal_weights(x, c0, c, target, rate):
     dL = slopes(lambda p: (y(p) - target) ** 2, equal)
     return {
         "a": {"z": sigmoid(zero["W0"] @ x + zero["b0"]), "y": y(zero)},
-        "b": {f"dy/d{name}": dy[name] for name in ("W1", "b1", "W0", "b0")},
+        "b": {"dy/dW1": dy["W1"], "dy/db1": dy["b1"], "dy/dW0": dy["W0"], "dy/db0": dy["b0"][None]},
         "c": {name: equal[name] - rate * dL[name] for name in shapes},
     }
 
@@ -255,10 +255,10 @@ def other_ways(x, W0, b0, W1, b1, step):
         "a": {"one-sided": np.array(moved)},
         "b": {"exact": slope(f, t)},
         "c": {
-            "dy/dz": slope(lambda z: W1 @ z, sigmoid(v)),
+            "dy/dz": slope(lambda z: W1 @ z, sigmoid(v))[None],
             "dz/dv": slope(sigmoid, v),
             "dv/dW0": slope(lambda w: w.reshape(2, 2) @ x + b0, W0.ravel()),
-            "both products": slope(f, t)[:4],
+            "both products": slope(f, t)[None, :4],
         },
     }
 
