@@ -44,15 +44,15 @@ def draw(rng):
 
 def ask(page: Page, h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b) -> None:
     page.given(
-        """A chain of K layers, `h_k = f_k(h_(k-1), w_k)`, from `h_0 = x` to `h_K`, and an error e
-        that is computed from `h_K`. For the numbers: K = 3, `h_k = w_k h_(k-1)` and
-        `e = (h_3 - t)^2`, with the learning rate `eta`.""",
+        """A chain of `K` layers, `h_k = f_k(h_(k-1), w_k)`, from `h_0 = x` to `h_K`, and an error
+        `e` that is computed from `h_K`. For the numbers: `K = 3`, `h_k = w_k h_(k-1)` and `e =
+        (h_3 - t)^2`, with the learning rate `eta`.""",
         h0=h0,
         w=w,
         t=t,
         eta=eta,
     )
-    page.given("The graph of `q = x + y`, `f = q z`.", x=x, y=y, z=z)
+    page.given("The graph of `(x + y) z`: `q = x + y`, `f = q z`.", x=x, y=y, z=z)
     page.given(
         "A neuron, `f = sigma(w_0 x_0 + w_1 x_1 + w_2)` with `sigma(s) = 1 / (1 + exp(-s))`.",
         w0=w0,
@@ -68,12 +68,14 @@ def ask(page: Page, h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b) -> None:
         local one?""",
     )
     page.ask("b", "Write the backpropagation algorithm as steps, and do one of training by hand.")
-    page.ask("c", "Value and gradient of f on every edge of (x + y) z.")
-    page.ask("d", "The same for the neuron, operation by operation. What is df/ds in terms of f?")
+    page.ask("c", "Value and gradient of `f` on every edge of `(x + y) z`.")
+    page.ask(
+        "d", "The same for the neuron, operation by operation. What is `df/ds` in terms of `f`?"
+    )
     page.ask(
         "e",
         """What changes in a general graph, where a value is used in several places? Value and
-        gradient of r on every edge of the graph with branches.""",
+        gradient of `r` on every edge of the graph with branches.""",
     )
     page.ask(
         "f",
@@ -185,7 +187,7 @@ def chain_rule_of_the_chain(page):
         r" \frac{\partial h_K}{\partial h_{K-1}} \cdots \frac{\partial h_{k+1}}{\partial h_k}"
         r" \frac{\partial h_k}{\partial w_k}",
         "de/dw_k = de/dh_K dh_K/dh_(K-1) ... dh_(k+1)/dh_k dh_k/dw_k",
-        "`w_k` moves `h_k` alone, that moves `h_(k+1)`, and so on up to e: a factor for each step",
+        "`w_k` moves `h_k` alone, that moves `h_(k+1)`, and so on to `e`: a factor for each step",
     )
     page.formula(
         r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_k}"
@@ -209,21 +211,21 @@ def chain_rule_of_the_chain(page):
         graphs.draw_chain,
         "Forward, the values are computed; back, the gradients, each from the one on its right.",
     )
-    page.slip("""000's first slide on the chain rule ends the product for de/dw_k with
-        dh_(k+1)/dh_k; the local factor dh_k/dw_k is missing and comes on the next slide.""")
+    page.slip("""000's first slide on the chain rule ends the product for `de/dw_k` with
+        `dh_(k+1)/dh_k`; the local factor `dh_k/dw_k` is missing and comes on the next slide.""")
 
 
 def algorithm(page):
     page.answer("b")
     page.say(
-        "Step 1, forward: for k = 1, ..., K compute `h_k` from `h_(k-1)`, and keep it; then e."
+        "Step 1, forward: for k = 1, ..., K compute `h_k` from `h_(k-1)`, and keep it; then `e`."
     )
     page.say("Step 2, the beginning of the way back: compute `de/dh_K`.")
     page.say(
-        """Step 3, the error back: for k = K, ..., 1 multiply `de/dh_k` by `dh_k/dw_k`, which gives
-        `de/dw_k`, and by `dh_k/dh_(k-1)`, which gives `de/dh_(k-1)`."""
+        """Step 3, the error back: for k = K, ..., 1 multiply `de/dh_k` by `dh_k/dw_k`, which
+        gives `de/dw_k`, and by `dh_k/dh_(k-1)`, which gives `de/dh_(k-1)`."""
     )
-    page.say("Step 4, update: `w_k <- w_k - eta de/dw_k` for every k. Then the next sample.")
+    page.say("Step 4, update: `w_k <- w_k - eta de/dw_k` for every `k`. Then the next sample.")
     page.formula(
         r"h_k = w_k h_{k-1}, \quad \frac{\partial h_k}{\partial w_k} = h_{k-1}, \quad"
         r" \frac{\partial h_k}{\partial h_{k-1}} = w_k, \quad"
@@ -232,8 +234,8 @@ def algorithm(page):
         "the local gradients of the given chain",
     )
     h, e = page.compute("h, e", forward, "h0, w, t")
-    dw, dh = page.compute("dw, dh", backward, "h, w, t")
-    page.compute("w_new", update, "w, dw, eta")
+    dw, dh = page.compute("de_dw, de_dh", backward, "h, w, t")
+    page.compute("w_new", update, "w, de_dw, eta")
     h0, w, t = (page.values[name] for name in ("h0", "w", "t"))
     inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
     gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]
@@ -262,7 +264,7 @@ def toy_graphs(page):
     inputs = {name: page.values[name] for name in "xyz"}
     graph = check_edges(page, inputs, graphs.PRODUCT_OF_SUM, v, d)
     check_network(page, graphs.product_of_sum_network(), [*inputs.values()], v, d)
-    page.graph("product_of_sum", graph, "(x + y) z: values above, gradients below.")
+    page.graph("product_of_sum", graph, "`(x + y) z`: values above, gradients below.")
     page.proof("every edge by hand = complex step = node by node = engine")
 
     page.answer("d")
@@ -272,13 +274,13 @@ def toy_graphs(page):
         r" \frac{\partial f}{\partial n} = e \frac{\partial f}{\partial e}, \quad"
         r" \frac{\partial f}{\partial s} = -\frac{\partial f}{\partial n}",
         "df/du = -1/u^2 = df/de,  df/dn = e df/de,  df/ds = -df/dn",
-        "f = 1/u; u = 1 + e has slope 1; e = exp n is its own slope; n = -s",
+        "`f = 1/u`; `u = 1 + e` has slope 1; `e = exp n` is its own slope; `n = -s`",
     )
     page.formula(
         r"\frac{\partial f}{\partial s} = \frac{e}{u^2} = \frac{1}{u} \cdot \frac{u - 1}{u}"
         r" = f (1 - f)",
         "df/ds = e/u^2 = 1/u * (u - 1)/u = f (1 - f)",
-        "e = u - 1: the four operations as one node",
+        "`e = u - 1`: the four operations as one node",
     )
     page.formula(
         r"\frac{\partial f}{\partial w_i} = x_i \frac{\partial f}{\partial s}, \quad"
@@ -294,12 +296,14 @@ def toy_graphs(page):
     check_network(page, graphs.neuron_network(), [*inputs.values()], v, d)
     page.equal("df/ds = f (1 - f)", d[7], v[11] * (1 - v[11]), 1e-15)
     page.graph("neuron", graph, "The neuron, operation by operation.")
-    page.proof("every edge by hand = complex step = node by node = engine; df/ds = f (1 - f)")
+    page.proof("every edge by hand = complex step = node by node = engine; `df/ds = f (1 - f)`")
 
 
 def general_graph(page):
     page.answer("e")
-    page.say("If h is used in `v_1`, `v_2`, ..., a small change of h moves all of them, and e by")
+    page.say(
+        "If `h` is used in `v_1`, `v_2`, ..., a small change of `h` moves all of them, and `e` by"
+    )
     page.formula(
         r"\Delta e \approx \sum_j \frac{\partial e}{\partial v_j} \Delta v_j \approx \sum_j"
         r" \frac{\partial e}{\partial v_j} \frac{\partial v_j}{\partial h} \Delta h",
@@ -311,14 +315,14 @@ def general_graph(page):
         r" \frac{\partial v_j}{\partial h}, \quad \frac{\partial e}{\partial u_i}"
         r" = \frac{\partial e}{\partial h} \frac{\partial h}{\partial u_i}",
         "de/dh = sum_j de/dv_j dv_j/dh,  de/du_i = de/dh dh/du_i",
-        "what comes back on all branches is added; only then it goes on, to every input `u_i` of h",
+        "what comes back on all branches is added; then it goes on, to every input `u_i` of `h`",
     )
     page.figure(
         "branches",
         graphs.draw_branches,
         "Where a value branches, the gradients that come back are added up.",
     )
-    page.say("In the given graph a and b reach the end on two ways each, through s and through p:")
+    page.say("In the given graph `a` and `b` reach the end on two ways each, through `s` and `p`:")
     page.formula(
         r"\frac{\partial r}{\partial m} = 1 - r^2, \quad"
         r" \frac{\partial r}{\partial s} = p \frac{\partial r}{\partial m}, \quad"
@@ -339,7 +343,7 @@ def general_graph(page):
     inputs = {name: page.values[name] for name in "ab"}
     graph = check_edges(page, inputs, graphs.BRANCH, v, d)
     check_network(page, graphs.branch_network(), [*inputs.values()], v, d)
-    page.graph("branch", graph, "a and b are used twice.")
+    page.graph("branch", graph, "`a` and `b` are used twice.")
     page.proof("every edge by hand = complex step = node by node = engine")
     page.say(
         """A program can do this for any graph, as the notebook of deck 002 does: every value keeps

@@ -30,20 +30,20 @@ def draw(rng):
 
 def ask(page: Page, W, x, W_s, x_s) -> None:
     page.given(
-        "A square matrix `W`, a vector x, and the number `f = |W x|^2`, the sum of the squares of "
-        "the entries of `y = W x`. For the graph, other numbers `W_s` and `x_s`.",
+        "A square matrix `W`, a vector `x`, and the number `f = |W x|^2`, the sum of the squares "
+        "of the entries of `y = W x`. For the graph, other numbers `W_s` and `x_s`.",
         W=W,
         x=x,
         W_s=W_s,
         x_s=x_s,
     )
-    page.ask("a", "Write f in the entries of W and x. What is `df/dy_i`?")
-    page.ask("b", "What is `df/dW_ij`? Write df/dW as a product of y and x.")
-    page.ask("c", "What is `df/dx_j`? Write df/dx as a product.")
+    page.ask("a", "Write `f` in the entries of `W` and `x`. What is `df/dy_i`?")
+    page.ask("b", "What is `df/dW_ij`? Write `df/dW` as a product of `y` and `x`.")
+    page.ask("c", "What is `df/dx_j`? Write `df/dx` as a product.")
     page.ask(
         "d",
-        "Draw the computation graph of f for `W_s` and `x_s`, with values and gradients. How "
-        "large is f?",
+        "Draw the computation graph of `f` for `W_s` and `x_s`, with values and gradients. How "
+        "large is `f`?",
     )
 
 
@@ -86,7 +86,7 @@ def solve(page: Page) -> None:
     page.formula(
         r"y_i = \sum_k W_{ik} x_k, \quad f = \sum_i y_i^2",
         "y_i = sum_k W_ik x_k,  f = sum_i y_i^2",
-        "row i of W times x; the squared norm",
+        "row `i` of `W` times `x`; the squared norm",
     )
     page.formula(
         r"\frac{\partial f}{\partial y_i} = 2 y_i",
@@ -100,12 +100,12 @@ def solve(page: Page) -> None:
         r"\frac{\partial f}{\partial W_{ij}} = \sum_k \frac{\partial f}{\partial y_k}"
         r" \frac{\partial y_k}{\partial W_{ij}} = 2 y_i x_j",
         "df/dW_ij = sum_k df/dy_k dy_k/dW_ij = 2 y_i x_j",
-        "`W_ij` is in `y_i` alone, with the factor `x_j`: only k = i is left",
+        "`W_ij` is in `y_i` alone, with the factor `x_j`: only `k = i` is left",
     )
     page.formula(
         r"\frac{\partial f}{\partial W} = 2 y x^\top",
         "df/dW = 2 y x^T",
-        "entry (i, j) is `y_i x_j`, a column times a row; it has the shape of W",
+        "entry (i, j) is `y_i x_j`, a column times a row; it has the shape of `W`",
     )
 
     page.answer("c")
@@ -118,11 +118,11 @@ def solve(page: Page) -> None:
     page.formula(
         r"\frac{\partial f}{\partial x} = 2 W^\top y",
         "df/dx = 2 W^T y",
-        "`W_kj` is entry (j, k) of `W^T`; it has the shape of x",
+        "`W_kj` is entry (j, k) of `W^T`; it has the shape of `x`",
     )
     page.say("For (b) and (c), first entry by entry and then as products:")
-    entries = page.compute("dW_entries, dx_entries", entry_by_entry, "W, x")
-    dW, dx = page.compute("dW, dx", gradients, "W, x")
+    entries = page.compute("entries_W, entries_x", entry_by_entry, "W, x")
+    dW, dx = page.compute("df_dW, df_dx", gradients, "W, x")
     page.equal("df/dW, entry by entry", entries[0], dW, 0)
     page.equal("df/dx, entry by entry", entries[1], dx, 0)
     page.proof("entry by entry = as products")
@@ -130,7 +130,7 @@ def solve(page: Page) -> None:
 
     page.answer("d")
     y_s, f_s = page.compute("y_s, f_s", squared_norm, "W_s, x_s")
-    dW_s, dx_s = page.compute("dW_s, dx_s", gradients, "W_s, x_s")
+    dW_s, dx_s = page.compute("df_dW_s, df_dx_s", gradients, "W_s, x_s")
     W_s, x_s = page.values["W_s"], page.values["x_s"]
     page.figure(
         "arrays",
@@ -159,6 +159,6 @@ def at_random(page):
     by_W = complex_step(lambda W: squared_norm(W, x)[1], W)
     page.equal("df/dW, complex step", dW, by_W, 1e-14)
     page.equal("df/dx, complex step", dx, complex_step(lambda x: squared_norm(W, x)[1], x), 1e-14)
-    page.proof("for W 5 x 5 at random, by hand = engine (two ways) = complex step")
+    page.proof("for `W` 5 x 5 at random, by hand = engine (two ways) = complex step")
     page.equal("df/dx, differences", dx, central(lambda x: squared_norm(W, x)[1], x), 1e-9)
     page.proof("by hand = central differences")

@@ -33,24 +33,28 @@ def draw(rng):
 
 def ask(page: Page, x, W, u, X, U) -> None:
     page.given(
-        """A linear layer `z = x W`: x is a row of M = 3 numbers, `W` is M x N with N = 2, and z a
-        row of N. Behind it comes an error e, of which only `u = de/dz` is known, a row of N: the
-        error signal, or upstream gradient. For question (d) x and u are the first rows of a batch
-        `X` and its upstream gradient `U`.""",
+        """A linear layer `z = x W`: `x` is a row of `M = 3` numbers, `W` is M x N with `N = 2`,
+        and `z` a row of `N`. Behind it comes an error `e`, of which only `u = de/dz` is known, a
+        row of `N`: the error signal, or upstream gradient. For question (d) `x` and `u` are the
+        first rows of a batch `X` and its upstream gradient `U`.""",
         x=x,
         W=W,
         u=u,
         X=X,
         U=U,
     )
-    page.ask("a", "What is `dz_j/dx_i`? Where in the Jacobian dz/dx does it stand? What is dz/dx?")
-    page.ask("b", "What is `de/dx_i`? Write de/dx as a product.")
-    page.ask("c", "What is `dz_k/dW_ij`, and how many entries has dz/dW? What is de/dW?")
-    page.ask("d", "A batch has one sample in each row. What is de/dW, if e is the sum over them?")
+    page.ask(
+        "a", "What is `dz_j/dx_i`? Where in the Jacobian `dz/dx` does it stand? What is `dz/dx`?"
+    )
+    page.ask("b", "What is `de/dx_i`? Write `de/dx` as a product.")
+    page.ask("c", "What is `dz_k/dW_ij`, and how many entries has `dz/dW`? What is `de/dW`?")
+    page.ask(
+        "d", "A batch has one sample in each row. What is `de/dW`, if `e` is the sum over them?"
+    )
     page.ask(
         "e",
-        """Somebody remembers which arrays occur in (b) and (c), but not how they are multiplied.
-        What do the shapes alone tell?""",
+        """Somebody remembers which arrays occur in (b) and (c), but not how they are
+        multiplied. What do the shapes alone tell?""",
     )
     page.ask("f", "Sum up the backward pass of a layer. What are good habits for deriving one?")
 
@@ -114,18 +118,18 @@ def solve(page: Page) -> None:
     x, W, u = (page.values[name] for name in "xWu")
     page.answer("a")
     page.formula(
-        r"z_j = \sum_i x_i W_{ij}", "z_j = sum_i x_i W_ij", "the row x times column j of W"
+        r"z_j = \sum_i x_i W_{ij}", "z_j = sum_i x_i W_ij", "the row `x` times column `j` of `W`"
     )
     page.formula(
         r"\frac{\partial z_j}{\partial x_i} = W_{ij}",
         "dz_j/dx_i = W_ij",
         "`z_j` holds `x_i` with the factor `W_ij`; outputs are rows of a Jacobian, inputs columns, "
-        "so this is row j, column i",
+        "so this is row `j`, column `i`",
     )
     page.formula(
         r"\frac{\partial z}{\partial x} = W^\top",
         "dz/dx = W^T",
-        "an N x M matrix with `W_ij` in row j and column i",
+        "an N x M matrix with `W_ij` in row `j` and column `i`",
     )
     page.compute("z", forward, "x, W")
     J = page.compute("dz_dx", jacobian_of_inputs, "W")
@@ -139,7 +143,7 @@ def solve(page: Page) -> None:
         "de/dx_i = sum_j de/dz_j dz_j/dx_i = sum_j u_j W_ij = (u W^T)_i",
         "`x_i` moves every `z_j`, and the parts add up; `W_ij` is entry (j, i) of `W^T`",
     )
-    dx = page.compute("dx", input_gradient, "W, u")
+    dx = page.compute("de_dx", input_gradient, "W, u")
     page.equal("entries = u W^T", dx, u @ W.T, 0)
     affine = engine(W)
     affine.forward(x)
@@ -150,39 +154,40 @@ def solve(page: Page) -> None:
     page.formula(
         r"\frac{\partial z_k}{\partial W_{ij}} = [k = j] \, x_i",
         "dz_k/dW_ij = [k = j] x_i",
-        "`z_k` holds column k of W alone, and there `W_ik` with the factor `x_i`",
+        "`z_k` holds column `k` of `W` alone, and there `W_ik` with the factor `x_i`",
     )
     page.formula(
         r"\frac{\partial e}{\partial W_{ij}} = \sum_k \frac{\partial e}{\partial z_k}"
         r" \frac{\partial z_k}{\partial W_{ij}} = \sum_k u_k [k = j] \, x_i",
         "de/dW_ij = sum_k de/dz_k dz_k/dW_ij = sum_k u_k [k = j] x_i",
-        "the chain rule over all of z",
+        "the chain rule over all of `z`",
     )
     page.formula(
         r"= u_j x_i = (x^\top u)_{ij}",
         "         = u_j x_i = (x^T u)_ij",
-        "only k = j is left: upstream of the output times the input, for every weight between them",
+        "only `k = j` is left: for every weight, upstream of its output times its input",
     )
-    dW = page.compute("dW", weight_gradient, "x, u")
+    dW = page.compute("de_dW", weight_gradient, "x, u")
     page.equal("entries = x^T u", dW, x.T @ u, 0)
     page.say(
-        """dz/dW has the axes k, i and j: N x (M x N) = 12 numbers, of which half are zeros. de/dW
-        has 6. For 784 inputs and 100 outputs it would be 7840000 numbers for the sake of 78400."""
+        """`dz/dW` has the axes `k`, `i` and `j`: N x (M x N) = 12 numbers, of which half are
+        zeros. `de/dW` has 6. For 784 inputs and 100 outputs it would be 7840000 numbers for the
+        sake of 78400."""
     )
     three = page.compute("dz_dW", whole_array, "x, u")
     page.equal("contracted over k", np.einsum("k,kij->ij", u[0], three), dW, 0)
     page.equal("engine: de/dW", affine.dW, dW, 0)
-    page.proof("entry by entry = `x^T u` = all of dz/dW, contracted = engine")
+    page.proof("entry by entry = `x^T u` = all of `dz/dW`, contracted = engine")
     at_random(page)
 
     page.answer("d")
     page.formula(
         r"\frac{\partial e}{\partial W_{ij}} = \sum_n X_{ni} U_{nj} = (X^\top U)_{ij}",
         "de/dW_ij = sum_n X_ni U_nj = (X^T U)_ij",
-        "all rows use the same W, so their parts add up; each row of X has its own gradient",
+        "all rows use the same `W`, so their parts add up; each row of `X` has its own gradient",
     )
     X, U = page.values["X"], page.values["U"]
-    dX, dW = page.compute("dX, dW_batch", of_batch, "X, W, U")
+    dX, dW = page.compute("de_dX, de_dW_batch", of_batch, "X, W, U")
     rows = range(len(X))
     row_by_row = np.vstack([input_gradient(W, U[[n]]) for n in rows])
     page.equal("de/dX, row by row", dX, row_by_row, 0)
@@ -199,9 +204,9 @@ def dimensions(page):
     x, W, u = (page.values[name] for name in "xWu")
     page.answer("e")
     page.say(
-        """A gradient of a number has the shape of what it belongs to. So de/dx must be 1 x M,
-        made of u, 1 x N, and `W`, M x N; and de/dW must be M x N, made of u and x, 1 x M. Of all
-        products of two of the arrays, transposed or not, these have such a shape:"""
+        """A gradient of a number has the shape of what it belongs to. So `de/dx` must be 1 x M,
+        made of `u`, 1 x N, and `W`, M x N; and `de/dW` must be M x N, made of `u` and `x`, 1 x
+        M. Of all products of two of the arrays, transposed or not, these have such a shape:"""
     )
     arrays = {"x": x, "W": W, "u": u}
     for_x, for_W = products_of_shape(*x.shape, arrays), products_of_shape(*W.shape, arrays)
@@ -213,8 +218,8 @@ def dimensions(page):
     for_x = products_of_shape(1, 3, square)
     page.say(
         """One each. That is dimension analysis: a check of every formula, and a help for memory.
-        But it is no derivation: with M = N there are, for de/dx, """
-        + ", ".join(for_x)
+        But it is no derivation: with `M = N` there are, for `de/dx`, """
+        + ", ".join(f"`{name}`" for name in for_x)
         + """, and the shapes of `u W` and `u W^T` do not tell which is right."""
     )
     page.check("u W fits too where M = N", "u W" not in for_x, 0)
@@ -226,7 +231,7 @@ def summary(page):
     page.figure(
         "summary",
         draw_linear_layer,
-        "The layer gets x and hands on z; it gets de/dz and hands on de/dx, and keeps de/dW.",
+        "The layer gets `x` and hands on `z`; it gets `de/dz`, hands on `de/dx` and keeps `de/dW`.",
     )
     page.table(
         ("", "gets", "gives", "needs"),
@@ -238,16 +243,16 @@ def summary(page):
     )
     page.say(
         """First habit: derive what the layer hands on, upstream times local, as one expression; do
-        not build huge local derivatives such as dz/dW, to multiply them afterwards."""
+        not build huge local derivatives such as `dz/dW`, to multiply them afterwards."""
     )
     page.say(
         """Second: write out one entry, `de/dW_ij`, with its sum; then read off which product of
         arrays has these entries."""
     )
     page.say(
-        """Third: keep to one convention of indices and one order of factors. Here rows are samples,
-        i counts inputs and j outputs, outputs are the rows of a Jacobian, and upstream comes
-        first."""
+        """Third: keep to one convention of indices and one order of factors. Here rows are
+        samples, `i` counts inputs and `j` outputs, outputs are the rows of a Jacobian, and
+        upstream comes first."""
     )
     page.say("Fourth: use dimension analysis, as in (e), on every line.")
 

@@ -32,13 +32,13 @@ def draw(rng):
 def ask(page: Page, z, U, x, w, b, rate) -> None:
     page.given(
         """An elementwise layer computes `y_i = f(z_i)`, each output from its own input, with the
-        same f. The upstream gradient is `U_i = dL/dy_i`.""",
+        same `f`. The upstream gradient is `U_i = dL/dy_i`.""",
         z=z,
         U=U,
     )
     page.given(
-        """For question (d): a single ReLU with one weight, `y_n = relu(w x_n + b)`, for five inputs
-        `x_n`, starts from w and b. It shall learn `y_n = x_n`: the loss is the mean of
+        """For question (d): a single ReLU with one weight, `y_n = relu(w x_n + b)`, for five
+        inputs `x_n`, starts from `w` and `b`. It shall learn `y_n = x_n`: the loss is the mean of
         `(y_n - x_n)^2`, and gradient descent has the learning rate `rate`.""",
         x=x,
         w=w,
@@ -109,19 +109,19 @@ def diagonal(page):
         r"\frac{\partial y_i}{\partial z_j} = \begin{cases} f'(z_i) & i = j \\ 0 & i \neq j"
         r" \end{cases}",
         "dy_i/dz_j = f'(z_i) i = j\n            0 i != j",
-        "`y_i = f(z_i)` does not hold `z_j` for any other j, so that nothing happens to `y_i` when "
-        "`z_j` moves: all entries off the diagonal are 0",
+        "`y_i = f(z_i)` does not hold `z_j` for any other `j`, so that nothing happens to `y_i` "
+        "when `z_j` moves: all entries off the diagonal are 0",
     )
     page.formula(
         r"\frac{\partial y}{\partial z} = \operatorname{diag}(f'(z_1), \dots, f'(z_M))",
         "dy/dz = diag(f'(z_1), ..., f'(z_M))",
-        "M x M, but only M numbers of it can differ from 0",
+        "M x M, but only `M` numbers of it can differ from 0",
     )
     page.formula(
         r"\frac{\partial L}{\partial z_j} = \sum_i U_i \frac{\partial y_i}{\partial z_j}"
         r" = U_j f'(z_j)",
         "dL/dz_j = sum_i U_i dy_i/dz_j = U_j f'(z_j)",
-        "only i = j is left of the sum",
+        "only `i = j` is left of the sum",
     )
     page.formula(
         r"\frac{\partial L}{\partial z} = U \odot f'(z)",
@@ -137,10 +137,10 @@ def relu(page):
         r"\frac{\partial y_i}{\partial z_i} = [z_i > 0], \quad"
         r" \frac{\partial L}{\partial z} = U \odot [z > 0]",
         "dy_i/dz_i = [z_i > 0],  dL/dz = U o [z > 0]",
-        "above 0 it is y = z with slope 1, below y = 0 with slope 0 ([...] is 1 where it holds, "
-        "else 0). At 0 there is no derivative; 0 is taken",
+        "above 0 it is `y = z` with slope 1, below `y = 0` with slope 0 ([...] is 1 where it "
+        "holds, else 0). At 0 there is no derivative; 0 is taken",
     )
-    slope, dz = page.compute("relu_slope, dz_relu", relu_backward, "z, U")
+    slope, dz = page.compute("slope, dL_dz", relu_backward, "z, U")
     page.say("A gate: the upstream gradient passes where the input was positive, unchanged.")
     numbers = complex_step(lambda z: z * (z.real > 0), z)
     page.equal("Jacobian is the diagonal matrix, complex step", np.diag(slope), numbers, 0)
@@ -164,14 +164,16 @@ def sigmoid(page):
         "two factors, and in the second a 1 added and taken away",
     )
     page.formula(
-        r"= y (1 - y)", "          = y (1 - y)", "the first is y, the second 1 - y: only y is kept"
+        r"= y (1 - y)",
+        "          = y (1 - y)",
+        "the first is `y`, the second `1 - y`: only `y` is kept",
     )
     page.formula(
         r"y (1 - y) = \frac{1}{4} - \left( y - \frac{1}{2} \right)^2 \le \frac{1}{4}",
         "y (1 - y) = 1/4 - (y - 1/2)^2 <= 1/4",
-        "a square is never negative; it is 0 for y = 1/2, that is for z = 0",
+        "a square is never negative; it is 0 for `y = 1/2`, that is for `z = 0`",
     )
-    _, slope, dz = page.compute("y, sigma_slope, dz", sigmoid_backward, "z, U")
+    _, slope, dz = page.compute("y, slope, dL_dz", sigmoid_backward, "z, U")
     numbers = complex_step(lambda z: 1 / (1 + np.exp(-z)), z)
     page.equal("Jacobian is the diagonal matrix, complex step", np.diag(slope), numbers, 1e-15)
     layer = Sigmoid()
@@ -185,8 +187,8 @@ def sigmoid(page):
     )
     far = np.array([0, 2, 5, 10])
     page.table(("z", "sigma'(z)"), zip(far, sigmoid_backward(far, 1)[1], strict=True))
-    page.slip("""000 says that the slope vanishes unless z is close to zero. It never is 0, it
-        falls like exp(-|z|): 1/4 at 0, 0.105 at 2, 0.0066 at 5, 4.5e-5 at 10.""")
+    page.slip("""000 says that the slope vanishes unless `z` is close to zero. It never is 0, it
+        falls like `exp(-|z|)`: 1/4 at 0, 0.105 at 2, 0.0066 at 5, 4.5e-5 at 10.""")
     ratio = sigmoid_backward(10, 1)[1] * np.exp(10)
     page.check("sigma'(10) exp(10), from 1", abs(ratio - 1), 1e-4)
     page.proof("`sigma'(10)` is `exp(-10)`, nearly")
@@ -205,13 +207,13 @@ def dead_relu(page):
         "dL/dz_n = 2/N (y_n - x_n) [z_n > 0],\ndL/dw = sum_n dL/dz_n x_n,  dL/db = sum_n dL/dz_n",
         "the mean of squares, times the slope of ReLU; `z_n = w x_n + b`",
     )
-    page.compute("z_1, dw, db, w_1, b_1", one_step, "x, w, b, rate")
-    z_2, dw, db, *_ = page.compute("z_2, dw_2, db_2, w_2, b_2", one_step, "x, w_1, b_1, rate")
+    page.compute("z_1, dL_dw, dL_db, w_1, b_1", one_step, "x, w, b, rate")
+    z_2, dw, db, *_ = page.compute("z_2, dL_dw, dL_db, w_2, b_2", one_step, "x, w_1, b_1, rate")
     page.say(
-        """At first z and all errors are positive, and w and b fall; but the step is too long, and
-        then z is negative for every input. Both gradients are 0: the second step changes nothing,
-        and no step after it. A shorter step helps, a better start, or a slope below 0 that is
-        small but not 0 (leaky ReLU)."""
+        """At first `z` and all errors are positive, and `w` and `b` fall; but the step is too
+        long, and then `z` is negative for every input. Both gradients are 0: the second step
+        changes nothing, and no step after it. A shorter step helps, a better start, or a slope
+        below 0 that is small but not 0 (leaky ReLU)."""
     )
     page.check("largest z after the first step, below 0", max(z_2.max(), 0), 0)
     page.check("gradients after the first step", abs(dw) + abs(db), 0)
@@ -257,7 +259,7 @@ def backprop(f, slope, weights, x, U):
 
 def vanishing(page):
     page.answer("e")
-    page.say("On its way back through K layers the gradient is multiplied by K slopes:")
+    page.say("On its way back through `K` layers the gradient is multiplied by `K` slopes:")
     page.formula(
         r"\frac{\partial L}{\partial h_{k-1}} = \left( \frac{\partial L}{\partial h_k} \odot"
         r" f'(z_k) \right) W_k^\top",

@@ -27,7 +27,8 @@ def box(axes: Any, at: Point, text: str, wide: float = 1.1, high: float = 0.7, *
     axes.add_patch(
         FancyBboxPatch(corner, wide, high, boxstyle="round,pad=0,rounding_size=0.08", **look)
     )
-    axes.text(*at, text, ha="center", va="center", fontsize=13)
+    size = 13 if "$" in text else 11
+    axes.text(*at, text, ha="center", va="center", fontsize=size)
 
 
 def forward(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> None:
