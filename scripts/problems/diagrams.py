@@ -1,12 +1,13 @@
 """Networks as lectures draw them: a circle for a unit, a line for a weight."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mlp.seeing import plots
-from mlp.seeing.graphs import Graph
+from mlp.seeing.graphs import Graph, Node
 
 POSITIVE, NEGATIVE = "#2166ac", "#b2182b"
 """The dark ends of the colour map of signed numbers: blue positive, red negative."""
@@ -22,12 +23,15 @@ def network(
     titles: Sequence[str] = (),
     marked: Collection[tuple[Unit, Unit]] = (),
     known: Collection[tuple[Unit, Unit]] = (),
+    filled: Collection[Unit] = (),
+    size: float = 26,
 ) -> None:
     """Columns of units, by their labels, and all lines between neighbours.
 
     weights  for each gap an array (to, from): its numbers stand on the lines
     titles   above the columns
-    marked   lines in orange;  known: lines in green
+    size     of the units, in points
+    marked   lines in orange;  known: lines in green;  filled: units in pale green
     """
     high = max(map(len, columns))
     places = [_heights(len(column), high) for column in columns]
@@ -47,9 +51,10 @@ def network(
                     number = f"{weights[left][j, i]:g}"
                     _on_line(axes, (left, start), (left + 1, end), number, colour)
     for x, (labels, heights) in enumerate(zip(columns, places, strict=True)):
-        for label, y in zip(labels, heights, strict=True):
-            axes.plot(x, y, "o", markersize=26, color="white", markeredgecolor=plots.INK, zorder=3)
-            axes.text(x, y, label, ha="center", va="center", fontsize=11, zorder=4)
+        for row, (label, y) in enumerate(zip(labels, heights, strict=True)):
+            inside = "#bfe6d9" if (x, row) in filled else "white"
+            axes.plot(x, y, "o", markersize=size, color=inside, markeredgecolor=plots.INK, zorder=3)
+            axes.text(x, y, label, ha="center", va="center", fontsize=size * 0.42, zorder=4)
     for x, title in enumerate(titles):
         axes.text(x, high / 2 + 0.15, title, ha="center", va="bottom", fontsize=11)
     axes.set(xlim=(-0.4, len(columns) - 0.6), ylim=(-high / 2 - 0.1, high / 2 + 0.5))
@@ -65,12 +70,29 @@ def renamed(graph: Graph, goal: str, names: Mapping[str, str]) -> Graph:
     """The graph with other names for its goal, its nodes and its weights."""
     graph.goal = goal
     for node in graph.nodes:
-        node.name = names.get(node.name, node.name)
+        name = names.get(node.name, node.name)
+        if node.symbol == node.name:  # what is given bears its name in the circle
+            node.symbol = name
+        node.name = name
     for edge in graph.edges:
         if edge.weight is not None:
             edge.weight.name = names.get(edge.weight.name, edge.weight.name)
             edge.local_formula = edge.weight.name
     return graph
+
+
+def cut(graph: Graph, name: str) -> tuple[Graph, Graph]:
+    """A long graph as two: up to that node, and from it on, where it stands as if given."""
+    at = graph.nodes.index(graph[name])
+    first, second = graph.nodes[: at + 1], graph.nodes[at + 1 :]
+    again = Node(name, name, graph[name].value, graph[name].gradient)
+    edges = [edge for edge in graph.edges if edge.target in second]
+    behind = [replace(e, source=again) if e.source is graph[name] else e for e in edges]
+    before = [edge for edge in graph.edges if edge.target in first]
+    return (
+        replace(graph, nodes=first, edges=before),
+        replace(graph, nodes=[again, *second], edges=behind),
+    )
 
 
 def between(columns: Sequence[Sequence[str]], first: int, last: int) -> set[tuple[Unit, Unit]]:

@@ -185,7 +185,7 @@ def solve(page: Page) -> None:
         means `W1^T`, and for dy/db0 the row. Taken literally, NumPy makes an h x h array of it
         without a word: every row with every column.""")
     literal = W1 * z[:, None] * (1 - z[:, None])
-    page.show("taken literally", literal)
+    page.show("W1 o z o (1 - z), taken literally", literal)
     page.equal("its diagonal is delta", np.diag(literal), delta, 1e-15)
     page.proof("its diagonal is delta")
 

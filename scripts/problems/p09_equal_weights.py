@@ -16,27 +16,27 @@ from problems.numeric import gradient_vector, of_parameters
 
 TITLE = "All weights equal: descent keeps them equal (3.2)"
 DECKS = "003"
-NUMBERS = {"x": np.array([3, 1]), "c0": 0, "c": 1, "target": 2, "rate": 0.1}
+NUMBERS = {"x": np.array([3, 1]), "c0": 0, "c": 1, "target": 2, "alpha": 0.1}
 
 
 def draw(rng):
     start, target = int(rng.integers(1, 4)), int(whole(rng, 1)[0])
-    rate = float(rng.choice([0.1, 0.2, 0.5]))
-    return {"x": abs(whole(rng, 2)), "c0": 0, "c": start, "target": target, "rate": rate}
+    alpha = float(rng.choice([0.1, 0.2, 0.5]))
+    return {"x": abs(whole(rng, 2)), "c0": 0, "c": start, "target": target, "alpha": alpha}
 
 
-def ask(page: Page, x, c0, c, target, rate) -> None:
+def ask(page: Page, x, c0, c, target, alpha) -> None:
     page.given(
         """A network has two inputs x, a hidden layer `z = sigma(W0 x + b0)` of h = 4 units, where
         `sigma(v) = 1/(1 + exp(-v))`, and the output `y = W1 z + b1`, a number. Unit i owns row i
         of `W0`, entry i of `b0` and entry i of the row `W1`. All 17 weights and biases start with
         the same value: `c0` in (a) and (b), c in (c). Gradient descent with the learning rate
-        `rate` then changes them, to make the loss `L = (y - target)^2` smaller.""",
+        `alpha` then changes them, to make the loss `L = (y - target)^2` smaller.""",
         x=x,
         c0=c0,
         c=c,
         target=target,
-        rate=rate,
+        alpha=alpha,
     )
     page.ask("a", "All weights and biases are 0. What are `z` and `y`, for this x and for any?")
     page.ask("b", "All are 0. What are the derivatives of y in `W1`, `b1`, `W0` and `b0`?")
@@ -73,16 +73,16 @@ def gradients_at(x, c, target):
     return z, y, dL_dy * dy_dW0, dL_dy * dy_db0[0], dL_dy * dy_dW1, dL_dy * dy_db1
 
 
-def step(c, rate, dL_dW0, dL_db0, dL_dW1, dL_db1):
+def step(c, alpha, dL_dW0, dL_db0, dL_dW1, dL_db1):
     W0, b0, W1, b1 = all_equal(c)
-    return W0 - rate * dL_dW0, b0 - rate * dL_db0, W1 - rate * dL_dW1, b1 - rate * dL_db1
+    return W0 - alpha * dL_dW0, b0 - alpha * dL_db0, W1 - alpha * dL_dW1, b1 - alpha * dL_db1
 
 
-def answers(x, c0, c, target, rate):
+def answers(x, c0, c, target, alpha):
     W0, b0, W1, b1 = all_equal(c0)
     z, y = forward(x, W0, b0, W1, b1)
     dy_dW1, dy_db1, dy_dW0, dy_db0 = slopes(x, z, W1)
-    W0, b0, W1, b1 = step(c, rate, *gradients_at(x, c, target)[2:])
+    W0, b0, W1, b1 = step(c, alpha, *gradients_at(x, c, target)[2:])
     return {
         "a": {"z": z, "y": y},
         "b": {"dy/dW1": dy_dW1, "dy/db1": dy_db1, "dy/dW0": dy_dW0, "dy/db0": dy_db0},
@@ -91,7 +91,7 @@ def answers(x, c0, c, target, rate):
 
 
 def solve(page: Page) -> None:
-    x, c, target, rate = (page.values[name] for name in ("x", "c", "target", "rate"))
+    x, c, target, alpha = (page.values[name] for name in ("x", "c", "target", "alpha"))
     page.answer("a")
     page.formula(
         r"z_i = \sigma\left(\sum_j W_{0,ij} x_j + b_{0,i}\right) = \sigma(0) = \frac{1}{2}",
@@ -146,8 +146,8 @@ def solve(page: Page) -> None:
         descent makes of the weights:""")
     gradients = "dL_dW0, dL_db0, dL_dW1, dL_db1"
     page.compute(f"z, y, {gradients}", gradients_at, "x, c, target")
-    by_hand = as_vector(*page.compute("W0, b0, W1, b1", step, f"c, rate, {gradients}"))
-    page.equal("one step by the engine", by_hand, one_step(x, c, target, rate), 1e-13)
+    by_hand = as_vector(*page.compute("W0, b0, W1, b1", step, f"c, alpha, {gradients}"))
+    page.equal("one step by the engine", by_hand, one_step(x, c, target, alpha), 1e-13)
     page.proof("the step by hand = by the engine")
     page.say("""The argument goes by induction over the steps, for any c. Suppose that all units
         have equal rows of `W0` and equal entries of `b0` and `W1`. Then:""")
@@ -201,11 +201,11 @@ def as_vector(W0, b0, W1, b1):
     return np.concatenate([np.ravel(part) for part in (np.transpose(W0), b0, W1, b1)])
 
 
-def one_step(x, c, target, rate):
+def one_step(x, c, target, alpha):
     net, loss = network(2, c), SquaredError()
     loss.forward(net.forward(x[None, :]), np.array([[target]]))
     net.backward(loss.backward())
-    net.update(rate)
+    net.update(alpha)
     return net.parameter_vector()
 
 

@@ -175,7 +175,7 @@ def solve(page: Page) -> None:
     page.compute("g_onesided", one_sided_differences, "x, t, step")
     x = page.values["x"]
     exact = reverse_mode(x, t)
-    page.show("the same exactly", exact)
+    page.show("for comparison, the exact gradient", exact)
     page.say("""First, this is an approximation, and easy to get wrong: the step must be chosen
         with care. A long one leaves out much of Taylor's series along parameter i:""")
     page.formula(
