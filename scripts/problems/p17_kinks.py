@@ -25,29 +25,35 @@ TITLE = "Kinks: ReLU, its leaky kin, and the max"
 DECKS = "004"
 NUMBERS = {
     "a": 0.25,
-    "z": np.array([3, -2, 5, 4, 1]),
+    "at_zero": 1.0,
+    "z": np.array([3, -2, 5, 0, 1]),
     "subsets": [[1, 2, 3], [3, 4], [1, 2, 5]],
     "u": np.array([2, -1, 6]),
 }
 
 
 def draw(rng):
-    z = rng.permutation(np.array([-4, -1, 2, 3, 5]))
+    z = rng.permutation(np.array([-4, 0, 2, 3, 5]))
     return NUMBERS | {"z": z, "a": float(rng.choice([0.1, 0.2, 0.25, 0.5]))}
 
 
-def ask(page: Page, a, z, subsets, u) -> None:
+def ask(page: Page, a, at_zero, z, subsets, u) -> None:
     page.given(
-        """Leaky ReLU is z for z > 0 and a z below; ReLU is the case a = 0. A max layer gives
+        """Leaky ReLU is z for z > 0 and a z below; ReLU is the case a = 0. At z = 0 one
+        of its subgradients is taken as the slope, `at_zero`. A max layer gives
         `y_j = max(z_l)` over the l in a subset `S_j` of its inputs, counted from 1, and behind it
         `dDiv/dy_j = u_j`.""",
         a=a,
+        at_zero=at_zero,
         z=z,
         subsets=subsets,
         u=u,
     )
     page.ask("a", "Which activations have no derivative somewhere, and where?")
-    page.ask("b", "What is a subgradient? Find all those of ReLU and of leaky ReLU at z = 0.")
+    page.ask(
+        "b",
+        "What is a subgradient? Find all of leaky ReLU at 0, and its slopes at the given z.",
+    )
     page.ask("c", "Argue the same by a small change of z, `Delta f = alpha Delta z`.")
     page.ask("d", "Does every function have one? What are quasi-secants for?")
     page.ask("e", "Does f rise along a subgradient v, and fall along -v?")
@@ -77,10 +83,10 @@ def max_gradient(z, winners, u):
     return dz
 
 
-def answers(a, z, subsets, u):
+def answers(a, at_zero, z, subsets, u):
     y, winners = largest(z, subsets)
     return {
-        "b": {"from": a, "to": 1.0},
+        "b": {"from": a, "to": 1.0, "slopes": slopes(z, a, at_zero)},
         "f": {"y": y, "winners": winners, "dDiv/dz": max_gradient(z, winners, u)},
     }
 
@@ -129,12 +135,17 @@ def solve(page: Page) -> None:
         page.equal(f"a = {leak}: 0.1 outside misses by 0.1", worst, [0.1, 0.1], 1e-14)
         engine = [engine_slopes(np.zeros(1), leak, v)[0] for v in inside]
         page.equal(f"a = {leak}: engine, at_zero", engine, inside, 0)
-    z = np.array([-2.0, 0.0, 3.0])
-    page.equal("slopes, engine", slopes(z, a, 1.0), engine_slopes(z, a, 1.0), 0)
     page.proof("the slopes from a to 1 fulfil the definition, 0.1 outside misses it by 0.1")
     page.figure("subgradients", draw_subgradients, "ReLU and lines through its kink.")
-    page.say("""Any of them may be taken. Mostly one takes 0 for z < 0 and 1 for z >= 0, or 0 at 0;
-        hitting 0 exactly is rare.""")
+    page.formula(
+        r"f'(z) = \begin{cases} a & z < 0 \\ 1 & z \ge 0 \end{cases}",
+        "f'(z) = { a  z < 0\n        { 1  z >= 0",
+        "at 0 any of them may be taken: here 1, in most programs 0; to hit 0 exactly is rare",
+    )
+    slope = page.compute("slope", slopes, "z, a, at_zero")
+    by_engine = engine_slopes(page.values["z"], a, page.values["at_zero"])
+    page.equal("slopes, engine", slope, by_engine, 0)
+    page.proof("by hand = engine")
     page.slip("""004 says TensorFlow and PyTorch take slope 1 at 0; they take 0. A line that lies
         under ReLU gives a subgradient only if it touches it at the point.""")
 

@@ -11,6 +11,8 @@ from mlp.layers import Layer
 from mlp.seeing.plots import BLUE, INK, ORANGE, PALE
 from problems.numeric import central
 
+Vector = Sequence[float] | np.ndarray
+
 
 def leaky(z: np.ndarray, a: Any) -> np.ndarray:
     return np.where(z > 0, z, a * z)
@@ -21,7 +23,7 @@ def steep(x: np.ndarray) -> np.ndarray:
     return abs(x[..., 0]) + 2 * abs(x[..., 1])
 
 
-def violation(f: Callable, v: Sequence[float], at: np.ndarray, points: np.ndarray) -> float:
+def violation(f: Callable, v: Vector, at: np.ndarray, points: np.ndarray) -> float:
     """By how much f(x) - f(at) falls below v (x - at), at worst; 0 for a subgradient."""
     return max(0.0, ((points - at) @ np.asarray(v) - (f(points) - f(at))).max())
 
@@ -32,7 +34,7 @@ def misses(a: float, v: float) -> float:
     return violation(lambda z: leaky(z[..., 0], a), [v], np.zeros(1), line)
 
 
-def engine_gradient(layer: Layer, z: Sequence[float], upstream: Sequence[float]) -> np.ndarray:
+def engine_gradient(layer: Layer, z: Vector, upstream: Vector) -> np.ndarray:
     layer.forward(np.array([z], float))
     return layer.backward(np.array([upstream], float))[0]
 
