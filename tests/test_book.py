@@ -194,6 +194,7 @@ def test_small_arrays_share_a_line_and_large_ones_are_text():
     blocks = [Numbers("a", small, True), Numbers("b", small, True), Numbers("c", large, True)]
     first, second = markdown(blocks, None, Path()).split("\n\n", 1)
     assert first.count("pmatrix") == 4 and second.startswith("$c$:\n\n```text")
+    assert markdown([Numbers("e after the step", 2.0, False)], None, Path()).startswith("e after")
 
 
 # --- one page ---
