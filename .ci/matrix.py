@@ -30,7 +30,11 @@ import machine
 
 SOURCE = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
-PEERS = {"packages": {"torch": "2.13.0"}, "installed": ["sklearn", "torch"]}
+BOOK = ("pypandoc_binary", "ziamath", "nbclient", "ipykernel")
+PEERS = {
+    "packages": {"torch": "2.13.0"},
+    "installed": ["sklearn", "torch", "pypandoc", "ziamath", "nbclient", "ipykernel"],
+}
 MINUTES = 30
 """An entry that takes longer has failed: what hangs must not use up the time of the others."""
 SHOWN = 60
@@ -134,7 +138,7 @@ def places(root: Path) -> dict[str, Place]:
     tests = ["-e", ".[test]", "threadpoolctl"]
     found = {
         "plain": Place(root / "plain", here, tests),
-        "readme": Place(root / "readme", here, [TORCH, "scikit-learn", "threadpoolctl"]),
+        "readme": Place(root / "readme", here, [TORCH, "scikit-learn", "threadpoolctl", *BOOK]),
         "oldest": Place(root / "oldest", here, ["-e", ".", "threadpoolctl", *oldest()]),
         "package": Place(root / "package", here, []),
         "lint": Place(root / "lint", here, ["-e", ".[lint]", "mypy"]),

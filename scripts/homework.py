@@ -15,9 +15,12 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from book.library import DECKS, FOLDER, PROBLEMS, chosen, heading, load, solved
 from book.page import Page
 from book.terminal import Terminal
+from mlp.commands import endings
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -100,4 +103,4 @@ def write_skeleton(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(endings.status_of(main, "homework.py"))

@@ -53,10 +53,18 @@ class Table(NamedTuple):
 
 
 class Code(NamedTuple):
-    """A function of the solution, and the line that calls it with the given numbers."""
+    """A function of the solution, and the line that calls it with the given numbers.
+
+    `known`: the page has shown the function already; the call says enough.
+    """
 
     function: Callable
     call: str
+    known: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.call if self.known else f"{self.source}\n\n{self.call}"
 
     @property
     def source(self) -> str:

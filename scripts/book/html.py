@@ -9,7 +9,7 @@ import html
 import io
 import re
 import tempfile
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 STYLE = """
@@ -31,7 +31,7 @@ pre code { font-size: inherit; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.15rem 0.7rem; border-bottom: 1px solid #e3e8ec; }
 img { max-width: 100%%; height: auto; }
-blockquote { margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #d55e00; }
+blockquote { color: inherit; margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #d55e00; }
 nav ul { list-style: none; padding-left: 1rem; }
 @media (max-width: 40rem) { pre { white-space: pre-wrap; font-size: 0.72rem; } }
 @media print {
@@ -63,7 +63,7 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
     options = ["--mathml", "--standalone", "--embed-resources", "--fail-if-warnings"]
     options += [f"--resource-path={beside}", f"--metadata=pagetitle:{title}"]
     options += ["--metadata=lang:en", "--syntax-highlighting=pygments"]
-    options += ["--variable=document-css:false"]
+    options += ["--variable=document-css:false", "--wrap=none"]
     options += ["--toc", "--toc-depth=2"] if contents else []
     with tempfile.TemporaryDirectory() as folder:
         style = Path(folder) / "style.html"
@@ -73,27 +73,34 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
             made = pypandoc.convert_text(markdown, "html5", format="gfm", extra_args=options)
         except RuntimeError as error:
             raise ValueError(f"pandoc refused the page: {error}") from error
+    if len(formulas(made)) != (wanted := _formulas_of(markdown)):
+        raise ValueError(f"pandoc refused the page: {len(formulas(made))} of {wanted} formulas")
     made = made.replace("<table>", '<div class="table"><table>')
     return made.replace("</table>", "</table></div>")
+
+
+def _formulas_of(markdown: str) -> int:
+    """How many formulas the Markdown holds; one with an open brace would pass as text."""
+    without_code = re.sub("```.*?```|`[^`]*`", "", markdown, flags=re.DOTALL)
+    return without_code.replace("$$", "$").count("$") // 2
 
 
 def _characters(markdown: str) -> set[str]:
     """All that formulas may contain: what the page has, and the letters in every style."""
     letters = [range(0x20, 0x7F), range(0x391, 0x3CA), range(0x1D400, 0x1D7FF)]
-    symbols = [range(0x2190, 0x2300), range(0x27E6, 0x27F0)]
+    symbols = [range(0x2100, 0x2300), range(0x27E6, 0x27F0)]
     ranges = {chr(code) for codes in letters + symbols for code in codes}
     return ranges | set(markdown) | set("‖′″⊤·…⋯⋮⋱√ℓℝ𝟙⁡⁢−×÷±")
 
 
 def _font(characters: set[str]) -> str:
     """Those characters of STIX Two Math, with all that stretches, as base64."""
-    try:
-        from fontTools import subset, ttLib
+    from fontTools import subset, ttLib
 
-        source = resources.files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
-        data = source.read_bytes()
-    except (ImportError, FileNotFoundError) as error:
-        raise MissingConverter(f"an HTML page {NEEDS}") from error
+    package = find_spec("ziamath")  # not imported: only its font is wanted
+    if package is None or package.origin is None:
+        raise MissingConverter(f"an HTML page {NEEDS}")
+    data = (Path(package.origin).parent / "fonts" / "STIXTwoMath-Regular.ttf").read_bytes()
     font = ttLib.TTFont(io.BytesIO(data))
     options = subset.Options(layout_features=["ssty", "dtls", "flac"], name_IDs=[0, 1, 2, 13, 14])
     subsetter = subset.Subsetter(options)

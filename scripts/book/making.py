@@ -52,6 +52,20 @@ def book(words: Sequence[str]) -> int:
     return 0 if all(page.passed for page in pages) else 1
 
 
+def main_text(pages: list[Page], pictures: Path, beside: Path, answers: str) -> str:
+    """The whole book as Markdown; `answers`: "after" each problem, at the "end", or "none"."""
+    decks = "\n".join(f"- **{deck}**: {title}" for deck, title in DECKS.items())
+    parts, later = [f"# {TITLE}", INTRODUCTION + "\n" + decks], ["# Answers"]
+    for page in pages:
+        statement, solution = (markdown(b, pictures, beside) for b in split(page.blocks))
+        title, deck = heading(page.name), f"*Deck {load(page.name).DECKS}*"
+        parts += [f"## {title}", deck, statement]
+        if answers == "after":
+            parts += ["### Solution", solution]
+        later += [f"## Answers to {title.lower()[0]}{title[1:]}", solution]
+    return "\n\n".join(parts + later * (answers == "end")) + "\n"
+
+
 def _form(to: Path) -> Callable[[list[Page], Path, str], None]:
     forms = {".html": _write_html, ".md": _write_markdown, "": _write_notebooks}
     if to.suffix not in forms:
@@ -61,7 +75,7 @@ def _form(to: Path) -> Callable[[list[Page], Path, str], None]:
 
 def _write_html(pages: list[Page], to: Path, answers: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        text = _book(pages, Path(folder), Path(folder), answers)
+        text = main_text(pages, Path(folder), Path(folder), answers)
         made = html.page(text, TITLE, Path(folder))
     write_whole(to, made.encode())
 
@@ -69,7 +83,7 @@ def _write_html(pages: list[Page], to: Path, answers: str) -> None:
 def _write_markdown(pages: list[Page], to: Path, answers: str) -> None:
     pictures = to.with_name(f"{to.stem}_pictures")
     pictures.mkdir(parents=True, exist_ok=True)
-    text = _book(pages, pictures, to.parent, answers)
+    text = main_text(pages, pictures, to.parent, answers)
     write_whole(to, text.encode())
 
 
@@ -86,19 +100,6 @@ def _write_notebooks(pages: list[Page], to: Path, answers: str) -> None:
         blocks = split(page.blocks)[0] if answers == "none" else page.blocks
         made = nbformat.writes(notebook(f"# {heading(page.name)}", blocks, pictures, to))
         write_whole(to / f"{page.name}.ipynb", made.encode())
-
-
-def _book(pages: list[Page], pictures: Path, beside: Path, answers: str) -> str:
-    decks = "\n".join(f"- **{deck}**: {title}" for deck, title in DECKS.items())
-    parts, later = [f"# {TITLE}", INTRODUCTION + "\n" + decks], ["# Answers"]
-    for page in pages:
-        statement, solution = (markdown(b, pictures, beside) for b in split(page.blocks))
-        title, deck = heading(page.name), f"*Deck {load(page.name).DECKS}*"
-        parts += [f"## {title}", deck, statement]
-        if answers == "after":
-            parts += ["### Solution", solution]
-        later += [f"## Answers to {title.lower()[0]}{title[1:]}", solution]
-    return "\n\n".join(parts + later * (answers == "end")) + "\n"
 
 
 def sheet(words: Sequence[str]) -> int:

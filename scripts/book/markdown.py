@@ -41,7 +41,7 @@ def _side_by_side(numbers: Iterable[Block]) -> list[str]:
     texts: list[str] = []
     for block in numbers:
         text = _block(block, None, Path())
-        if texts and text.startswith("$") and texts[-1].startswith("$"):
+        if texts and all(t.startswith("$") and t.endswith("$") for t in (text, texts[-1])):
             texts[-1] += f" &emsp; {text}"
         else:
             texts.append(text)
@@ -63,13 +63,13 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
         case Answer(letter):
             return f"#### ({letter})"
         case Formula(latex, _, because):
-            return f"$$\n{latex}\n$$" + (f"\n\n*{prose(because)}*" if because else "")
+            return f"$$\n{latex}\n$$" + (f"\n\n{prose(because)}" if because else "")
         case Numbers(name, value, _):
             return _numbers(name, value)
         case Table(columns, rows):
             return _table(columns, rows)
         case Code():
-            return f"```python\n{block.source}\n\n{block.call}\n```"
+            return f"```python\n{block.text}\n```"
         case Slip(text):
             return f"> **Slip of the deck.** {prose(text)}"
         case Proof(text, checks):
@@ -80,7 +80,7 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
             path = pictures / f"{name}.svg"
             save(path)
             link = Path(os.path.relpath(path, beside)).as_posix()
-            return f"![{caption or name}]({link})" + (f"\n\n*{prose(caption)}*" if caption else "")
+            return f"![{caption or name}]({link})" + (f"\n\n{prose(caption)}" if caption else "")
     return ""
 
 
@@ -95,13 +95,12 @@ def prose(text: str) -> str:
 
 
 def _numbers(name: str, value: object) -> str:
-    symbol, array = inline(spoken(name)), matrix(value)
-    if symbol is None or array is None or len(name) > 24:
-        text = compact(value)
-        if "\n" not in text:
-            return f"{prose(spoken(name))}: `{text}`"
-        return f"{prose(spoken(name))}:\n\n```text\n{text}\n```"
-    return f"${symbol} = {array}$"
+    symbol = None if " " in name else inline(spoken(name))  # with a blank it is prose
+    array, label = matrix(value), prose(name) if symbol is None else f"${symbol}$"
+    if symbol is not None and array is not None:
+        return f"${symbol} = {array}$"
+    text = compact(value)
+    return f"{label}:\n\n```text\n{text}\n```" if "\n" in text else f"{label}: `{text}`"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -86,7 +86,8 @@ class Page:
         Returns what the function returns.
         """
         results = function(*(self.values[name.strip()] for name in arguments.split(",")))
-        self._add(Code(function, f"{names} = {function.__name__}({arguments})"))
+        known = any(isinstance(b, Code) and b.function is function for b in self.blocks)
+        self._add(Code(function, f"{names} = {function.__name__}({arguments})", known))
         keys = [name.strip() for name in names.split(",")]
         parts = results if len(keys) > 1 else [results]
         for name, value in zip(keys, parts, strict=True):

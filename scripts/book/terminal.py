@@ -50,20 +50,22 @@ class Terminal:
 
     def _numbers(self, block: Numbers) -> None:
         lines = compact(block.value).splitlines() or [""]
-        lead = f"  {spoken(block.name)} = "
+        sign = ":" if isinstance(block.value, str) else " ="
+        lead = f"  {plain(spoken(block.name))}{sign} "
         if len(lines) == 1 and len(lead + lines[0]) <= WIDTH:
             print(lead + lines[0])
         else:
             print(lead.rstrip() + "\n" + textwrap.indent("\n".join(lines), "    "))
 
     def _table(self, block: Table) -> None:
-        cells = [[*block.columns], *([compact(value) for value in row] for row in block.rows)]
+        rows = [block.columns, *block.rows]
+        cells = [[plain(compact(value)) for value in row] for row in rows]
         wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             print("    " + "  ".join(f"{c:>{w}}" for c, w in zip(row, wide, strict=True)))
 
     def _code(self, block: Code) -> None:
-        print(textwrap.indent(f"{block.source}\n\n{block.call}", "    "))
+        print(textwrap.indent(block.text, "    "))
 
     def _picture(self, block: Picture) -> None:
         if self.figures is not None:
