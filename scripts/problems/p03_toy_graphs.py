@@ -160,6 +160,11 @@ NEURON_EDGES = (
 BRANCH_EDGES = ("a", "b", "s = a + b", "p = a b", "m = s p", "r = tanh m")
 
 
+def edges(names, values, gradients):
+    marked = [f"`{name}`" for name in names]
+    return zip(marked, values, gradients, strict=True)
+
+
 def answers(h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b):
     h, e = forward(h0, w, t)
     dw, dh = backward(h, w, t)
@@ -242,7 +247,11 @@ def algorithm(page):
     inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
     gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]
     values = [*inputs.values(), *h[1:], e]
-    page.graph("chain", check_edges(page, inputs, graphs.CHAIN, values, gradients), "The numbers.")
+    page.graph(
+        "chain",
+        check_edges(page, inputs, graphs.CHAIN, values, gradients),
+        "The chain with its numbers: values above, gradients below.",
+    )
     page.proof("by hand = complex step = node by node")
     page.show("e after the step", forward(h0, page.values["w_new"], t)[1])
 
@@ -262,7 +271,7 @@ def toy_graphs(page):
         "upstream times local; a sum has the slope 1 in each term",
     )
     v, d = page.compute("v, d", product_of_sum, "x, y, z")
-    page.table(("edge", "value", "gradient"), zip(TOY_EDGES, v, d, strict=True))
+    page.table(("edge", "value", "gradient"), edges(TOY_EDGES, v, d))
     inputs = {name: page.values[name] for name in "xyz"}
     graph = check_edges(page, inputs, graphs.PRODUCT_OF_SUM, v, d)
     check_network(page, graphs.product_of_sum_network(), [*inputs.values()], v, d)
@@ -292,7 +301,7 @@ def toy_graphs(page):
         "the sum hands on what it gets, each product multiplies by the other factor; i = 0, 1",
     )
     v, d = page.compute("v, d", neuron, "w0, x0, w1, x1, w2")
-    page.table(("edge", "value", "gradient"), zip(NEURON_EDGES, v, d, strict=True))
+    page.table(("edge", "value", "gradient"), edges(NEURON_EDGES, v, d))
     inputs = {name: page.values[name] for name in ("w0", "x0", "w1", "x1", "w2")}
     graph = check_edges(page, inputs, graphs.NEURON, v, d)
     check_network(page, graphs.neuron_network(), [*inputs.values()], v, d)
@@ -341,7 +350,7 @@ def general_graph(page):
         "one term for each way",
     )
     v, d = page.compute("v, d", branch, "a, b")
-    page.table(("edge", "value", "gradient"), zip(BRANCH_EDGES, v, d, strict=True))
+    page.table(("edge", "value", "gradient"), edges(BRANCH_EDGES, v, d))
     inputs = {name: page.values[name] for name in "ab"}
     graph = check_edges(page, inputs, graphs.BRANCH, v, d)
     check_network(page, graphs.branch_network(), [*inputs.values()], v, d)

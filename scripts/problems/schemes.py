@@ -23,10 +23,9 @@ def box(axes: Any, at: Point, text: str, wide: float = 1.1, high: float = 0.7, *
     from matplotlib.patches import FancyBboxPatch
 
     corner = (at[0] - wide / 2, at[1] - high / 2)
-    look = {"facecolor": "#f1f4f6", "edgecolor": INK, "linewidth": 1.2} | look
-    axes.add_patch(
-        FancyBboxPatch(corner, wide, high, boxstyle="round,pad=0,rounding_size=0.08", **look)
-    )
+    kind: Any = {"boxstyle": "round,pad=0,rounding_size=0.08", "facecolor": "#f1f4f6"}
+    kind |= {"edgecolor": INK, "linewidth": 1.2} | look
+    axes.add_patch(FancyBboxPatch(corner, wide, high, **kind))
     size = 13 if "$" in text else 11
     axes.text(*at, text, ha="center", va="center", fontsize=size)
 
@@ -45,8 +44,7 @@ def back(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> N
 
 def wire(axes: Any, *points: Point) -> None:
     """A line that carries both a value, above it, and its gradient, below."""
-    x, y = zip(*points, strict=True)
-    axes.plot(x, y, color=PALE, linewidth=1.2, zorder=0)
+    axes.plot([x for x, _ in points], [y for _, y in points], color=PALE, linewidth=1.2, zorder=0)
 
 
 def note(axes: Any, at: Point, text: str, size: float = 11, **look: Any) -> None:
