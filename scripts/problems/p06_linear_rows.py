@@ -211,7 +211,7 @@ def dimensions(page):
     arrays = {"x": x, "W": W, "u": u}
     for_x, for_W = products_of_shape(*x.shape, arrays), products_of_shape(*W.shape, arrays)
     page.table(("wanted", "shape", "products"), [
-        ("de/dx", "1 x M = 1 x 3", ", ".join(for_x)), ("de/dW", "M x N = 3 x 2", ", ".join(for_W)),
+        ("`de/dx`", "1 x M = 1 x 3", marked(for_x)), ("`de/dW`", "M x N = 3 x 2", marked(for_W)),
     ])  # fmt: skip
     page.check("only u W^T and x^T u", (for_x, for_W) != (["u W^T"], ["x^T u"]), 0)
     square = {"x": x, "W": np.eye(3), "u": np.ones((1, 3))}
@@ -219,7 +219,7 @@ def dimensions(page):
     page.say(
         """One each. That is dimension analysis: a check of every formula, and a help for memory.
         But it is no derivation: with `M = N` there are, for `de/dx`, """
-        + ", ".join(f"`{name}`" for name in for_x)
+        + marked(for_x)
         + """, and the shapes of `u W` and `u W^T` do not tell which is right."""
     )
     page.check("u W fits too where M = N", "u W" not in for_x, 0)
@@ -236,9 +236,9 @@ def summary(page):
     page.table(
         ("", "gets", "gives", "needs"),
         [
-            ("forward", "x", "z = x W", "W"),
-            ("back", "de/dz", "de/dx = de/dz W^T", "W"),
-            ("for the update", "de/dz", "de/dW = x^T de/dz", "x, kept from the way forward"),
+            ("forward", "`x`", "`z = x W`", "`W`"),
+            ("back", "`de/dz`", "`de/dx = de/dz W^T`", "`W`"),
+            ("for the update", "`de/dz`", "`de/dW = x^T de/dz`", "`x`, kept on the way forward"),
         ],
     )
     page.say(
@@ -255,6 +255,10 @@ def summary(page):
         upstream comes first."""
     )
     page.say("Fourth: use dimension analysis, as in (e), on every line.")
+
+
+def marked(names):
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def error(z):
