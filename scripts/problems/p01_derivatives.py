@@ -59,7 +59,11 @@ def ask(page: Page, x0, v, p, W, x, u) -> None:
         """Derive the chain rule for `f(g(p))` entry by entry, with all shapes. What is the
         Jacobian of `f(g(p))` in `p`?""",
     )
-    page.ask("e", "Which conditions does it need, and at which points? Prove it, or argue for it.")
+    page.ask(
+        "e",
+        """Which conditions does the chain rule need, and at which points are its factors taken?
+        Prove it, or argue for it.""",
+    )
     page.ask(
         "f",
         """The argument is now a matrix: `q` as a function of `W`. Can the derivative be written as

@@ -34,7 +34,9 @@ NUMBERS = {
 
 
 def draw(rng):
-    numbers = {"h0": 1, "w": whole(rng, 3, largest=3), "t": int(whole(rng)), "eta": 0.01}
+    w = whole(rng, 3, largest=3)
+    t = int(w.prod() + whole(rng, largest=3))  # so that there is an error
+    numbers = {"h0": 1, "w": w, "t": t, "eta": 0.01}
     numbers |= {name: int(whole(rng)) for name in "xyz"}
     numbers |= {name: int(whole(rng, largest=2)) for name in ("w0", "x0", "w1", "x1")}
     products = numbers["w0"] * numbers["x0"] + numbers["w1"] * numbers["x1"]

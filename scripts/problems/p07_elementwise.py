@@ -39,7 +39,7 @@ def ask(page: Page, z, U, x, w, b, rate) -> None:
     page.given(
         """For question (d): a single ReLU with one weight, `y_n = relu(w x_n + b)`, for five
         inputs `x_n`, starts from `w` and `b`. It shall learn `y_n = x_n`: the loss is the mean of
-        `(y_n - x_n)^2`, and gradient descent has the learning rate `rate`.""",
+        `(y_n - x_n)^2`, and `rate` is the learning rate of gradient descent.""",
         x=x,
         w=w,
         b=b,
