@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from book.page import Page
 from problems import graphs
 from problems.graphs import check_edges
 
@@ -28,7 +27,7 @@ def update(w, dw, eta):
     return w - eta * dw
 
 
-def chain_rule(page: Page) -> None:
+def chain_rule(page):
     page.answer("a")
     page.formula(
         r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_K}"
@@ -63,7 +62,7 @@ def chain_rule(page: Page) -> None:
         `dh_(k+1)/dh_k`; the local factor `dh_k/dw_k` is missing and comes on the next slide.""")
 
 
-def algorithm(page: Page) -> None:
+def algorithm(page):
     page.answer("b")
     page.say(
         "Step 1, forward: for k = 1, ..., K compute `h_k` from `h_(k-1)`, and keep it; then `e`."

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from book.page import Page
 from mlp import Affine, ReLU, Sequential, jacobian
 from problems.calculus import check_sigmoid_chain
 from problems.numeric import central, complex_step
@@ -30,7 +29,7 @@ def chain(p):
     return at_g, at_p, at_g @ at_p
 
 
-def vectors(page: Page) -> None:
+def vectors(page):
     page.answer("d")
     page.say("With `y = g(p)`, `M` entries from `N`, and `z = f(y)`, `K` entries from `M`:")
     page.formula(
@@ -65,7 +64,7 @@ def vectors(page: Page) -> None:
     page.proof("by hand = complex step; at random points = engine, by rows and by columns")
 
 
-def conditions(page: Page) -> None:
+def conditions(page):
     page.answer("e")
     page.say(
         """`g` must be differentiable at `p`, and `f` at `g(p)`: only these two points matter, and
