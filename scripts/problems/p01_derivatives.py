@@ -190,7 +190,8 @@ def gradient_and_jacobian(page):
         r"\nabla h = \left( \frac{\partial h}{\partial v_1}, \frac{\partial h}{\partial v_2},"
         r" \frac{\partial h}{\partial v_3} \right)",
         "nabla h = (dh/dv_1, dh/dv_2, dh/dv_3)",
-        "one slope for each entry, the others held fixed",
+        "one slope for each entry, the others held fixed; as for a loss, or the one output of a "
+        "classifier of two classes",
     )
     page.formula(
         r"\Delta h \approx \sum_n \frac{\partial h}{\partial v_n} \Delta v_n"
@@ -213,7 +214,8 @@ def gradient_and_jacobian(page):
     page.formula(
         r"J_{ij} = \frac{\partial f_i}{\partial y_j}",
         "J_ij = df_i/dy_j",
-        "one row for each output, one column for each input: row `i` is the gradient of `f_i`",
+        "one row for each output, one column for each input: row `i` is the gradient of `f_i`; as "
+        "for a classifier of many classes",
     )
     page.formula(
         r"\Delta f_i \approx \sum_j \frac{\partial f_i}{\partial y_j} \Delta y_j"
