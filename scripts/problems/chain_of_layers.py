@@ -56,7 +56,8 @@ def chain_rule(page):
     page.figure(
         "chain_of_layers",
         graphs.draw_chain,
-        "Forward, the values are computed; back, the gradients, each from the one on its right.",
+        "Forward, the values are computed; back, the gradients, each from the one on its right; "
+        "then the parameters are changed.",
     )
     page.slip("""000's first slide on the chain rule ends the product for `de/dw_k` with
         `dh_(k+1)/dh_k`; the local factor `dh_k/dw_k` is missing and comes on the next slide.""")

@@ -133,17 +133,19 @@ def check_node(page, name: str, layer: Layer, values, upstream, expected) -> Non
 
 
 def draw_chain(figure) -> None:
-    """Layers in a row: values and errors between them, parameters below."""
-    axes, y = canvas(figure, 10, 3.2), 2.3
+    """Layers in a row: values and errors between them, parameters and their update below."""
+    axes, y = canvas(figure, 10, 3.5), 2.6
     names = ("f_1", "f_2", "f_K")
     places = (2.2, 4.5, 7.4)
     for name, x in zip(names, places, strict=True):
         box(axes, (x, y), f"${name}$")
         k = name[2]
-        forward(axes, (x - 0.2, 0.9), (x - 0.2, y - 0.35), f"$w_{k}$",
+        forward(axes, (x - 0.2, 1.3), (x - 0.2, y - 0.35), f"$w_{k}$",
                 ha="right", va="center", shift=(-0.08, 0))  # fmt: skip
-        back(axes, (x + 0.2, y - 0.35), (x + 0.2, 0.9), rf"$\partial e/\partial w_{k}$",
+        back(axes, (x + 0.2, y - 0.35), (x + 0.2, 1.3), rf"$\partial e/\partial w_{k}$",
              ha="left", va="center", shift=(0.08, 0))  # fmt: skip
+        update = rf"$w_{k} \leftarrow w_{k} - \eta\,\partial e/\partial w_{k}$"
+        note(axes, (x, 1.05), update, 10)
     labels = {(0.6, 1.65): "0", (2.75, 3.95): "1", (5.05, 5.75): "2", (7.95, 9.0): "K"}
     labels[6.2, 6.85] = ""
     for (left, right), k in labels.items():
