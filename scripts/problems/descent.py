@@ -133,6 +133,7 @@ def draw_bowl(
     bowl.plot(*path.T, heights, "o-", color=plots.ORANGE, markersize=4, linewidth=1.5, zorder=9)
     bowl.set(xlabel="$\\phi_0$", ylabel="$\\phi_1$", zlabel="L", title="the bowl")
     bowl.view_init(35, -60)
+    bowl.locator_params(nbins=4)
     above = figure.add_subplot(1, 2, 2)
     _contours(above, grid, surface)
     _path(above, path, best)

@@ -18,7 +18,7 @@ NUMBERS = {
     "x": np.array([0, 1, 2, 3]),
     "y": np.array([1, 3, 2, 5]),
     "phi_start": np.array([0, 0]),
-    "alpha": 0.03,
+    "alpha": 0.05,
     "batches": np.array([[0, 3], [1, 2]]),
 }
 
@@ -28,7 +28,7 @@ def draw(rng):
         "x": np.array([0, 1, 2, 3]),
         "y": whole(rng, 4),
         "phi_start": whole(rng, 2, largest=3),
-        "alpha": float(rng.choice([0.01, 0.02, 0.03])),
+        "alpha": float(rng.choice([0.01, 0.02, 0.05])),
         "batches": rng.permutation(4).reshape(2, 2),
     }
 
@@ -224,5 +224,5 @@ def solve(page: Page) -> None:
 
 LINE = "The points, and the line at the start, after each of the two steps, and in the end."
 BOWL = """The loss over both parameters, dark where it is large, and the first 40 steps, from the
-start (dot) towards the best parameters (star): straight down the steep way at first, then slowly
-along the valley."""
+start (dot) towards the best parameters (star): to and fro across the valley, where alpha is nearly
+too large, and slowly along it."""
