@@ -1,98 +1,264 @@
 """Forward and backward pass neuron by neuron, in loops, against the same in matrices.
 
-z_j^(k) = sum_i w_ij^(k) y_i^(k-1) and y_j^(k) = f(z_j^(k)), y^(0) = x; w_0j is the bias, as
-y_0 = 1 joins each layer's input. Wanted: the derivatives of Div by loops and by matrices, and their
-time. One sample, a flat vector (matrices: a row); Jacobians have a row per output. Deck 004's w_ij
-have our indices. Div is the squared error here, f the sigmoid.
+Deck 004 writes w_ij for the weight from unit i to unit j, as we do, and w_0j for the bias, as the
+constant y_0 = 1 joins each layer's input. One sample, a flat vector. The deck leaves Div and f
+open: here the squared error and the sigmoid.
 """
-
-from timeit import repeat
-from typing import Any
 
 import numpy as np
 
-from mlp import Affine, Sequential, Sigmoid, SquaredError
+from book.page import Page
+from book.sheets import whole
+from mlp import SquaredError
 from problems.engine import backpropagate, complex_step_gradient
-from problems.report import Report
+from problems.neurons import as_ours, draw_network, drawn, network, sums, times
 
 TITLE = "Neuron by neuron, and as matrices"
 DECKS = "004"
+NUMBERS = {
+    "x": np.array([1, 2]),
+    "W1": np.array([[-3, 1], [1, 2], [1, -1]]),
+    "W2": np.array([[-1, 1], [2, -2], [-1, 4]]),
+    "d": np.array([1, 0]),
+    "eta": 0.5,
+}
 
 
-def f(z):
+def draw(rng):
+    W1, W2 = whole(rng, 3, 2, largest=2), whole(rng, 3, 2, largest=2)
+    return NUMBERS | {"x": whole(rng, 2, largest=2), "W1": W1, "W2": W2}
+
+
+def ask(page: Page, x, W1, W2, d, eta) -> None:
+    page.given(
+        """A network has two inputs, two hidden units and two outputs. Neuron j of layer k adds up
+        what the neurons i of the layer before give, `z_j = sum_i w_ij y_i + b_j`, and gives
+        `y_j = f(z_j)` with the sigmoid `f(z) = 1/(1 + exp(-z))`. The weights of layer k stand in
+        `W_k`: row i holds `w_ij`, and row 0 the biases. The divergence from the target d is
+        `Div = sum_j (y_j - d_j)^2`.""",
+        x=x,
+        W1=W1,
+        W2=W2,
+        d=d,
+        eta=eta,
+    )
+    page.ask("a", "How is a bias the weight of a constant 1? Compute z and y of every neuron.")
+    page.ask("b", "How does Div change with y, z and the weights of the output layer?")
+    page.ask("c", "And with those of the layer before, and with the input?")
+    page.ask("d", "Take one step of gradient descent with the rate eta. What is Div then?")
+    page.ask("e", "Write both passes in matrices, for many samples. How much faster is that?")
+    page.ask("f", "What was assumed about the network? Name three assumptions that often fail.")
+
+
+def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def loops(weights, x, d):
-    """Div of one sample, dDiv/dw and dDiv/dx."""
-    y, z, dw = [[1.0, *x]], [], []
-    for w in weights:
-        units = range(len(w[0]))
-        z.append([sum(w[i][j] * y[-1][i] for i in range(len(w))) for j in units])
-        y.append([1.0] + [f(z[-1][j]) for j in units])
-    div = sum((y[-1][j + 1] - d[j]) ** 2 for j in units)
-    dy = [2 * (y[-1][j + 1] - d[j]) for j in units]
-    for k in reversed(range(len(weights))):
-        inputs, units = range(len(y[k])), range(len(z[k]))
-        dz = [f(z[k][j]) * (1 - f(z[k][j])) * dy[j] for j in units]
-        dw.insert(0, [[y[k][i] * dz[j] for j in units] for i in inputs])
-        dy = [sum(weights[k][i][j] * dz[j] for j in units) for i in inputs[1:]]
-    return div, dw, dy
+def forward(x, W1, W2):
+    found, y = [], x
+    for W in (W1, W2):
+        inputs = [1, *y]  # y_0 = 1
+        z = np.zeros(W.shape[1])
+        for j in range(W.shape[1]):
+            for i in range(len(inputs)):
+                z[j] += W[i, j] * inputs[i]
+        y = sigmoid(z)
+        found += [z, y]
+    return found
 
 
-def matrices(weights, x, d):  # the same for rows of x and d, summed over them
-    y, z, dw = [x], [], []
-    for w in weights:
-        y[-1] = np.hstack([np.ones((len(x), 1)), y[-1]])
-        z.append(y[-1] @ w)
-        y.append(f(z[-1]))
-    dy = 2 * (y[-1] - d)
-    for k in reversed(range(len(weights))):
-        dz = f(z[k]) * (1 - f(z[k])) * dy
-        dw.insert(0, y[k].T @ dz)
-        dy = dz @ weights[k][1:].T  # nothing goes back to the constant 1
-    return ((y[-1] - d) ** 2).sum(), dw, dy
+def divergence(y2, d):
+    return sum((y2 - d) ** 2)
 
 
-def flat(div, dw, dx):  # as one vector; each dw as ours, W, then b
-    return np.hstack([div, *(np.ravel([*w[1:], w[0]]) for w in dw), np.ravel(dx)])
+def slope_of_divergence(y2, d):
+    return 2 * (y2 - d)
 
 
-def solve(report: Report) -> None:
-    report.claim("The loops and the matrices are one computation in two notations.")
-    report.derive("""
-        z_j = sum_i w_ij y_i', y_j = f(z_j)         y' is the layer before
-        dDiv/dz_j  = f'(z_j) dDiv/dy_j              dDiv/dw_ij = y_i' dDiv/dz_j
-        dDiv/dy_i' = sum_j w_ij dDiv/dz_j           all z_j that y_i' goes into
-        """)
-    net = Sequential(Affine(3, 5, rng=1), Sigmoid(), Affine(5, 3, rng=2), Sigmoid())
-    weights = [np.vstack([affine.b, affine.W]) for affine in (net[0], net[2])]
-    x, d = np.random.default_rng(14).random((2, 1, 3))
-    by_loops = flat(*loops([w.tolist() for w in weights], x[0], d[0]))
-    report.equal("loops and matrices", by_loops, flat(*matrices(weights, x, d)), 1e-14)
-    div, dx, dw = backpropagate(net, SquaredError(), x, d)
-    report.equal("loops and engine", by_loops, np.hstack([div, dw, dx[0]]), 1e-14)
-    numeric = complex_step_gradient(net, SquaredError(), x, d)
-    report.equal("dDiv/dw, complex step", by_loops[1:-3], numeric, 1e-14)
-    report.slip("y_0^(k) = 1 for k = 0 ... N - 1, not 1 ... N; dDiv/dy_1^(1) has w_ij for w_1j.")
-    rows = np.array([times(2**n) for n in range(1, 7)])
-    columns = ("units", "loops, us", "matrices, 1 sample", "times slower", "16 at once, per sample")
-    report.table(columns, rows)
-    width, slow, one, ratio, sixteen = rows.T
+def backward(dy, y, y_before, W):
+    inputs = [1, *y_before]
+    dz, dW = np.zeros(len(y)), np.zeros(W.shape)
+    dy_before = np.zeros(len(y_before))
+    for j in range(len(y)):
+        dz[j] = y[j] * (1 - y[j]) * dy[j]
+        for i in range(len(inputs)):
+            dW[i, j] = inputs[i] * dz[j]
+            if i > 0:  # nothing goes back to the constant 1
+                dy_before[i - 1] += W[i, j] * dz[j]
+    return dz, dW, dy_before
+
+
+def matrices(x, W1, W2, d):
+    """Div, its slopes in the weights, and in x, for rows of x and d, added up over the rows."""
+    ones = np.ones((len(x), 1))
+    x = np.hstack([ones, x])
+    h = np.hstack([ones, sigmoid(x @ W1)])
+    y = sigmoid(h @ W2)
+    dz2 = 2 * (y - d) * y * (1 - y)
+    dh = dz2 @ W2.T
+    dz1 = (dh * h * (1 - h))[:, 1:]
+    return ((y - d) ** 2).sum(), x.T @ dz1, h.T @ dz2, (dz1 @ W1.T)[:, 1:]
+
+
+def as_rows(x, d):
+    return x[None], d[None]
+
+
+def step(W, dW, eta):
+    return W - eta * dW
+
+
+def passes(x, W1, W2, d):
+    """All numbers of both passes, by name."""
+    z1, y1, z2, y2 = forward(x, W1, W2)
+    dy2 = slope_of_divergence(y2, d)
+    dz2, dW2, dy1 = backward(dy2, y2, y1, W2)
+    dz1, dW1, dx = backward(dy1, y1, x, W1)
+    div = divergence(y2, d)
+    return locals()
+
+
+def loops(x, W1, W2, d):
+    """The same as `matrices` does, for one sample."""
+    found = passes(x, W1, W2, d)
+    return found["div"], found["dW1"], found["dW2"], found["dx"]
+
+
+def answers(x, W1, W2, d, eta):
+    found = passes(x, W1, W2, d)
+    W1, W2 = step(W1, found["dW1"], eta), step(W2, found["dW2"], eta)
+    names = {
+        "a": ["z1", "y1", "z2", "y2"],
+        "b": ["dy2", "dz2", "dW2"],
+        "c": ["dy1", "dz1", "dW1", "dx"],
+    }
+    return {letter: {name: found[name] for name in names[letter]} for letter in names} | {
+        "d": {"W1 after": W1, "W2 after": W2, "Div after": divergence(forward(x, W1, W2)[-1], d)}
+    }
+
+
+def solve(page: Page) -> None:
+    x, W1, W2, d = (page.values[name] for name in ("x", "W1", "W2", "d"))
+    page.answer("a")
+    page.formula(
+        r"z_j^{(k)} = b_j^{(k)} + \sum_{i \ge 1} w_{ij}^{(k)} y_i^{(k-1)}"
+        r" = \sum_{i \ge 0} w_{ij}^{(k)} y_i^{(k-1)}",
+        "z_j^(k) = b_j^(k) + sum_{i >= 1} w_ij^(k) y_i^(k-1)\n"
+        "        = sum_{i >= 0} w_ij^(k) y_i^(k-1)",
+        "with `w_0j = b_j` and `y_0 = 1`: each layer's input is longer by a constant 1, and the "
+        "bias is a weight like all others",
+    )
+    page.formula(
+        r"y_j^{(k)} = f(z_j^{(k)}), \quad y_i^{(0)} = x_i",
+        "y_j^(k) = f(z_j^(k)), y_i^(0) = x_i",
+        "layer 0 is the input; k = 1, 2 one after the other",
+    )
+    page.figure(
+        "network",
+        lambda figure: draw_network(figure, [2, 2, 2]),
+        "The network; dashed: the biases, weights of a constant 1.",
+    )
+    z1, y1, z2, y2 = page.compute("z1, y1, z2, y2", forward, "x, W1, W2")
+    page.say("The same sums written out, the bias first:")
+    rows = sums(1, W1, x, z1, y1) + sums(2, W2, y1, z2, y2)
+    page.table(("neuron", "w_0 * 1 + w_1 * y_1 + w_2 * y_2", "z", "y = f(z)"), rows)
+    page.compute("div", divergence, "y2, d")
+    page.slip("""the constants are `y_0 = 1` of the layers k = 0 ... N - 1, not 1 ... N: the input
+        needs one, the output has none.""")
+
+    page.answer("b")
+    page.formula(
+        r"\frac{\partial Div}{\partial y_j} = 2 (y_j - d_j)",
+        "dDiv/dy_j = 2 (y_j - d_j)",
+        "`y_j` of the last layer stands in one term of Div alone",
+    )
+    page.formula(
+        r"\frac{\partial Div}{\partial z_j} = f'(z_j) \frac{\partial Div}{\partial y_j}"
+        r" = y_j (1 - y_j) \frac{\partial Div}{\partial y_j}",
+        "dDiv/dz_j = f'(z_j) dDiv/dy_j = y_j (1 - y_j) dDiv/dy_j",
+        "`z_j` goes into `y_j` alone; the slope of a sigmoid is y (1 - y), see problem 7",
+    )
+    page.formula(
+        r"\frac{\partial Div}{\partial w_{ij}^{(k)}}"
+        r" = y_i^{(k-1)} \frac{\partial Div}{\partial z_j^{(k)}}",
+        "dDiv/dw_ij^(k) = y_i^(k-1) dDiv/dz_j^(k)",
+        "`w_ij` stands in `z_j` alone, with the factor `y_i` of the layer before; for a bias that "
+        "factor is 1",
+    )
+    page.formula(
+        r"\frac{\partial Div}{\partial y_i^{(k-1)}}"
+        r" = \sum_j w_{ij}^{(k)} \frac{\partial Div}{\partial z_j^{(k)}}",
+        "dDiv/dy_i^(k-1) = sum_j w_ij^(k) dDiv/dz_j^(k)",
+        "`y_i` goes into every `z_j` of the next layer, with the factor `w_ij`: all ways add up",
+    )
+    page.compute("dy2", slope_of_divergence, "y2, d")
+    _, dW2, _ = page.compute("dz2, dW2, dy1", backward, "dy2, y2, y1, W2")
+
+    page.answer("c")
+    page.say("""The last line gave dDiv/dy of the layer before, so the same function goes on from
+        there, layer by layer, until it gives dDiv/dx:""")
+    _, dW1, dx = page.compute("dz1, dW1, dx", backward, "dy1, y1, x, W1")
+    page.graph(
+        "graph",
+        drawn([W1, W2], x, d),
+        "Both passes: values above the edges, gradients of Div below.",
+    )
+    page.slip("""004's last step back has `w_ij` in the sum for dDiv/dy_1 of the first layer; its
+        index is 1, so `w_1j`.""")
+    by_loops = np.hstack([page.values["div"], as_ours([dW1, dW2]), dx])
+    net = network(W1, W2)
+    div, engine_dx, engine = backpropagate(net, SquaredError(), x[None], d[None])
+    page.equal("loops and engine", by_loops, np.hstack([div, engine, engine_dx[0]]), 1e-14)
+    numeric = complex_step_gradient(net, SquaredError(), x[None], d[None])
+    page.equal("dDiv/dw, complex step", as_ours([dW1, dW2]), numeric, 1e-14)
+    page.proof("neuron by neuron = engine = complex step")
+
+    page.answer("d")
+    page.formula(
+        r"w_{ij}^{(k)} \leftarrow w_{ij}^{(k)} - \eta \frac{\partial Div}{\partial w_{ij}^{(k)}}",
+        "w_ij^(k) <- w_ij^(k) - eta dDiv/dw_ij^(k)",
+        "for every layer and all i, j, biases included; then forward again, until Div no longer "
+        "falls. With many samples Div is replaced by its mean over them.",
+    )
+    W1_new = page.compute("W1_new", step, "W1, dW1, eta")
+    W2_new = page.compute("W2_new", step, "W2, dW2, eta")
+    fallen = divergence(forward(x, W1_new, W2_new)[-1], d)
+    page.show("Div before and after the step", np.array([page.values["div"], fallen]))
+
+    page.answer("e")
+    page.say("""The sum over i is the product of a row with a matrix, `z = y W`; the loops over
+        neurons go, and one row per sample makes it work for many samples at once:""")
+    page.compute("X, D", as_rows, "x, d")
+    div, dW1, dW2, dX = page.compute("div, dW1, dW2, dX", matrices, "X, W1, W2, D")
+    flat = np.hstack([div, as_ours([dW1, dW2]), dX[0]])
+    page.equal("loops and matrices", by_loops, flat, 1e-14)
+    page.proof("neuron by neuron = matrices")
+    measure(page)
+
+    page.answer("f")
+    page.say("""First, a neuron's output changes no other neuron of its layer: `y_j` depends on
+        `z_j` alone. A softmax breaks that (problem 15). Second, inputs meet only in a weighted sum.
+        Products of units break that (problem 16). Third, f has a derivative everywhere. ReLU and
+        the max break that (problem 17). The chain rule holds for the first two all the same, with
+        other local derivatives; the third needs a convention.""")
+
+
+def measure(page: Page) -> None:
+    page.say("Measured, forward and backward in microseconds per sample:")
+    rows = np.array([times(2**n, loops, matrices) for n in range(1, 6)])
+    columns = ("units", "loops", "matrices, 1 sample", "times faster", "16 at once")
+    page.table(columns, [[f"{value:.3g}" for value in row] for row in rows])
+    width, slow, one, _, sixteen = rows.T
     curves = {"loops over neurons": slow, "matrices, one sample": one}
     curves["matrices, 16 samples at once"] = sixteen
-    labels: dict[str, Any] = {
-        "xlabel": "units per layer",
-        "ylabel": "forward and backward, \u00b5s per sample",
-    }
-    labels |= {"xticks": np.log2(width), "xticklabels": [f"{w:.0f}" for w in width]}
-    labels["title"] = f"Sample by sample, loops are up to {ratio[-1]:.0f} times slower"
-    report.curves("time", np.log2(width), curves, log="y", **labels)
-
-
-def times(width):  # and microseconds per sample, of a network of two layers
-    p, (x, d) = np.ones((2, width + 1, width)) / width, np.ones((2, 16, width))
-    w, row = p.tolist(), (x[0].tolist(), d[0].tolist())
-    calls = [lambda: loops(w, *row), lambda: matrices(p, x[:1], d[:1]), lambda: matrices(p, x, d)]
-    slow, one, sixteen = (min(repeat(call, number=2, repeat=9)) / 2e-6 for call in calls)
-    return width, slow, one, slow / one, sixteen / 16
+    page.curves(
+        "time",
+        np.log2(width),
+        curves,
+        log="y",
+        caption="Loops take a time per weight, matrices hardly more for a larger layer.",
+        xlabel="units per layer",
+        ylabel="forward and backward, \u00b5s per sample",
+        xticks=np.log2(width),
+        xticklabels=[f"{w:.0f}" for w in width],
+    )

@@ -1,63 +1,68 @@
-"""The by-hand part of problem 18: both passes through three layers, in columns and in rows.
+"""Around problem 18: the engine's network, its gradients, and the picture of the Jacobians."""
 
-Layers are pairs (W, b), with W (M, D) for columns and (D, M) for rows.
-"""
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from book.page import Page
+from mlp import Affine, Multiply, Sequential, Sigmoid, Softmax, SquaredError
+from mlp.seeing.plots import SIGNED
+from problems.engine import backpropagate, complex_step_gradient
+from problems.numeric import complex_step
 
-def sigmoid(z):  # y and its Jacobian: a scalar activation, so diagonal
-    y = 1 / (1 + np.exp(-z))
-    return y, np.diag(y * (1 - y))
-
-
-def products(z):  # a vector activation, M x 2M: each row has two entries
-    swapped = z.reshape(-1, 2)[:, ::-1].ravel()
-    return z[::2] * z[1::2], np.repeat(np.eye(len(z) // 2), 2, axis=1) * swapped
-
-
-def softmax(z):  # a vector activation: full
-    y = np.exp(z) / np.exp(z).sum()
-    return y, np.diag(y) - np.outer(y, y)
+DIVERGENCE = SquaredError(reduction="sum")
+LAYERS = ("W1", "b1", "W2", "b2", "W3", "b3")
 
 
-ACTIVATIONS = (sigmoid, products, softmax)
+def network(*layers: np.ndarray) -> Sequential:
+    """From W1, b1, W2, b2, W3, b3 as the columns have them."""
+    (W1, b1, W2, b2, W3, b3) = layers
+    first, second, third = (Affine(*W.T.shape) for W in (W1, W2, W3))
+    net = Sequential(first, Sigmoid(), second, Multiply(), third, Softmax())
+    net.load_vector(np.hstack([W1.T.ravel(), b1, W2.T.ravel(), b2, W3.T.ravel(), b3]) * 1.0)
+    return net
 
 
-def forward_columns(layers, x):
-    """y_0 = x ... y_N, z_1 ... z_N, and the Jacobians J_y1(z_1) ... J_yN(z_N)."""
-    y, z, J = [x], [], []
-    for (W, b), f in zip(layers, ACTIVATIONS, strict=True):
-        z.append(W @ y[-1] + b)
-        y_k, J_k = f(z[-1])
-        y, J = [*y, y_k], [*J, J_k]
-    return y, z, J
+def compare_columns(page: Page, forward: Callable) -> None:
+    """The backward pass of one sample against the complex step, parameter by parameter."""
+    at = {name: page.values[name] for name in ("x", *LAYERS)}
+
+    def divergence(name: str, value: np.ndarray) -> complex:
+        return ((forward(**at | {name: value})[-1] - page.values["d"]) ** 2).sum()
+
+    for name in at:
+        numeric = complex_step(lambda value, name=name: divergence(name, value), at[name])
+        ours = page.values[f"grad_{name.replace('b', 'z')}"]  # the gradient in b is that in z
+        page.equal(f"nabla_{name} D", ours, numeric.T, 1e-14)
 
 
-def backward_columns(layers, y, J, grad):
-    """grad_W1, grad_b1, grad_W2, ... and grad_x from grad = grad_Y Div."""
-    gradients = []
-    for k in reversed(range(len(layers))):
-        grad = grad @ J[k]  # grad_z = grad_y J_y(z)
-        gradients = [np.outer(y[k], grad), grad, *gradients]  # grad_W = y grad_z, grad_b = grad_z
-        grad = grad @ layers[k][0]  # grad_y = grad_z W
-    return gradients, grad
+def compare_rows(page: Page, rows: list[np.ndarray], both_passes: Callable) -> None:
+    """dW1, db1, ... db3 and dX against the columns, the engine and the complex step."""
+    X, D = page.values["X"], page.values["D"]
+    layers = [page.values[name] for name in LAYERS]
+    first, second = (both_passes(x, *layers, d)[1] for x, d in zip(X, D, strict=True))
+    for name, row in zip(LAYERS, rows, strict=False):
+        key = f"grad_{name.replace('b', 'z')}"
+        page.equal(f"columns, added up: d{name}", row, first[key] + second[key], 1e-14)
+    page.equal("columns: dX", rows[-1], np.array([first["grad_x"], second["grad_x"]]), 1e-14)
+    net = network(*layers)
+    _, dX, engine = backpropagate(net, DIVERGENCE, 1.0 * X, 1.0 * D)
+    flat = np.hstack([part.ravel() for part in rows])
+    page.equal("engine", flat, np.hstack([engine, dX.ravel()]), 1e-14)
+    numeric = complex_step_gradient(net, DIVERGENCE, 1.0 * X, 1.0 * D)
+    page.equal("complex step", flat[: -X.size], numeric, 1e-14)
 
 
-def forward_rows(layers, x):
-    """Y_0 = x ... Y_N, each with a row per sample, and the Jacobians of each row."""
-    Y, J = [x], []
-    for (W, b), f in zip(layers, ACTIVATIONS, strict=True):
-        outputs, jacobians = zip(*map(f, Y[-1] @ W + b), strict=True)
-        Y, J = [*Y, np.array(outputs)], [*J, np.array(jacobians)]
-    return Y, J
-
-
-def backward_rows(layers, Y, J, dY):
-    """dW1, db1, dW2, ... and dx, for the sum over the rows of Div."""
-    gradients = []
-    for k in reversed(range(len(layers))):
-        dZ = np.einsum("nj,nji->ni", dY, J[k])  # row by row dY J
-        gradients = [Y[k].T @ dZ, dZ.sum(axis=0), *gradients]
-        dY = dZ @ layers[k][0].T
-    return gradients, dY
+def draw_jacobians(figure: Any, chain: list[np.ndarray]) -> None:
+    figure.set_size_inches(10, 3.9)
+    titles = ["$J_3$, softmax", "$W_3$", "$J_2$, products", "$W_2$", "$J_1$, sigmoid", "$W_1$"]
+    axes = figure.subplots(1, 6, width_ratios=[max(matrix.shape[1], 2.4) for matrix in chain])
+    for axis, matrix, title in zip(axes, chain, titles, strict=True):
+        limit = 1.6 * abs(matrix).max()  # pale enough for the numbers
+        axis.imshow(matrix, cmap=SIGNED, vmin=-limit, vmax=limit)
+        for (j, i), value in np.ndenumerate(matrix):
+            axis.text(i, j, f"{value:.2g}", ha="center", va="center", fontsize=9)
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(f"{title}\n{matrix.shape[0]} x {matrix.shape[1]}", fontsize=11, loc="center")
+        axis.grid(False)
