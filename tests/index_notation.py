@@ -22,14 +22,21 @@ class Unknown(Exception):
     """Something in the formula has no value here."""
 
 
-def chain(text: str, values: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """The values of those sides of a = b = c that have one, an axis for each index letter."""
+def chains(text: str, values: dict[str, np.ndarray]) -> list[list[np.ndarray]]:
+    """For each statement of a line "a = b = c,  d = e": the values of its sides that have one.
+
+    Every value has an axis for each index letter.
+    """
+    return [_chain(statement, values) for statement in re.split(r",\s+", text)]
+
+
+def _chain(text: str, values: dict[str, np.ndarray]) -> list[np.ndarray]:
     sizes: dict[str, int] = {}
     sides, found = [_Side(part, values, sizes) for part in _sides(text) if part.strip()], []
     for side in sides:
         try:
             found.append(side.value())
-        except Unknown:
+        except (Unknown, ValueError):  # without a value, or with shapes that do not belong together
             continue
     return found
 

@@ -83,3 +83,262 @@ def minibatch_product(W, X, U):
         "b": {"dL/dX": slope(lambda X: (U * (W @ X)).sum(), X)},
         "c": {"dL/dW": slope(lambda W: (U * (W @ X)).sum(), W)},
     }
+
+
+@route("p03_toy_graphs")
+def toy_graphs(h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b):
+    """A nudge is added to each edge's value; the slope in the nudge is the edge's gradient."""
+
+    def chain(w, n=(0, 0, 0, 0)):
+        h = [h0 + n[0]]
+        for k in range(3):
+            h.append(w[k] * h[k] + n[k + 1])
+        return np.array(h), (h[3] - t) ** 2
+
+    def toy(n):
+        q = (x + n[0]) + (y + n[1]) + n[3]
+        return np.array([x + n[0], y + n[1], z + n[2], q, q * (z + n[2]) + n[4]])
+
+    def neuron(n):
+        v = [value + n[i] for i, value in enumerate((w0, x0, w1, x1, w2))]
+        v += [v[0] * v[1] + n[5], v[2] * v[3] + n[6]]
+        v.append(v[5] + v[6] + v[4] + n[7])
+        v.append(-v[7] + n[8])
+        v.append(np.exp(v[8]) + n[9])
+        v.append(1 + v[9] + n[10])
+        return np.array([*v, 1 / v[10] + n[11]])
+
+    def branch(n):
+        v = [a + n[0], b + n[1]]
+        v += [v[0] + v[1] + n[2], v[0] * v[1] + n[3]]
+        v.append(v[2] * v[3] + n[4])
+        return np.array([*v, np.tanh(v[4]) + n[5]])
+
+    def edges(graph, size):
+        return np.real(graph(np.zeros(size))), slope(lambda n: graph(n)[-1], np.zeros(size))
+
+    (h, e), dw = chain(w), slope(lambda w: chain(w)[1], w)
+    dh = slope(lambda n: chain(w, n)[1], np.zeros(4))
+    toy, neuron, branch = edges(toy, 5), edges(neuron, 12), edges(branch, 6)
+    return {
+        "b": {"h": h, "e": e, "de/dw": dw, "de/dh": dh, "new w": w - eta * dw},
+        "c": {"values of x, y, z, q, f": toy[0], "gradients": toy[1]},
+        "d": {"values of w0, x0, w1, x1, w2, a, ... f": neuron[0], "gradients": neuron[1]},
+        "e": {"values of a, b, s, p, m, r": branch[0], "gradients": branch[1]},
+        "f": {
+            "add": slope(lambda v: 7 * (v[0] + v[1]), [3, 5]),
+            "multiply": slope(lambda v: 7 * v[0] * v[1], [3, 5]),
+            "larger": slope(lambda v: 7 * max(v, key=np.real), [3, 5]),
+            "copied": slope(lambda v: 7 * v + 4 * v, 3),
+        },
+    }
+
+
+@route("p04_squared_norm")
+def squared_norm(W, x, W_s, x_s):
+    def f(W, x):
+        return ((W @ x) ** 2).sum()
+
+    small = {"df/dW": slope(lambda W: f(W, x_s), W_s), "df/dx": slope(lambda x: f(W_s, x), x_s)}
+    return {
+        "a": {"y": W @ x, "f": f(W, x), "df/dy": slope(lambda y: (y**2).sum(), W @ x)},
+        "b": {"df/dW": slope(lambda W: f(W, x), W)},
+        "c": {"df/dx": slope(lambda x: f(W, x), x)},
+        "d": {"y": W_s @ x_s, "f": f(W_s, x_s)} | small,
+    }
+
+
+@route("p06_linear_rows")
+def linear_rows(x, W, u, X, U):
+    return {
+        "a": {"z": (x[0] * W.T).sum(axis=1)[None], "dz/dx": slope(lambda x: x @ W, x[0])},
+        "b": {"de/dx": slope(lambda x: (u * (x @ W)).sum(), x)},
+        "c": {
+            "entries of dz/dW": slope(lambda W: x[0] @ W, W).size,
+            "de/dW": slope(lambda W: (u * (x @ W)).sum(), W),
+        },
+        "d": {
+            "de/dX": slope(lambda X: (U * (X @ W)).sum(), X),
+            "de/dW": slope(lambda W: (U * (X @ W)).sum(), W),
+        },
+    }
+
+
+def positive(z):
+    return np.where(np.real(z) > 0, z, 0)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+@route("p07_elementwise")
+def elementwise(z, U, x, w, b, rate):
+    def loss(p):
+        return ((positive(p[0] * x + p[1]) - x) ** 2).sum() / 5
+
+    first = np.array([w, b], float)
+    gradient = slope(loss, first)
+    second = first - rate * gradient
+    return {
+        "b": {
+            "relu'(z)": np.diag(slope(positive, z)),
+            "dL/dz": slope(lambda z: (U * positive(z)).sum(), z),
+        },
+        "c": {
+            "sigma(z)": sigmoid(z),
+            "sigma'(z)": np.diag(slope(sigmoid, z)),
+            "dL/dz": slope(lambda z: (U * sigmoid(z)).sum(), z),
+        },
+        "d": {
+            "z": w * x + b,
+            "dL/dw": gradient[0],
+            "dL/db": gradient[1],
+            "new w": second[0],
+            "new b": second[1],
+            "second step: z": second[0] * x + second[1],
+            "second step: dL/dw, dL/db": slope(loss, second),
+        },
+    }
+
+
+@route("p08_hidden_layer")
+def hidden_layer(x, W0, b0, W1, b1):
+    def y(W0, b0, W1, b1):
+        return (W1 @ sigmoid(W0 @ x + b0))[0] + b1
+
+    v = W0 @ x + b0
+    return {
+        "a": {"v": v, "z": sigmoid(v), "y": y(W0, b0, W1, b1)},
+        "b": {
+            "dy/dW1": slope(lambda W1: y(W0, b0, W1, b1), W1),
+            "dy/db1": slope(lambda b1: y(W0, b0, W1, b1), b1),
+        },
+        "c": {"dy/dz": slope(lambda z: W1 @ z, sigmoid(v))},
+        "d": {
+            "dy/dW0": slope(lambda W0: y(W0, b0, W1, b1), W0),
+            "dy/db0": slope(lambda b0: y(W0, b0, W1, b1), b0)[None],
+        },
+    }
+
+
+@route("p09_equal_weights")
+def equal_weights(x, c0, c, target, rate):
+    shapes = {"W0": (4, 2), "b0": (4,), "W1": (1, 4), "b1": ()}
+
+    def y(p):
+        return (p["W1"] @ sigmoid(p["W0"] @ x + p["b0"]))[0] + p["b1"]
+
+    def slopes(f, p):
+        return {name: slope(lambda value, name=name: f(p | {name: value}), p[name]) for name in p}
+
+    zero, equal = ({k: np.full(s, float(v)) for k, s in shapes.items()} for v in (c0, c))
+    dy = slopes(y, zero)
+    dL = slopes(lambda p: (y(p) - target) ** 2, equal)
+    return {
+        "a": {"z": sigmoid(zero["W0"] @ x + zero["b0"]), "y": y(zero)},
+        "b": {"dy/dW1": dy["W1"], "dy/db1": dy["b1"], "dy/dW0": dy["W0"], "dy/db0": dy["b0"][None]},
+        "c": {name: equal[name] - rate * dL[name] for name in shapes},
+    }
+
+
+@route("p10_other_ways")
+def other_ways(x, W0, b0, W1, b1, step):
+    t = np.array([*W0.ravel(), *b0, *W1, b1], float)
+
+    def f(t):
+        return t[6:8] @ sigmoid(t[:4].reshape(2, 2) @ x + t[4:6]) + t[8]
+
+    v = W0 @ x + b0
+    moved = [(f(t + step * unit) - f(t)) / step for unit in np.eye(9)]
+    return {
+        "a": {"one-sided": np.array(moved)},
+        "b": {"exact": slope(f, t)},
+        "c": {
+            "dy/dz": slope(lambda z: W1 @ z, sigmoid(v))[None],
+            "dz/dv": slope(sigmoid, v),
+            "dv/dW0": slope(lambda w: w.reshape(2, 2) @ x + b0, W0.ravel()),
+            "both products": slope(f, t)[None, :4],
+        },
+    }
+
+
+@route("p14_neuron_by_neuron")
+def neuron_by_neuron(x, W1, W2, d, eta):
+    def layer(y, W):
+        return W[0] + y @ W[1:]
+
+    def after_second(W2, y1):
+        return ((sigmoid(layer(y1, W2)) - d) ** 2).sum()
+
+    def div(x, W1, W2):
+        return after_second(W2, sigmoid(layer(x, W1)))
+
+    z1 = layer(x, W1)
+    y1 = sigmoid(z1)
+    z2 = layer(y1, W2)
+    y2 = sigmoid(z2)
+    dW1, dW2 = slope(lambda W: div(x, W, W2), W1), slope(lambda W: div(x, W1, W), W2)
+    return {
+        "a": {"z1": z1, "y1": y1, "z2": z2, "y2": y2},
+        "b": {
+            "dy2": slope(lambda y: ((y - d) ** 2).sum(), y2),
+            "dz2": slope(lambda z: ((sigmoid(z) - d) ** 2).sum(), z2),
+            "dW2": dW2,
+        },
+        "c": {
+            "dy1": slope(lambda y: after_second(W2, y), y1),
+            "dz1": slope(lambda z: after_second(W2, sigmoid(z)), z1),
+            "dW1": dW1,
+            "dx": slope(lambda x: div(x, W1, W2), x),
+        },
+        "d": {
+            "W1 after": W1 - eta * dW1,
+            "W2 after": W2 - eta * dW2,
+            "Div after": div(x, W1 - eta * dW1, W2 - eta * dW2),
+        },
+    }
+
+
+@route("p15_softmax")
+def softmax_layer(e, u, d):
+    def softmax(z):
+        return np.exp(z) / np.exp(z).sum()
+
+    z, hit = np.log(e), d > 0
+    return {
+        "b": {"y": e / e.sum(), "dy/dz": slope(softmax, z)},
+        "c": {"dDiv/dz": slope(lambda z: u @ softmax(z), z)},
+        "d": {"dDiv/dz": slope(lambda z: -(d[hit] * np.log(softmax(z)[hit])).sum(), z)},
+    }
+
+
+@route("p16_multiply")
+def multiplied(z, u, pairs, v):
+    def given(z):
+        return np.array([z[j - 1] * z[k - 1] for j, k in pairs])
+
+    def neighbours(z):
+        return z[::2] * z[1::2]
+
+    return {
+        "a": {"y": given(z), "dDiv/dz": slope(lambda z: u @ given(z), z)},
+        "b": {
+            "y": neighbours(z),
+            "J": slope(neighbours, z),
+            "dDiv/dz": slope(lambda z: v @ neighbours(z), z),
+        },
+    }
+
+
+@route("p17_kinks")
+def kinks(a, z, subsets, u):
+    def y(z):
+        return np.array([max((z[i - 1] for i in subset), key=np.real) for subset in subsets])
+
+    taken = slope(y, z)
+    sides = [(max(h, a * h) - 0) / h for h in (-1e-3, 1e-3)]
+    return {
+        "b": {"from": min(sides), "to": max(sides)},
+        "f": {"y": y(z), "winners": taken.argmax(axis=1) + 1, "dDiv/dz": u @ taken},
+    }

@@ -21,7 +21,7 @@ from book.blocks import Formula, Numbers, Picture, Prose, Question  # noqa: E402
 from book.library import DECKS, PROBLEMS, load, solved  # noqa: E402
 from book.markdown import markdown, prose  # noqa: E402
 from formulas import skeleton_of_latex, skeleton_of_plain  # noqa: E402
-from index_notation import chain  # noqa: E402
+from index_notation import chains  # noqa: E402
 from sheet_routes import ROUTES, with_sheets  # noqa: E402
 
 pytestmark = pytest.mark.no_numbers
@@ -88,10 +88,11 @@ def test_what_can_be_evaluated_of_the_formulas_agrees_with_the_numbers():
             text = formula.plain.strip()
             text = left + text if text.startswith("=") else text
             left = text.partition("=")[0]
-            sides = chain(text, values)
-            evaluated += len(sides) > 1
-            for side in sides[1:]:
-                np.testing.assert_allclose(*np.broadcast_arrays(side, sides[0]), 1e-12, 1e-12, text)
+            for sides in chains(text, values):
+                evaluated += len(sides) > 1
+                for side in sides[1:]:
+                    pair = np.broadcast_arrays(side, sides[0])
+                    np.testing.assert_allclose(*pair, 1e-12, 1e-12, err_msg=f"{stem}: {text}")
     assert evaluated >= EVALUATED
 
 
@@ -102,11 +103,11 @@ EVALUATED = 3
 def test_a_wrong_formula_is_noticed_by_its_numbers():
     values = {"W": np.array([[1.0, 2], [3, 4]]), "U": np.array([[5.0, 6], [7, 8]])}
     values["dX"] = values["W"].T @ values["U"]
-    right, same = chain("dL/dX_ab = sum_k W_ka U_kb", values)
+    [[right, same]] = chains("dL/dX_ab = sum_k W_ka U_kb", values)
     assert np.allclose(*np.broadcast_arrays(right, same))
-    right, wrong = chain("dL/dX_ab = sum_k W_ak U_kb", values)
+    [[right, wrong]] = chains("dL/dX_ab = sum_k W_ak U_kb", values)
     assert not np.allclose(*np.broadcast_arrays(right, wrong))
-    assert len(chain("dL/dX_ab = sum_k V_ka U_kb", values)) == 1
+    assert [len(sides) for sides in chains("dL/dX_ab = sum_k V_ka U_kb", values)] == [1]
 
 
 @pytest.mark.parametrize("stem", PROBLEMS)
@@ -193,6 +194,7 @@ def test_small_arrays_share_a_line_and_large_ones_are_text():
     blocks = [Numbers("a", small, True), Numbers("b", small, True), Numbers("c", large, True)]
     first, second = markdown(blocks, None, Path()).split("\n\n", 1)
     assert first.count("pmatrix") == 4 and second.startswith("$c$:\n\n```text")
+    assert markdown([Numbers("e after the step", 2.0, False)], None, Path()).startswith("e after")
 
 
 # --- one page ---

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-import homework  # noqa: E402
+from book import command as homework  # noqa: E402
 from book.library import PROBLEMS, load  # noqa: E402
 from book.page import LECTURE, Page  # noqa: E402
 from book.terminal import Terminal  # noqa: E402
@@ -46,7 +46,7 @@ def test_every_check_of_the_problem_passes_and_its_pictures_are_drawn(
 @pytest.mark.parametrize("stem", PROBLEMS)
 def test_a_problem_is_one_readable_file(stem):
     source = (SCRIPTS / "problems" / f"{stem}.py").read_text()
-    assert len(source.splitlines()) < 300
+    assert len(source.splitlines()) < 400
     problem = load(stem)
     assert problem.__doc__ and problem.TITLE and problem.DECKS
 

@@ -95,9 +95,9 @@ def prose(text: str) -> str:
 
 
 def _numbers(name: str, value: object) -> str:
-    symbol, array = inline(spoken(name)), matrix(value)
-    label = name if symbol is None or len(name) > 24 else f"${symbol}$"
-    if label != name and array is not None:
+    symbol = None if " " in name else inline(spoken(name))  # with a blank it is prose
+    array, label = matrix(value), prose(name) if symbol is None else f"${symbol}$"
+    if symbol is not None and array is not None:
         return f"${symbol} = {array}$"
     text = compact(value)
     return f"{label}:\n\n```text\n{text}\n```" if "\n" in text else f"{label}: `{text}`"

@@ -51,7 +51,7 @@ class Terminal:
     def _numbers(self, block: Numbers) -> None:
         lines = compact(block.value).splitlines() or [""]
         sign = ":" if isinstance(block.value, str) else " ="
-        lead = f"  {spoken(block.name)}{sign} "
+        lead = f"  {plain(spoken(block.name))}{sign} "
         if len(lines) == 1 and len(lead + lines[0]) <= WIDTH:
             print(lead + lines[0])
         else:

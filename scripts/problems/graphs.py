@@ -1,51 +1,40 @@
-"""The toy graphs of problem 3, forward and backward by hand, edge by edge.
+"""The graphs of problem 3 as operations and as networks of the engine, and its schemes.
 
-A graph takes its inputs, and a change for each inner edge, so that the gradient of every edge can
-be measured. It gives two dicts, value and gradient by edge. Gradients are those of the last edge,
-written in reverse order.
+An operation carries its local derivatives, written by hand; what problem 3 derives edge by edge is
+compared with the sweep over these, with numbers (the complex step), and with the engine.
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mlp import Affine, Concat, Elementwise, Layer, MaxPool, Multiply, Sequential, Sigmoid
+from mlp.seeing.drawing import BACKWARD
 from mlp.seeing.graphs import Graph
 from mlp.seeing.operations import Operation, add, computation, multiply
+from problems.numeric import complex_step
+from problems.schemes import back, box, canvas, forward, legend, note
 
 
-def product_of_sum(x, y, z, q=0, f=0):
-    q += x + y
-    f += q * z
-    v = {"x": x, "y": y, "z": z, "q = x + y": q, "f = q z": f}
-    df, dq, dz = 1, z, q
-    return v, dict(zip(v, (dq, dq, dz, dq, df), strict=True))
+def square_distance(name: str, a: str, b: str) -> Operation:
+    return Operation(
+        name,
+        "(a-b)²",
+        [a, b],
+        lambda a, b: (a - b) ** 2,
+        lambda a, b: [2 * (a - b), -2 * (a - b)],
+        f"({a} - {b})^2",
+        [f"2 ({a} - {b})", f"-2 ({a} - {b})"],
+    )
 
 
-def neuron(w0, x0, w1, x1, w2, a=0, b=0, s=0, n=0, e=0, u=0, f=0):
-    a, b = a + w0 * x0, b + w1 * x1
-    s += a + b + w2
-    n -= s
-    e += np.exp(n)
-    u += 1 + e
-    f += 1 / u
-    v = {"w0": w0, "x0": x0, "w1": w1, "x1": x1, "w2": w2, "a = w0 x0": a, "b = w1 x1": b}
-    v |= {"s = a + b + w2": s, "n = -s": n, "e = exp n": e, "u = 1 + e": u, "f = 1/u": f}
-    du = -1 / u**2
-    de = du  # 1 + e passes it on
-    dn = de * e
-    ds = -dn
-    d = (ds * x0, ds * w0, ds * x1, ds * w1, ds, ds, ds, ds, dn, de, du, 1.0)
-    return v, dict(zip(v, d, strict=True))
-
-
-def branch(a, b, s=0, p=0, m=0, t=0):
-    s, p = s + a + b, p + a * b
-    m += s * p
-    t += np.tanh(m)
-    v = {"a": a, "b": b, "s = a + b": s, "p = a b": p, "m = s p": m, "t = tanh m": t}
-    dm = 1 - np.tanh(m) ** 2
-    ds, dp = dm * p, dm * s
-    return v, dict(zip(v, (ds + dp * b, ds + dp * a, ds, dp, dm, 1.0), strict=True))
-
-
+CHAIN = [
+    multiply("h1", "w1", "h0"),
+    multiply("h2", "w2", "h1"),
+    multiply("h3", "w3", "h2"),
+    square_distance("e", "h3", "t"),
+]
+PRODUCT_OF_SUM = [add("q", "x", "y"), multiply("f", "q", "z")]
 NEURON = [
     multiply("a", "w0", "x0"),
     multiply("b", "w1", "x1"),
@@ -59,17 +48,118 @@ BRANCH = [
     add("s", "a", "b"),
     multiply("p", "a", "b"),
     multiply("m", "s", "p"),
-    Operation("t", "tanh", ["m"], np.tanh, lambda m: [1 - np.tanh(m) ** 2], "tanh(m)", ["1 - t^2"]),
+    Operation("r", "tanh", ["m"], np.tanh, lambda m: [1 - np.tanh(m) ** 2], "tanh(m)", ["1 - r^2"]),
 ]
-PRODUCT_OF_SUM = [add("q", "x", "y"), multiply("f", "q", "z")]
-NODES = {
-    product_of_sum: ("xyz", PRODUCT_OF_SUM),
-    neuron: (("w0", "x0", "w1", "x1", "w2"), NEURON),
-    branch: ("ab", BRANCH),
-}
 
 
-def drawn(graph, inputs) -> Graph:
-    """The same graph once more, node by node with local derivatives, as it is drawn."""
-    names, operations = NODES[graph]
-    return computation(dict(zip(names, inputs, strict=True)), operations)
+def select(*inputs: int) -> Layer:
+    """The layer that passes on these inputs: each the largest of itself."""
+    return MaxPool(subsets=[[i] for i in inputs])
+
+
+def adding(inputs: int = 2) -> Layer:
+    return Affine(inputs, 1, init=1, bias=False)
+
+
+def copying(outputs: int = 2) -> Layer:
+    return Affine(1, outputs, init=1, bias=False)
+
+
+def product_of_sum_network() -> Sequential:
+    return Sequential(Concat(Sequential(select(0, 1), adding()), select(2)), Multiply())
+
+
+def neuron_network() -> Sequential:
+    products = Sequential(Multiply([[0, 1], [2, 3]]), adding())
+    return Sequential(Concat(products, select(4)), adding(), Sigmoid())
+
+
+def branch_network() -> Sequential:
+    tanh = Elementwise(np.tanh, lambda z, y: 1 - y * y)
+    return Sequential(Concat(adding(), Multiply()), Multiply(), tanh)
+
+
+def evaluated(
+    inputs: Mapping[str, float], operations: Sequence[Operation], changes: np.ndarray
+) -> complex:
+    """The last value, if a change is added to the value on every edge."""
+    nodes = {}
+    for (name, value), change in zip(inputs.items(), changes, strict=False):
+        nodes[name] = value + change
+    for operation, change in zip(operations, changes[len(inputs) :], strict=True):
+        values = [nodes[name] for name in operation.inputs]
+        nodes[operation.name] = operation.forward(*values) + change
+    return nodes[operations[-1].name]
+
+
+def check_edges(
+    page, inputs: Mapping[str, float], operations: Sequence[Operation], values, gradients
+) -> Graph:
+    """Every edge by numbers and by the sweep over the nodes; the graph, to be drawn."""
+    still = np.zeros(len(inputs) + len(operations))
+    numbers = complex_step(lambda changes: evaluated(inputs, operations, changes), still)
+    page.equal("every edge, complex step", gradients, numbers, 1e-14)
+    graph = computation(inputs, operations)
+    page.equal("node by node: values", [n.value for n in graph.nodes], values, 1e-15)
+    page.equal("node by node: gradients", [n.gradient for n in graph.nodes], gradients, 1e-15)
+    return graph
+
+
+def check_network(page, net: Sequential, inputs: Sequence[float], values, gradients) -> None:
+    """The engine's value, and its gradients in the inputs."""
+    row = np.array([inputs], float)
+    page.equal("engine: value", net.forward(row).item(), values[-1], 1e-15)
+    page.equal(
+        "engine: gradients", net.backward(np.ones((1, 1)))[0], gradients[: len(inputs)], 1e-15
+    )
+
+
+def check_node(page, name: str, layer: Layer, values, upstream, expected) -> None:
+    layer.forward(np.array([values], float))
+    page.equal(name, layer.backward(np.array([upstream], float)), [expected], 0)
+
+
+def draw_chain(figure) -> None:
+    """Layers in a row: values and errors between them, parameters below."""
+    axes, y = canvas(figure, 10, 3.2), 2.3
+    names = ("f_1", "f_2", "f_K")
+    places = (2.2, 4.5, 7.4)
+    for name, x in zip(names, places, strict=True):
+        box(axes, (x, y), f"${name}$")
+        k = name[2]
+        forward(axes, (x - 0.2, 0.9), (x - 0.2, y - 0.35), f"$w_{k}$",
+                ha="right", va="center", shift=(-0.08, 0))  # fmt: skip
+        back(axes, (x + 0.2, y - 0.35), (x + 0.2, 0.9), rf"$\partial e/\partial w_{k}$",
+             ha="left", va="center", shift=(0.08, 0))  # fmt: skip
+    labels = {(0.6, 1.65): "0", (2.75, 3.95): "1", (5.05, 5.75): "2", (7.95, 9.0): "K"}
+    labels[6.2, 6.85] = ""
+    for (left, right), k in labels.items():
+        value, error = (f"$h_{k}$", rf"$\partial e/\partial h_{k}$") if k else ("", "")
+        forward(axes, (left, y + 0.12), (right, y + 0.12), value)
+        back(axes, (right, y - 0.12), (left, y - 0.12), error)
+    note(axes, (5.97, y), "...", 15)
+    note(axes, (0.35, y), "$x$", 14)
+    box(axes, (9.45, y), "$e$", 0.6)
+    legend(axes, (2.9, 0.35))
+
+
+def draw_branches(figure) -> None:
+    """One node of a general graph: several inputs, and several that use its value."""
+    axes, y = canvas(figure, 9, 4.2), 2.4
+    box(axes, (4.3, y), "$h$", 0.9)
+    for i, height in ((1, 3.4), (2, 1.4)):
+        box(axes, (1.1, height), f"$u_{i}$", 0.8)
+        lean = 0.1 if i == 1 else -0.1
+        forward(axes, (1.5, height + 0.05), (3.85, y + 2.5 * lean + 0.05))
+        back(axes, (3.85, y + 2.5 * lean - 0.1), (1.5, height - 0.1))
+        text = rf"$\frac{{\partial e}}{{\partial h}}\,\frac{{\partial h}}{{\partial u_{i}}}$"
+        note(axes, (2.6, 3.55 if i == 1 else 1.2), text, 15, color=BACKWARD)
+    for j, height in ((1, 3.7), (2, 2.4), (3, 1.1)):
+        box(axes, (7.9, height), f"$v_{j}$", 0.8)
+        end = y + 0.2 * (2 - j)
+        forward(axes, (4.75, end + 0.07), (7.5, height + 0.07))
+        back(axes, (7.5, height - 0.08), (4.75, end - 0.08))
+        place = {1: (5.7, 3.6), 2: (6.5, 2.02), 3: (5.7, 1.2)}[j]
+        text = rf"$\frac{{\partial e}}{{\partial v_{j}}}\,\frac{{\partial v_{j}}}{{\partial h}}$"
+        note(axes, place, text, 15, color=BACKWARD)
+    legend(axes, (2.3, 0.3))

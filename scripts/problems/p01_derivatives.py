@@ -34,10 +34,11 @@ def draw(rng):
 
 def ask(page: Page, x0, v, p, W, x, u) -> None:
     page.given(
-        """The functions `y = x^2 - 1` and `z = y^2` of one number, at `x0`. The functions
-        `h(v) = v_1 v_2 + v_3^2` (a vector in, a number out), `g(p) = (p_1 p_2, p_1 + p_2, p_2^2)`
-        and `f(y) = (y_1 y_2, y_2 y_3)` (vectors in and out), at v and p. A matrix `W`, 2 x 3, that
-        multiplies a fixed vector x: `q = W x`; and behind q a loss L with `u_k = dL/dq_k`.""",
+        """The functions `y = x^2 - 1` and `z = y^2` of one number, at `x0`. The functions `h(v)
+        = v_1 v_2 + v_3^2` (a vector in, a number out), `g(p) = (p_1 p_2, p_1 + p_2, p_2^2)` and
+        `f(y) = (y_1 y_2, y_2 y_3)` (vectors in and out), at `v` and `p`. A matrix `W`, 2 x 3,
+        that multiplies a fixed vector `x`: `q = W x`; and behind `q` a loss `L` with `u_k =
+        dL/dq_k`.""",
         x0=x0,
         v=v,
         p=p,
@@ -48,21 +49,21 @@ def ask(page: Page, x0, v, p, W, x, u) -> None:
     page.ask(
         "a",
         """What is the derivative of a function of one number, and what does it say about a small
-        change of its argument? Derive the chain rule from small changes. What are dy/dx, dz/dy
-        and dz/dx at x0?""",
+        change of its argument? Derive the chain rule from small changes. What are `dy/dx`, `dz/dy`
+        and `dz/dx` at `x0`?""",
     )
-    page.ask("b", "The same for h: a vector in, a number out. What is its gradient at v?")
-    page.ask("c", "The same for f: a vector in, a vector out. What is its Jacobian at v?")
+    page.ask("b", "The same for `h`: a vector in, a number out. What is its gradient at `v`?")
+    page.ask("c", "The same for `f`: a vector in, a vector out. What is its Jacobian at `v`?")
     page.ask(
         "d",
-        """Derive the chain rule for f(g(p)) entry by entry, with all shapes. What is the Jacobian
-        of f(g(p)) in p?""",
+        """Derive the chain rule for `f(g(p))` entry by entry, with all shapes. What is the
+        Jacobian of `f(g(p))` in `p`?""",
     )
     page.ask("e", "Which conditions does it need, and at which points? Prove it, or argue for it.")
     page.ask(
         "f",
-        """The argument is now a matrix: q as a function of W. Can the derivative be written as a
-        matrix? What is dL/dW?""",
+        """The argument is now a matrix: `q` as a function of `W`. Can the derivative be written as
+        a matrix? What is `dL/dW`?""",
     )
 
 
@@ -154,7 +155,7 @@ def one_number(page):
         "the same without a limit: for a small step the quotient is nearly `f'(x)`; what is left "
         "out vanishes faster than the step",
     )
-    page.say("In other words: if x changes by Delta x, then y = f(x) changes by about")
+    page.say("In other words: if `x` changes by `Delta x`, then `y = f(x)` changes by about")
     page.formula(
         r"\Delta y \approx \frac{\partial y}{\partial x} \Delta x",
         "Delta y ~ dy/dx Delta x",
@@ -164,20 +165,20 @@ def one_number(page):
         r"\Delta z \approx \frac{\partial z}{\partial y} \Delta y"
         r" \approx \frac{\partial z}{\partial y} \frac{\partial y}{\partial x} \Delta x",
         "Delta z ~ dz/dy Delta y ~ dz/dy dy/dx Delta x",
-        "the change of y is the step that z sees, so the two factors multiply",
+        "the change of `y` is the step that `z` sees, so the two factors multiply",
     )
     page.formula(
         r"\frac{\partial z}{\partial x} = \frac{\partial z}{\partial y}"
         r" \frac{\partial y}{\partial x}",
         "dz/dx = dz/dy dy/dx",
-        "the chain rule; dz/dy is taken at y, where the second function stands, and not at x",
+        "the chain rule; `dz/dy` is taken at `y`, where the second function stands, and not at `x`",
     )
-    y, dy_dx, dz_dy, dz_dx = page.compute("y, dy_dx, dz_dy, dz_dx", slopes, "x0")
+    y, _, _, dz_dx = page.compute("y, dy_dx, dz_dy, dz_dx", slopes, "x0")
     x0 = page.values["x0"]
     at = np.array(float(x0))
     page.equal("dz/dx, complex step", dz_dx, complex_step(composed, at), 1e-14)
     page.equal("dz/dx, central differences", dz_dx, central(composed, at), 1e-9)
-    page.proof("dz/dx by hand = complex step = central differences")
+    page.proof("`dz/dx` by hand = complex step = central differences")
     steps = (0.1, 0.01, 0.001)
     rows = [(dx, composed(x0 + dx) - y**2, dz_dx * dx) for dx in steps]
     page.say("How good the small change is: a tenth of the step, a hundredth of the error.")
@@ -193,11 +194,11 @@ def one_number(page):
     page.graph(
         "chain",
         picture,
-        "Forward, the values: first y, then z. Back, the slopes: first dz/dy at y, then times "
-        "dy/dx at x.",
+        "Forward, the values: first `y`, then `z`. Back, the slopes: first `dz/dy` at `y`, then "
+        "times `dy/dx` at `x`.",
     )
     page.equal("the graph's dz/dx", picture["x"].gradient, dz_dx, 0)
-    page.slip('001 names the inner step "g = f(x)"; it must be y = f(x).')
+    page.slip('001 names the inner step "`g = f(x)`"; it must be `y = f(x)`.')
 
 
 def gradient_and_jacobian(page):
@@ -214,11 +215,12 @@ def gradient_and_jacobian(page):
         "Delta h ~ sum_n dh/dv_n Delta v_n = nabla h * Delta v",
         "the small changes of the entries add up: a dot product, a number again",
     )
-    by_hand = page.compute("grad_h", gradient, "v")
+    by_hand = page.compute("dh_dv", gradient, "v")
     page.equal("gradient of h, complex step", by_hand, complex_step(h, page.values["v"]), 1e-14)
     page.proof("by hand = complex step")
-    page.slip("""001's gradient is a quotient by |h|: one number, g.h/|h|, and each direction of
-        h has another; g itself is defined by f(x + h) - f(x) - g.h vanishing faster than |h|.""")
+    page.slip("""001's gradient is a quotient by |h|: one number, `g.h/|h|`, and each direction
+        of `h` has another; `g` itself is defined by `f(x + h) - f(x) - g.h` vanishing faster
+        than |h|.""")
     function, at, slope = FUNCTIONS["log sum exp x"]
     directions = np.vstack([np.eye(3), [0.6, 0, 0.8]])
     quotients = [(function(at + 1e-7 * e) - function(at)) / 1e-7 for e in directions]
@@ -228,7 +230,7 @@ def gradient_and_jacobian(page):
     page.formula(
         r"J_{ij} = \frac{\partial f_i}{\partial y_j}",
         "J_ij = df_i/dy_j",
-        "one row for each output, one column for each input: row i is the gradient of `f_i`",
+        "one row for each output, one column for each input: row `i` is the gradient of `f_i`",
     )
     page.formula(
         r"\Delta f_i \approx \sum_j \frac{\partial f_i}{\partial y_j} \Delta y_j"
@@ -236,11 +238,12 @@ def gradient_and_jacobian(page):
         "Delta f_i ~ sum_j df_i/dy_j Delta y_j = (J Delta y)_i",
         "what (b) says of one output holds for each: matrix times vector, m x n times n",
     )
-    J = page.compute("J_f", f_jacobian, "v")
+    J = page.compute("df_dy", f_jacobian, "v")
     page.equal("Jacobian of f, complex step", J, complex_step(f, page.values["v"]), 1e-14)
     page.proof("by hand = complex step")
-    page.slip("""003's gradient is a row by its own rule, yet nabla^T f_i, a row of its J, makes it
-        a column. 001 writes the small changes with = ; they hold up to terms of second order.""")
+    page.slip("""003's gradient is a row by its own rule, yet `nabla^T f_i`, a row of its `J`,
+        makes it a column. 001 writes the small changes with = ; they hold up to terms of second
+        order.""")
     errors = {}
     for name, (function, at, slope) in FUNCTIONS.items():
         page.equal(f"J of {name}", slope, complex_step(function, at), 1e-14)
@@ -255,11 +258,11 @@ def gradient_and_jacobian(page):
 
 def vector_chain(page):
     page.answer("d")
-    page.say("With `y = g(p)`, M entries from N, and `z = f(y)`, K entries from M:")
+    page.say("With `y = g(p)`, `M` entries from `N`, and `z = f(y)`, `K` entries from `M`:")
     page.formula(
         r"\Delta y_m \approx \sum_n \frac{\partial y_m}{\partial p_n} \Delta p_n",
         "Delta y_m ~ sum_n dy_m/dp_n Delta p_n",
-        "every entry of p moves `y_m`, and the changes add up",
+        "every entry of `p` moves `y_m`, and the changes add up",
     )
     page.formula(
         r"\Delta z_k \approx \sum_m \frac{\partial z_k}{\partial y_m} \Delta y_m \approx \sum_n"
@@ -267,22 +270,22 @@ def vector_chain(page):
         r" \right) \Delta p_n",
         "Delta z_k ~ sum_m dz_k/dy_m Delta y_m\n"
         "          ~ sum_n (sum_m dz_k/dy_m dy_m/dp_n) Delta p_n",
-        "the same for z, with the line above put in and the sums exchanged",
+        "the same for `z`, with the line above put in and the sums exchanged",
     )
     page.formula(
         r"\frac{\partial z_k}{\partial p_n} = \sum_m \frac{\partial z_k}{\partial y_m}"
         r" \frac{\partial y_m}{\partial p_n}",
         "dz_k/dp_n = sum_m dz_k/dy_m dy_m/dp_n",
-        "what stands before `Delta p_n`: a sum over every way from `p_n` to `z_k`; it is row k "
-        "of dz/dy times column n of dy/dp",
+        "what stands before `Delta p_n`: a sum over every way from `p_n` to `z_k`; it is row `k` "
+        "of `dz/dy` times column `n` of `dy/dp`",
     )
     page.formula(
         r"\frac{\partial z}{\partial p} = \frac{\partial z}{\partial y}"
         r" \frac{\partial y}{\partial p}",
         "dz/dp = dz/dy dy/dp",
-        "a product of matrices, K x N = (K x M)(M x N); in the other order the shapes do not fit",
+        "a product of matrices, (K x M)(M x N) = K x N; in the other order the shapes do not fit",
     )
-    *_, J = page.compute("J_f_at_g, J_g, J", chain, "p")
+    *_, J = page.compute("F, G, J", chain, "p")
     page.equal("complex step", J, complex_step(lambda p: f(g(p)), page.values["p"]), 1e-14)
     check_sigmoid_chain(page, f_jacobian)
     page.proof("by hand = complex step; at random points = engine, by rows and by columns")
@@ -291,19 +294,19 @@ def vector_chain(page):
 def conditions(page):
     page.answer("e")
     page.say(
-        """g must be differentiable at p, and f at g(p): only these two points matter, and J_f is
-        taken at g(p). Proof. Differentiable means that the rest is small, so with G the Jacobian
-        of g at p, and F that of f at `y = g(p)`,"""
+        """`g` must be differentiable at `p`, and `f` at `g(p)`: only these two points matter, and
+        the Jacobian of `f` is taken at `g(p)`. Proof. Differentiable means that the rest is small,
+        so with `G` the Jacobian of `g` at `p`, and `F` that of `f` at `y = g(p)`,"""
     )
     page.formula(
         r"g(p + h) = y + k, \quad k = G h + r, \quad \lVert r \rVert / \lVert h \rVert \to 0",
         "g(p + h) = y + k,  k = G h + r,  |r|/|h| -> 0",
-        "g is differentiable at p",
+        "`g` is differentiable at `p`",
     )
     page.formula(
         r"f(y + k) = f(y) + F k + s, \quad \lVert s \rVert / \lVert k \rVert \to 0",
         "f(y + k) = f(y) + F k + s,  |s|/|k| -> 0",
-        "f is differentiable at y = g(p); s is 0 where k is 0",
+        "`f` is differentiable at `y = g(p)`; `s` is 0 where `k` is 0",
     )
     page.formula(
         r"f(g(p + h)) = f(g(p)) + F G h + (F r + s)",
@@ -311,17 +314,17 @@ def conditions(page):
         "the first line put into the second",
     )
     page.say(
-        """The rest F r + s is small beside h: |F r| <= |F| |r|, and |k| is at most (|G| + 1) |h|
-        for small h, so that |s| is small beside |k|, and thus beside |h|. So F G is the
-        Jacobian of f(g(p)). What f does elsewhere, or g, does not matter."""
+        """The rest `F r + s` is small beside `h`: |F r| <= |F| |r|, and |k| is at most (|G| + 1)
+        |h| for small `h`, so that |s| is small beside |k|, and thus beside |h|. So `F G` is the
+        Jacobian of `f(g(p))`. What `f` does elsewhere, or `g`, does not matter."""
     )
     x0, dy_dx = (page.values[name] for name in ("x0", "dy_dx"))
     page.show("(a) with dz/dy taken at x0, which is wrong", 2 * x0 * dy_dx)
     page.show("(a) with dz/dy taken at y", page.values["dz_dx"])
     page.say(
         """Without the condition the formula may fail: `relu(x) - relu(-x) = x` has the slope 1
-        everywhere. But at 0 relu has no derivative, and if s is put in its place the formula
-        says 2 s: right for s = 1/2 alone."""
+        everywhere. But at 0 relu has no derivative, and if `s` is put in its place the formula
+        says `2 s`: right for `s = 1/2` alone."""
     )
     by_numbers = central(lambda x: np.maximum(x, 0) - np.maximum(-x, 0), np.array(0.0))
     page.check("true slope 1, central difference", abs(by_numbers - 1), 1e-9)
@@ -337,19 +340,19 @@ def matrix_argument(page):
     page.formula(
         r"q_k = \sum_j W_{kj} x_j",
         "q_k = sum_j W_kj x_j",
-        "row k of W times x",
+        "row `k` of `W` times `x`",
     )
     page.formula(
         r"\frac{\partial q_k}{\partial W_{ij}} = [k = i] \, x_j",
         "dq_k/dW_ij = [k = i] x_j",
-        "`W_ij` is in row i alone, with the factor `x_j`; [k = i] is 1 where k = i, else 0",
+        "`W_ij` is in row `i` alone, with the factor `x_j`; `[k = i]` is 1 where `k = i`, else 0",
     )
     page.say(
-        """That has three axes, k, i and j: 2 x 2 x 3, no matrix. But W can be written as one long
-        vector vec(W), row after row, and then the derivative is a Jacobian, 2 x 6, that repeats
-        x: with vec(W) row after row it is I kron `x^T`, column after column `x^T` kron I. At the
-        end the gradient in vec(W) must be folded back into the shape of W, or it cannot be
-        subtracted from it."""
+        """That has three axes, `k`, `i` and `j`: 2 x 2 x 3, no matrix. But `W` can be written as
+        one long vector `vec(W)`, row after row, and then the derivative is a Jacobian, 2 x 6,
+        that repeats `x`: with `vec(W)` row after row it is `I kron x^T`, column after column
+        `x^T kron I`. At the end the gradient in `vec(W)` must be folded back into the shape of
+        `W`, or it cannot be subtracted from it."""
     )
     J = page.compute("J_vec", flattened, "W, x")
     _, dW = page.compute("dL_dvec, dL_dW", unflattened, "u, J_vec, W")
@@ -363,4 +366,4 @@ def matrix_argument(page):
     engine = jacobian(Affine(3, 2, bias=False), x[None], wrt="W")[0].swapaxes(1, 2)
     page.equal("engine: dq/dW, un-flattened", engine, three, 0)
     page.equal("dL/dW = u x^T", dW, np.outer(u, x), 0)
-    page.proof("by hand = complex step = engine, and dL/dW is `u x^T`")
+    page.proof("by hand = complex step = engine, and `dL/dW` is `u x^T`")

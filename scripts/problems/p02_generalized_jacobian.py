@@ -26,8 +26,8 @@ def draw(rng):
 
 def ask(page: Page, X, D) -> None:
     page.given(
-        """A 2 x 2 matrix `X`, its square `Y = X X`, 2 x 2 too, and from that the vector
-        `z = (det Y, trace Y)`. `D` is a change of X, written `Delta X` in formulas.""",
+        """A 2 x 2 matrix `X`, its square `Y = X X`, 2 x 2 too, and from that the vector `z = (det
+        Y, trace Y)`. `D` is a change of `X`, written `Delta X` in formulas.""",
         X=X,
         D=D,
     )
@@ -37,13 +37,13 @@ def ask(page: Page, X, D) -> None:
         colour video have? What shape has the derivative of a tensor in a tensor, and how many
         entries has it for an image in and an image out?""",
     )
-    page.ask("b", "What is `dY_ij/dX_kl`? Write out all of dY/dX.")
+    page.ask("b", "What is `dY_ij/dX_kl`? Write out all of `dY/dX`.")
     page.ask(
         "c",
-        """What is the first-order change of Y for the change D of X, as a product of dY/dX
-        with D?""",
+        """What is the first-order change of `Y` for the change `D` of `X`, as a product of `dY/dX`
+        with `D`?""",
     )
-    page.ask("d", "What is dz/dX by the chain rule, and what the first-order change of z?")
+    page.ask("d", "What is `dz/dX` by the chain rule, and what the first-order change of `z`?")
     page.ask(
         "e",
         """Put beside each other what the derivative, the small change and the chain rule are for
@@ -120,18 +120,18 @@ def axes_and_shapes(page):
     )
     page.figure("tensors", draw_tensors, "Tensors with one to four axes.")
     page.say(
-        """The derivative of Y in X has one entry for each entry of Y and each of X: the axes of Y
-        first, then those of X. It is called the generalized Jacobian."""
+        """The derivative of `Y` in `X` has one entry for each entry of `Y` and each of `X`: the
+        axes of `Y` first, then those of `X`. It is called the generalized Jacobian."""
     )
     page.formula(
         r"\left( \frac{\partial Y}{\partial X} \right)_{i,j} = \frac{\partial Y_i}{\partial X_j}",
         "(dY/dX)_i,j = dY_i/dX_j",
-        "i stands for all indices of an entry of Y, j for all of X: each entry is a number",
+        "`i` stands for all indices of an entry of `Y`, `j` for all of `X`: each entry is a number",
     )
     page.formula(
         r"(M_1 \times \dots \times M_a) \times (N_1 \times \dots \times N_b)",
         "(M_1 x ... x M_a) x (N_1 x ... x N_b)",
-        "its shape, for Y with a axes of these lengths and X with b",
+        "its shape, for `Y` with `a` axes of these lengths and `X` with `b`",
     )
     page.show("image in, image out, 32 x 32 x 3 each: entries", (32 * 32 * 3) ** 2)
     page.say(
@@ -146,19 +146,19 @@ def four_axes(page):
     page.formula(
         r"Y_{ij} = \sum_m X_{im} X_{mj}",
         "Y_ij = sum_m X_im X_mj",
-        "row i of X times column j of X",
+        "row `i` of `X` times column `j` of `X`",
     )
     page.formula(
         r"G_{ijkl} = \frac{\partial Y_{ij}}{\partial X_{kl}} = [i = k] \, X_{lj} + X_{ik} [l = j]",
         "G_ijkl = dY_ij/dX_kl = [i = k] X_lj + X_ik [l = j]",
-        "`X_kl` is the first factor where i = k (then m = l), with `X_lj` beside it, and the second "
-        "where l = j (then m = k), with `X_ik` beside it",
+        "`X_kl` is the first factor where `i = k` (then `m = l`), with `X_lj` beside it, and the "
+        "second where `l = j` (then `m = k`), with `X_ik` beside it",
     )
     G = page.compute("G", square_jacobian, "X")
     for i, j in np.ndindex(2, 2):
         page.show(f"dY_{i + 1}{j + 1}/dX", G[i, j])
     page.say(
-        "Each of the four is 2 x 2, in the place of one entry of Y: a (2 x 2) x (2 x 2) array."
+        "Each of the four is 2 x 2, in the place of an entry of `Y`: a (2 x 2) x (2 x 2) array."
     )
     page.equal("G against the complex step", G, complex_step(lambda X: X @ X, X), 1e-14)
     page.proof("by hand = complex step")
@@ -167,7 +167,7 @@ def four_axes(page):
     page.formula(
         r"\Delta Y_{ij} = \sum_{k,l} G_{ijkl} \, \Delta X_{kl}",
         "Delta Y_ij = sum_kl G_ijkl Delta X_kl",
-        "all entries of X move, and what they do to `Y_ij` adds up: each entry of `Delta Y` is a "
+        "all entries of `X` move, and what they do to `Y_ij` adds up: each entry of `Delta Y` is a "
         "dot product of two 2 x 2 arrays",
     )
     page.formula(
@@ -175,21 +175,21 @@ def four_axes(page):
         r" = (\Delta X \, X + X \, \Delta X)_{ij}",
         "           = sum_l Delta X_il X_lj + sum_k X_ik Delta X_kj\n"
         "           = (Delta X X + X Delta X)_ij",
-        "G put in; only k = i is left in the first part, only l = j in the second: the product rule",
+        "`G` put in; `k = i` is left in the first part, `l = j` in the second: the product rule",
     )
     dY = page.compute("dY", change, "G, D")
     page.equal("G D = D X + X D, in whole numbers", dY, D @ X + X @ D, 0)
     page.proof("the contraction = `D X + X D`")
-    page.slip("""001 puts y's axes first, then x's; its product sums over i in (dy/dx)_ij, x
-        first, and on the same line writes row (j,:), y first, as its chain rule does. Either order
-        will do if the sum runs over the axes of x. Its indices i in Z^(D_y), j in Z^(D_x) have K_y
-        and K_x entries.""")
+    page.slip("""001 puts `y`'s axes first, then `x`'s; its product sums over `i` in
+        (dy/dx)_ij, `x` first, and on the same line writes row (j,:), `y` first, as its
+        chain rule does. Either order will do if the sum runs over the axes of `x`. Its indices
+        `i` in `Z^(D_y)`, `j` in `Z^(D_x)` have `K_y` and `K_x` entries.""")
     other = G.transpose(2, 3, 0, 1)
     page.equal("other order, sum over its first pair", np.einsum("klij,kl->ij", other, D), dY, 0)
     mixed = np.einsum("ijkl,ij->kl", G, D)
     page.show("the orders mixed, a sum over the axes of Y", mixed)
     page.equal("that is X^T D + D X^T: another map", mixed, X.T @ D + D @ X.T, 0)
-    page.proof("x first, summed over x, gives the same; summed over y, `X^T D + D X^T`")
+    page.proof("`x` first, summed over `x`, gives the same; summed over `y`, `X^T D + D X^T`")
 
 
 def tensor_chain(page):
@@ -199,7 +199,7 @@ def tensor_chain(page):
         r"\frac{\partial z_a}{\partial X_{kl}} = \sum_{i,j} \frac{\partial z_a}{\partial Y_{ij}}"
         r" \frac{\partial Y_{ij}}{\partial X_{kl}}",
         "dz_a/dX_kl = sum_ij dz_a/dY_ij dY_ij/dX_kl",
-        "`X_kl` reaches `z_a` through every entry of Y: the axes of Y are summed over",
+        "`X_kl` reaches `z_a` through every entry of `Y`: the axes of `Y` are summed over",
     )
     page.formula(
         r"z_1 = Y_{11} Y_{22} - Y_{12} Y_{21}, \quad z_2 = Y_{11} + Y_{22}",
@@ -211,16 +211,18 @@ def tensor_chain(page):
         r" = \begin{pmatrix} Y_{22} & -Y_{21} \\ -Y_{12} & Y_{11} \end{pmatrix}, \quad"
         r" \frac{\partial z_2}{\partial Y} = \begin{pmatrix} 1 & 0 \\ 0 & 1 \end{pmatrix}",
         "dz_1/dY = (Y_22, -Y_21; -Y_12, Y_11),  dz_2/dY = (1, 0; 0, 1)",
-        "what each entry of Y is multiplied with",
+        "what each entry of `Y` is multiplied with",
     )
-    H, dz_dX = page.compute("H, dz_dX", chained, "X, G")
+    H, dz_dX = page.compute("dz_dY, dz_dX", chained, "X, G")
+    page.show("dz_1/dX", dz_dX[0])
+    page.show("dz_2/dX", dz_dX[1])
     dz = page.compute("dz", change_of_z, "dz_dX, D")
-    page.say("In closed form, for det(X X) is `det(X)^2`, and trace(X X) a sum of `X_ij X_ji`:")
+    page.say("In closed form, for `det(X X)` is `det(X)^2`, and `trace(X X)` a sum of `X_ij X_ji`:")
     page.formula(
         r"\frac{\partial z_1}{\partial X_{11}} = 2 \det(X) \, X_{22}, \quad"
         r" \frac{\partial z_2}{\partial X_{ij}} = 2 X_{ji}",
         "dz_1/dX_11 = 2 det(X) X_22,  dz_2/dX_ij = 2 X_ji",
-        "and so on: 2 det(X) times the cofactors of X, and `2 X^T`",
+        "and so on: `2 det(X)` times the cofactors of `X`, and `2 X^T`",
     )
     cofactors = np.array([[X[1, 1], -X[1, 0]], [-X[0, 1], X[0, 0]]])
     closed = np.array([2 * (X[0, 0] * X[1, 1] - X[0, 1] * X[1, 0]) * cofactors, 2 * X.T])
@@ -229,7 +231,7 @@ def tensor_chain(page):
     check_engine(page, X, D, G, dz_dX, dz)
     page.proof("the contraction = closed form = complex step = engine, forward and backward")
     page.equal("(dz/dY dY/dX) D = dz/dY (dY/dX D)", dz, np.einsum("aij,ij->a", H, dY), 0)
-    page.proof("dz is the same in whichever order dz/dY, dY/dX and D are multiplied")
+    page.proof("`dz` is the same in whichever order `dz/dY`, `dY/dX` and `D` are multiplied")
 
 
 def summary(page):
@@ -247,16 +249,16 @@ def summary(page):
     page.formula(
         r"\Delta y_i = \sum_j \frac{\partial y_i}{\partial x_j} \Delta x_j",
         "Delta y_i = sum_j dy_i/dx_j Delta x_j",
-        "to first order; j runs over all entries of x",
+        "to first order; `j` runs over all entries of `x`",
     )
     page.formula(
         r"\frac{\partial z_i}{\partial x_j} = \sum_k \frac{\partial z_i}{\partial y_k}"
         r" \frac{\partial y_k}{\partial x_j}",
         "dz_i/dx_j = sum_k dz_i/dy_k dy_k/dx_j",
-        "k runs over all entries of what is between",
+        "`k` runs over all entries of what is between",
     )
     page.say(
-        """Backpropagation is the second line with a number for z: only gradients, which have the
+        """Backpropagation is the second line with a number for `z`: only gradients, which have the
         shapes of what they belong to, ever stand in memory."""
     )
-    page.slip("001's summary multiplies Delta x by dz/dy in its last row; it must be dy/dx.")
+    page.slip("001's summary multiplies `Delta x` by `dz/dy` in its last row; it must be `dy/dx`.")

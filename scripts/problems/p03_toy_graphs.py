@@ -1,82 +1,381 @@
-"""Toy computation graphs: a value on every edge forward, a gradient on every edge backward.
+"""Computation graphs: a value on every edge forward, a gradient on every edge backward.
 
-Deck 000 draws its toy graphs without naming them; they are the classic ones, (x + y) z and a
-sigmoid neuron. Deck 002's notebook differentiates such scalar graphs automatically; here it is
-done by hand, in graphs.py. All is scalar, so layouts do not matter.
+Deck 000 draws a chain of layers, a general graph, and toy graphs without naming them; these are
+the classic ones, (x + y) z and a sigmoid neuron. Deck 002's notebook differentiates such graphs
+of numbers automatically; here it is done by hand. All is scalar, so layouts do not matter.
 """
 
 import numpy as np
 
-from mlp import Affine, Concat, Elementwise, MaxPool, Multiply, Sequential, Sigmoid
-from problems.graphs import branch, drawn, neuron, product_of_sum
-from problems.numeric import complex_step
-from problems.report import Report
+from book.page import Page
+from book.sheets import whole
+from mlp import MaxPool, Multiply
+from problems import graphs
+from problems.graphs import adding, check_edges, check_network, check_node, copying
 
-TITLE = "Toy graphs: values and gradients on every edge"
+TITLE = "Computation graphs: values and gradients on every edge"
 DECKS = "000, 002"
+NUMBERS = {
+    "h0": 1,
+    "w": np.array([2, -1, 3]),
+    "t": -4,
+    "eta": 0.01,
+    "x": -2,
+    "y": 5,
+    "z": -4,
+    "w0": 2,
+    "x0": -1,
+    "w1": -3,
+    "x1": -2,
+    "w2": -3,
+    "a": 0.5,
+    "b": -1.5,
+}
 
 
-def select(*inputs):
-    """The layer that passes on these inputs: each the largest of itself."""
-    return MaxPool(subsets=[[i] for i in inputs])
+def draw(rng):
+    numbers = {"h0": 1, "w": whole(rng, 3, largest=3), "t": int(whole(rng)), "eta": 0.01}
+    numbers |= {name: int(whole(rng)) for name in "xyz"}
+    numbers |= {name: int(whole(rng, largest=2)) for name in ("w0", "x0", "w1", "x1")}
+    products = numbers["w0"] * numbers["x0"] + numbers["w1"] * numbers["x1"]
+    numbers["w2"] = int(whole(rng, largest=2)) - products  # so that the sigmoid still has a slope
+    return numbers | {name: 0.5 * int(whole(rng, largest=2)) for name in "ab"}
 
 
-def add():
-    return Affine(2, 1, init=1, bias=False)
-
-
-def solve(report: Report) -> None:
-    report.claim("(x + y) z: add hands its gradient on to both; multiply hands each the other.")
-    report.derive("df/dq = z   df/dz = q   df/dx = df/dq dq/dx = df/dq = df/dy")
-    net = Sequential(Concat(Sequential(select(0, 1), add()), select(2)), Multiply())
-    compare(report, product_of_sum, (-2, 5, -4), net)
-
-    report.claim("A sigmoid neuron, edge by edge; as one node its slope is f (1 - f).")
-    report.derive("""
-        df/du = -1/u^2 = df/de     df/dn = e df/de     df/dw_i = x_i df/ds
-        df/ds = -df/dn = e/u^2 = f (1 - f)             df/dx_i = w_i df/ds
-        """)
-    sum_of_two = Sequential(Multiply([[0, 1], [2, 3]]), add())
-    net = Sequential(Concat(sum_of_two, select(4)), add(), Sigmoid())
-    v, d = compare(report, neuron, (2.0, -1.0, -3.0, -2.0, -3.0), net)
-    report.equal("df/ds = f (1 - f)", d["s = a + b + w2"], v["f = 1/u"] * (1 - v["f = 1/u"]), 1e-15)
-
-    report.claim("""A branch, as deck 002's notebook differentiates it: a and b reach the end on two
-        paths each, and the gradients add up.""")
-    report.derive("dt/dm = 1 - t^2   dt/da = p dt/dm + b s dt/dm   dt/db = p dt/dm + a s dt/dm")
-    tanh = Elementwise(np.tanh, lambda z, y: 1 - y * y)
-    net = Sequential(Concat(add(), Multiply()), Multiply(), tanh)
-    compare(report, branch, (0.5, -1.5), net)
-
-    report.claim("What a node does to the gradient 7 that arrives, inputs (3, 5):")
-    rules = {
-        "add: distributor, the same to all": (add(), [7, 7]),
-        "multiply: switcher, times the other": (Multiply(), [35, 21]),
-        "max: router, all to the larger": (MaxPool(2), [0, 7]),
-    }
-    for name, (layer, expected) in rules.items():
-        layer.forward(np.array([[3.0, 5.0]]))
-        report.equal(name, layer.backward(np.array([[7.0]])), [expected], 0)
-    copy = Affine(1, 2, init=1, bias=False)
-    copy.forward(np.array([[3.0]]))
-    dx = copy.backward(np.array([[7.0, 4.0]]))
-    report.equal("copy: adder, 7 + 4 meet", dx, [[11.0]], 0)
-
-
-def compare(report, graph, inputs, net):
-    """Print all edges; check their gradients by numbers, the inputs' with the engine's net."""
-    values, gradients = graph(*inputs)
-    report.table(("edge", "value", "gradient"), [(k, values[k], gradients[k]) for k in values])
-    size = len(inputs)
-    at = np.pad(np.array(inputs, float), (0, len(values) - size))
-    numbers = complex_step(lambda v: [*graph(*v)[0].values()][-1], at)
-    report.equal("every edge, complex step", [*gradients.values()], numbers, 1e-14)
-    report.equal(
-        "engine: value", net.forward(at[None, :size]).item(), [*values.values()][-1], 1e-15
+def ask(page: Page, h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b) -> None:
+    page.given(
+        """A chain of `K` layers, `h_k = f_k(h_(k-1), w_k)`, from `h_0 = x` to `h_K`, and an error
+        `e` that is computed from `h_K`. For the numbers: `K = 3`, `h_k = w_k h_(k-1)` and `e =
+        (h_3 - t)^2`, with the learning rate `eta`.""",
+        h0=h0,
+        w=w,
+        t=t,
+        eta=eta,
     )
-    by_engine = net.backward(np.ones((1, 1)))[0]
-    report.equal("engine: gradients", by_engine, [*gradients.values()][:size], 1e-15)
-    picture = drawn(graph, inputs)
-    report.equal("node by node", [n.gradient for n in picture.nodes], [*gradients.values()], 1e-15)
-    report.graph(graph.__name__, picture)
-    return values, gradients
+    page.given("The graph of `(x + y) z`: `q = x + y`, `f = q z`.", x=x, y=y, z=z)
+    page.given(
+        "A neuron, `f = sigma(w_0 x_0 + w_1 x_1 + w_2)` with `sigma(s) = 1 / (1 + exp(-s))`.",
+        w0=w0,
+        x0=x0,
+        w1=w1,
+        x1=x1,
+        w2=w2,
+    )
+    page.given("A graph with branches, `s = a + b`, `p = a b`, `m = s p`, `r = tanh m`.", a=a, b=b)
+    page.ask(
+        "a",
+        """What is `de/dw_k` in the chain? Which part of it is the upstream gradient, and which the
+        local one?""",
+    )
+    page.ask("b", "Write the backpropagation algorithm as steps, and do one of training by hand.")
+    page.ask("c", "Value and gradient of `f` on every edge of `(x + y) z`.")
+    page.ask(
+        "d", "The same for the neuron, operation by operation. What is `df/ds` in terms of `f`?"
+    )
+    page.ask(
+        "e",
+        """What changes in a general graph, where a value is used in several places? Value and
+        gradient of `r` on every edge of the graph with branches.""",
+    )
+    page.ask(
+        "f",
+        """A gradient 7 arrives from above at a node with the inputs 3 and 5. What do the inputs
+        get if the node adds, multiplies or takes the larger? And a value that was copied, if 7
+        and 4 arrive at the copies?""",
+    )
+
+
+def forward(h0, w, t):
+    h = [h0]
+    for k in range(len(w)):
+        h.append(w[k] * h[k])  # h[0] is x, and w[0] is w_1
+    e = (h[-1] - t) ** 2
+    return np.array(h), e
+
+
+def backward(h, w, t):
+    dw, dh = np.zeros(len(w)), np.zeros(len(h))
+    dh[-1] = 2 * (h[-1] - t)
+    for k in reversed(range(len(w))):
+        dw[k] = dh[k + 1] * h[k]  # upstream times the local slope in w
+        dh[k] = dh[k + 1] * w[k]  # upstream times the local slope in h
+    return dw, dh
+
+
+def update(w, dw, eta):
+    return w - eta * dw
+
+
+def product_of_sum(x, y, z):
+    q = x + y
+    f = q * z
+    df = 1
+    dq = df * z  # multiply: times the other factor
+    dz = df * q
+    dx = dq  # add: the same to both
+    dy = dq
+    return np.array([x, y, z, q, f]), np.array([dx, dy, dz, dq, df])
+
+
+def neuron(w0, x0, w1, x1, w2):
+    a = w0 * x0
+    b = w1 * x1
+    s = a + b + w2
+    n = -s
+    e = np.exp(n)
+    u = 1 + e
+    f = 1 / u
+    df = 1.0
+    du = df * (-1 / u**2)
+    de = du  # 1 + e passes it on
+    dn = de * e
+    ds = -dn
+    da = db = dw2 = ds  # add: the same to all
+    dw0, dx0 = da * x0, da * w0
+    dw1, dx1 = db * x1, db * w1
+    values = [w0, x0, w1, x1, w2, a, b, s, n, e, u, f]
+    gradients = [dw0, dx0, dw1, dx1, dw2, da, db, ds, dn, de, du, df]
+    return np.array(values), np.array(gradients)
+
+
+def branch(a, b):
+    s = a + b
+    p = a * b
+    m = s * p
+    r = np.tanh(m)
+    dr = 1.0
+    dm = dr * (1 - r**2)
+    ds = dm * p
+    dp = dm * s
+    da = ds + dp * b  # a is used twice: the parts add up
+    db = ds + dp * a
+    return np.array([a, b, s, p, m, r]), np.array([da, db, ds, dp, dm, dr])
+
+
+TOY_EDGES = ("x", "y", "z", "q = x + y", "f = q z")
+NEURON_EDGES = (
+    "w0", "x0", "w1", "x1", "w2", "a = w0 x0", "b = w1 x1", "s = a + b + w2",
+    "n = -s", "e = exp n", "u = 1 + e", "f = 1/u",
+)  # fmt: skip
+BRANCH_EDGES = ("a", "b", "s = a + b", "p = a b", "m = s p", "r = tanh m")
+
+
+def edges(names, values, gradients):
+    marked = [f"`{name}`" for name in names]
+    return zip(marked, values, gradients, strict=True)
+
+
+def answers(h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b):
+    h, e = forward(h0, w, t)
+    dw, dh = backward(h, w, t)
+    toy, sigmoid = product_of_sum(x, y, z), neuron(w0, x0, w1, x1, w2)
+    branches = branch(a, b)
+    return {
+        "b": {"h": h, "e": e, "de/dw": dw, "de/dh": dh, "new w": update(w, dw, eta)},
+        "c": {"values of x, y, z, q, f": toy[0], "gradients": toy[1]},
+        "d": {"values of w0, x0, w1, x1, w2, a, ... f": sigmoid[0], "gradients": sigmoid[1]},
+        "e": {"values of a, b, s, p, m, r": branches[0], "gradients": branches[1]},
+        "f": {"add": [7, 7], "multiply": [35, 21], "larger": [0, 7], "copied": 11},
+    }
+
+
+def solve(page: Page) -> None:
+    chain_rule_of_the_chain(page)
+    algorithm(page)
+    toy_graphs(page)
+    general_graph(page)
+    patterns(page)
+
+
+def chain_rule_of_the_chain(page):
+    page.answer("a")
+    page.formula(
+        r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_K}"
+        r" \frac{\partial h_K}{\partial h_{K-1}} \cdots \frac{\partial h_{k+1}}{\partial h_k}"
+        r" \frac{\partial h_k}{\partial w_k}",
+        "de/dw_k = de/dh_K dh_K/dh_(K-1) ... dh_(k+1)/dh_k dh_k/dw_k",
+        "`w_k` moves `h_k` alone, that moves `h_(k+1)`, and so on to `e`: a factor for each step",
+    )
+    page.formula(
+        r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_k}"
+        r" \frac{\partial h_k}{\partial w_k}",
+        "de/dw_k = de/dh_k dh_k/dw_k",
+        "all factors but the last are `de/dh_k`",
+    )
+    page.formula(
+        r"\frac{\partial e}{\partial h_{k-1}} = \frac{\partial e}{\partial h_k}"
+        r" \frac{\partial h_k}{\partial h_{k-1}}",
+        "de/dh_(k-1) = de/dh_k dh_k/dh_(k-1)",
+        "and the next layer below needs one factor more",
+    )
+    page.say(
+        """`de/dh_k` is the upstream gradient: what comes from above, and says all about the layers
+        there. `dh_k/dw_k` and `dh_k/dh_(k-1)` are the local gradients: they need only `f_k` and
+        what went into it. Upstream times local, twice, is all that a layer does."""
+    )
+    page.figure(
+        "chain_of_layers",
+        graphs.draw_chain,
+        "Forward, the values are computed; back, the gradients, each from the one on its right.",
+    )
+    page.slip("""000's first slide on the chain rule ends the product for `de/dw_k` with
+        `dh_(k+1)/dh_k`; the local factor `dh_k/dw_k` is missing and comes on the next slide.""")
+
+
+def algorithm(page):
+    page.answer("b")
+    page.say(
+        "Step 1, forward: for k = 1, ..., K compute `h_k` from `h_(k-1)`, and keep it; then `e`."
+    )
+    page.say("Step 2, the beginning of the way back: compute `de/dh_K`.")
+    page.say(
+        """Step 3, the error back: for k = K, ..., 1 multiply `de/dh_k` by `dh_k/dw_k`, which
+        gives `de/dw_k`, and by `dh_k/dh_(k-1)`, which gives `de/dh_(k-1)`."""
+    )
+    page.say("Step 4, update: `w_k <- w_k - eta de/dw_k` for every `k`. Then the next sample.")
+    page.formula(
+        r"h_k = w_k h_{k-1}, \quad \frac{\partial h_k}{\partial w_k} = h_{k-1}, \quad"
+        r" \frac{\partial h_k}{\partial h_{k-1}} = w_k, \quad"
+        r" \frac{\partial e}{\partial h_3} = 2 (h_3 - t)",
+        "h_k = w_k h_(k-1),  dh_k/dw_k = h_(k-1),  dh_k/dh_(k-1) = w_k,\nde/dh_3 = 2 (h_3 - t)",
+        "the local gradients of the given chain",
+    )
+    h, e = page.compute("h, e", forward, "h0, w, t")
+    dw, dh = page.compute("de_dw, de_dh", backward, "h, w, t")
+    page.compute("w_new", update, "w, de_dw, eta")
+    h0, w, t = (page.values[name] for name in ("h0", "w", "t"))
+    inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
+    gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]
+    values = [*inputs.values(), *h[1:], e]
+    page.graph(
+        "chain",
+        check_edges(page, inputs, graphs.CHAIN, values, gradients),
+        "The chain with its numbers: values above, gradients below.",
+    )
+    page.proof("by hand = complex step = node by node")
+    page.show("e after the step", forward(h0, page.values["w_new"], t)[1])
+
+
+def toy_graphs(page):
+    page.answer("c")
+    page.formula(
+        r"\frac{\partial f}{\partial q} = z, \quad \frac{\partial f}{\partial z} = q",
+        "df/dq = z,  df/dz = q",
+        "a factor's slope is the other factor",
+    )
+    page.formula(
+        r"\frac{\partial f}{\partial x} = \frac{\partial f}{\partial q}"
+        r" \frac{\partial q}{\partial x} = z \cdot 1, \quad"
+        r" \frac{\partial f}{\partial y} = z \cdot 1",
+        "df/dx = df/dq dq/dx = z * 1,  df/dy = z * 1",
+        "upstream times local; a sum has the slope 1 in each term",
+    )
+    v, d = page.compute("v, d", product_of_sum, "x, y, z")
+    page.table(("edge", "value", "gradient"), edges(TOY_EDGES, v, d))
+    inputs = {name: page.values[name] for name in "xyz"}
+    graph = check_edges(page, inputs, graphs.PRODUCT_OF_SUM, v, d)
+    check_network(page, graphs.product_of_sum_network(), [*inputs.values()], v, d)
+    page.graph("product_of_sum", graph, "`(x + y) z`: values above, gradients below.")
+    page.proof("every edge by hand = complex step = node by node = engine")
+
+    page.answer("d")
+    page.say("The neuron in single operations, from the end:")
+    page.formula(
+        r"\frac{\partial f}{\partial u} = -\frac{1}{u^2} = \frac{\partial f}{\partial e}, \quad"
+        r" \frac{\partial f}{\partial n} = e \frac{\partial f}{\partial e}, \quad"
+        r" \frac{\partial f}{\partial s} = -\frac{\partial f}{\partial n}",
+        "df/du = -1/u^2 = df/de,  df/dn = e df/de,  df/ds = -df/dn",
+        "`f = 1/u`; `u = 1 + e` has slope 1; `e = exp n` is its own slope; `n = -s`",
+    )
+    page.formula(
+        r"\frac{\partial f}{\partial s} = \frac{e}{u^2} = \frac{1}{u} \cdot \frac{u - 1}{u}"
+        r" = f (1 - f)",
+        "df/ds = e/u^2 = 1/u * (u - 1)/u = f (1 - f)",
+        "`e = u - 1`: the four operations as one node",
+    )
+    page.formula(
+        r"\frac{\partial f}{\partial w_i} = x_i \frac{\partial f}{\partial s}, \quad"
+        r" \frac{\partial f}{\partial x_i} = w_i \frac{\partial f}{\partial s}, \quad"
+        r" \frac{\partial f}{\partial w_2} = \frac{\partial f}{\partial s}",
+        "df/dw_i = x_i df/ds,  df/dx_i = w_i df/ds,  df/dw_2 = df/ds",
+        "the sum hands on what it gets, each product multiplies by the other factor; i = 0, 1",
+    )
+    v, d = page.compute("v, d", neuron, "w0, x0, w1, x1, w2")
+    page.table(("edge", "value", "gradient"), edges(NEURON_EDGES, v, d))
+    inputs = {name: page.values[name] for name in ("w0", "x0", "w1", "x1", "w2")}
+    graph = check_edges(page, inputs, graphs.NEURON, v, d)
+    check_network(page, graphs.neuron_network(), [*inputs.values()], v, d)
+    page.equal("df/ds = f (1 - f)", d[7], v[11] * (1 - v[11]), 1e-15)
+    page.graph("neuron", graph, "The neuron, operation by operation.")
+    page.proof("every edge by hand = complex step = node by node = engine; `df/ds = f (1 - f)`")
+
+
+def general_graph(page):
+    page.answer("e")
+    page.say(
+        "If `h` is used in `v_1`, `v_2`, ..., a small change of `h` moves all of them, and `e` by"
+    )
+    page.formula(
+        r"\Delta e \approx \sum_j \frac{\partial e}{\partial v_j} \Delta v_j \approx \sum_j"
+        r" \frac{\partial e}{\partial v_j} \frac{\partial v_j}{\partial h} \Delta h",
+        "Delta e ~ sum_j de/dv_j Delta v_j ~ sum_j de/dv_j dv_j/dh Delta h",
+        "small changes add up",
+    )
+    page.formula(
+        r"\frac{\partial e}{\partial h} = \sum_j \frac{\partial e}{\partial v_j}"
+        r" \frac{\partial v_j}{\partial h}, \quad \frac{\partial e}{\partial u_i}"
+        r" = \frac{\partial e}{\partial h} \frac{\partial h}{\partial u_i}",
+        "de/dh = sum_j de/dv_j dv_j/dh,  de/du_i = de/dh dh/du_i",
+        "what comes back on all branches is added; then it goes on, to every input `u_i` of `h`",
+    )
+    page.figure(
+        "branches",
+        graphs.draw_branches,
+        "Where a value branches, the gradients that come back are added up.",
+    )
+    page.say("In the given graph `a` and `b` reach the end on two ways each, through `s` and `p`:")
+    page.formula(
+        r"\frac{\partial r}{\partial m} = 1 - r^2, \quad"
+        r" \frac{\partial r}{\partial s} = p \frac{\partial r}{\partial m}, \quad"
+        r" \frac{\partial r}{\partial p} = s \frac{\partial r}{\partial m}",
+        "dr/dm = 1 - r^2,  dr/ds = p dr/dm,  dr/dp = s dr/dm",
+        "the slope of tanh; a product",
+    )
+    page.formula(
+        r"\frac{\partial r}{\partial a} = \frac{\partial r}{\partial s}"
+        r" + b \frac{\partial r}{\partial p}, \quad"
+        r" \frac{\partial r}{\partial b} = \frac{\partial r}{\partial s}"
+        r" + a \frac{\partial r}{\partial p}",
+        "dr/da = dr/ds + b dr/dp,  dr/db = dr/ds + a dr/dp",
+        "one term for each way",
+    )
+    v, d = page.compute("v, d", branch, "a, b")
+    page.table(("edge", "value", "gradient"), edges(BRANCH_EDGES, v, d))
+    inputs = {name: page.values[name] for name in "ab"}
+    graph = check_edges(page, inputs, graphs.BRANCH, v, d)
+    check_network(page, graphs.branch_network(), [*inputs.values()], v, d)
+    page.graph("branch", graph, "`a` and `b` are used twice.")
+    page.proof("every edge by hand = complex step = node by node = engine")
+    page.say(
+        """A program can do this for any graph, as the notebook of deck 002 does: every value keeps
+        which values it was made of and the local slopes; at the end all values are visited in
+        reverse order, and each adds upstream times local to what its inputs have got so far."""
+    )
+
+
+def patterns(page):
+    page.answer("f")
+    page.table(
+        ("node", "what it does", "7 becomes"),
+        [
+            ("add", "distributor: the same to all", "7, 7"),
+            ("multiply", "switcher: times the other one", "7 * 5 = 35, 7 * 3 = 21"),
+            ("max", "router: all to the larger", "0, 7"),
+            ("copy", "adder: what comes back is added", "7 + 4 = 11"),
+        ],
+    )
+    check_node(page, "add", adding(), [3, 5], [7], [7, 7])
+    check_node(page, "multiply", Multiply(), [3, 5], [7], [35, 21])
+    check_node(page, "max", MaxPool(2), [3, 5], [7], [0, 7])
+    check_node(page, "copy", copying(), [3], [7, 4], [11])
+    page.proof("engine: the four layers that do this")

@@ -10,6 +10,7 @@ from book.page import Page
 from book.sheets import whole
 from mlp import Affine
 from problems.numeric import central, complex_step
+from problems.shapes import draw_shapes
 
 TITLE = "Y = W X for a mini-batch, by entries and matrices"
 DECKS = "001"
@@ -67,6 +68,12 @@ def answers(W, X, U):
 def solve(page: Page) -> None:
     W, X, U = (page.values[name] for name in "WXU")
     page.answer("a")
+    page.say(
+        """For one sample, `y = W x` takes a vector to a vector. The samples of a mini-batch stand
+        side by side, and the same W is multiplied with each: a matrix in, a matrix out, and the
+        loss behind it makes one number of that. Here m = 2, d = 2, n = 3."""
+    )
+    page.figure("shapes", draw_shapes, "From one sample to a mini-batch.")
     page.formula(
         r"Y_{kl} = \sum_i W_{ki} X_{il}",
         "Y_kl = sum_i W_ki X_il",
@@ -124,7 +131,9 @@ def solve(page: Page) -> None:
         "dL/dW_ab = sum_kl U_kl [k = a] X_bl = sum_l U_al X_bl = (U X^T)_ab",
         "the samples l add up, for all of them use the same W",
     )
-    page.say("The number dW above. With the loss `L = sum sin Y_kl + sum Y_1l Y_2l`, by numbers:")
+    page.say(
+        "The numbers dW are above. With the loss `L = sum sin Y_kl + sum Y_1l Y_2l`, by numbers:"
+    )
     affine.forward(X.T)
     affine.backward(U.T)
     page.equal("engine: dW", affine.dW.T, dW, 0)

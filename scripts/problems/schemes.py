@@ -3,7 +3,7 @@
 from typing import Any
 
 from mlp.seeing.drawing import BACKWARD, FORWARD
-from mlp.seeing.plots import INK
+from mlp.seeing.plots import INK, PALE
 
 Point = tuple[float, float]
 
@@ -23,11 +23,11 @@ def box(axes: Any, at: Point, text: str, wide: float = 1.1, high: float = 0.7, *
     from matplotlib.patches import FancyBboxPatch
 
     corner = (at[0] - wide / 2, at[1] - high / 2)
-    look = {"facecolor": "#f1f4f6", "edgecolor": INK, "linewidth": 1.2} | look
-    axes.add_patch(
-        FancyBboxPatch(corner, wide, high, boxstyle="round,pad=0,rounding_size=0.08", **look)
-    )
-    axes.text(*at, text, ha="center", va="center", fontsize=13)
+    kind: Any = {"boxstyle": "round,pad=0,rounding_size=0.08", "facecolor": "#f1f4f6"}
+    kind |= {"edgecolor": INK, "linewidth": 1.2} | look
+    axes.add_patch(FancyBboxPatch(corner, wide, high, **kind))
+    size = 13 if "$" in text else 11
+    axes.text(*at, text, ha="center", va="center", fontsize=size)
 
 
 def forward(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> None:
@@ -40,6 +40,11 @@ def back(axes: Any, start: Point, end: Point, text: str = "", **where: Any) -> N
     """An arrow of a gradient on its way back; the text stands below it."""
     _arrow(axes, start, end, BACKWARD, "--")
     _label(axes, start, end, text, BACKWARD, {"va": "top", "shift": (0, -0.05)} | where)
+
+
+def wire(axes: Any, *points: Point) -> None:
+    """A line that carries both a value, above it, and its gradient, below."""
+    axes.plot([x for x, _ in points], [y for _, y in points], color=PALE, linewidth=1.2, zorder=0)
 
 
 def note(axes: Any, at: Point, text: str, size: float = 11, **look: Any) -> None:
@@ -68,3 +73,20 @@ def _label(
     across, up = where.pop("shift")
     middle = ((start[0] + end[0]) / 2 + across, (start[1] + end[1]) / 2 + up)
     axes.text(*middle, text, **({"color": colour, "ha": "center", "fontsize": 12} | where))
+
+
+def draw_linear_layer(figure: Any) -> None:
+    """One layer, with what it gets and gives on both ways."""
+    axes, y = canvas(figure, 8, 3.3), 2.2
+    box(axes, (4, y), "$z = x\\,W$", 1.7, 0.9)
+    forward(axes, (1.2, y + 0.18), (3.1, y + 0.18), "$x$")
+    forward(axes, (4.9, y + 0.18), (6.8, y + 0.18), "$z$")
+    back(axes, (6.8, y - 0.18), (4.9, y - 0.18), r"$\partial e/\partial z$")
+    back(axes, (3.1, y - 0.18), (1.2, y - 0.18),
+         r"$\partial e/\partial x = \frac{\partial e}{\partial z}\,W^\mathsf{T}$")  # fmt: skip
+    beside = {"va": "center"}
+    forward(axes, (3.8, 0.8), (3.8, y - 0.47), "$W$", ha="right", shift=(-0.1, 0), **beside)
+    back(axes, (4.2, y - 0.47), (4.2, 0.8),
+         r"$\partial e/\partial W = x^\mathsf{T}\,\frac{\partial e}{\partial z}$",
+         ha="left", shift=(0.1, 0), **beside)  # fmt: skip
+    legend(axes, (2.0, 0.35))

@@ -39,13 +39,18 @@ def check_engine(page, X, D, G, dz_dX, dz):
 
 
 def draw_tensors(figure):
-    axes = canvas(figure, 8, 2.4)
-    _grid(axes, (0.5, 0.85), 4, 1)
-    _grid(axes, (1.7, 0.85), 4, 4)
-    _image(axes, (3.5, 0.75))
+    axes = canvas(figure, 8, 2.1)
+    _grid(axes, (0.65, 0.75), 4, 1)
+    _grid(axes, (1.7, 0.75), 4, 4)
+    _image(axes, (3.5, 0.6))
     for time in range(3):
-        _image(axes, (5.3 + 0.62 * time, 0.95 - 0.2 * time), 0.55)
-    for x, text in ((0.6, "vector, 1"), (2.1, "matrix, 2"), (4.1, "image, 3"), (6.5, "video, 4")):
+        _image(axes, (5.3 + 0.62 * time, 0.85 - 0.2 * time), 0.55)
+    for x, text in (
+        (0.75, "vector: 1 axis"),
+        (2.1, "matrix: 2"),
+        (4.1, "image: 3"),
+        (6.5, "video: 4"),
+    ):
         note(axes, (x, 0.25), text)
 
 
@@ -62,7 +67,7 @@ def _grid(axes, at, rows, columns, side=0.2, colour=BLUE):
     for row, column in np.ndindex(rows, columns):
         corner = (at[0] + side * column, at[1] + side * row)
         axes.add_patch(
-            Rectangle(corner, side, side, facecolor=colour, edgecolor="white", alpha=1, linewidth=1)
+            Rectangle(corner, side, side, facecolor=colour, edgecolor="white", linewidth=1)
         )
     whole = Rectangle(at, side * columns, side * rows, fill=False, edgecolor=INK, linewidth=0.8)
     axes.add_patch(whole)
