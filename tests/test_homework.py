@@ -83,13 +83,14 @@ def test_pictures_are_written_where_asked(tmp_path):
 
 
 FORMULAS = {
-    "p01_derivatives": "pairs_jacobian",
-    "p02_generalized_jacobian": "square_jacobian features_jacobian",
-    "p03_toy_graphs": "product_of_sum neuron branch",
-    "p04_squared_norm": "gradients",
-    "p05_minibatch_product": "entry_by_entry",
-    "p06_linear_rows": "backward",
-    "p07_elementwise": "backprop",
+    "p01_derivatives": "slopes gradient flattened unflattened "
+    "chain_rule.f_jacobian chain_rule.g_jacobian chain_rule.chain",
+    "p02_generalized_jacobian": "square_jacobian change features_jacobian chained change_of_z",
+    "p03_toy_graphs": "chain_of_layers.backward product_of_sum neuron branch",
+    "p04_squared_norm": "entry_by_entry gradients",
+    "p05_minibatch_product": "entry_by_entry gradients",
+    "p06_linear_rows": "jacobian_of_inputs input_gradient weight_gradient whole_array of_batch",
+    "p07_elementwise": "relu_backward sigmoid_backward one_step backprop",
     "p08_hidden_layer": "solution",
     "p09_equal_weights": "descend",
     "p10_other_ways": "ways.reverse_mode ways.forward_mode ways.closed_form ways.jacobian_products",

@@ -23,14 +23,14 @@ h2 { margin-top: 3rem; border-bottom: 2px solid #0072b2; line-height: 1.25; }
 h4 { margin-bottom: 0.4rem; color: #0072b2; }
 a { color: #0072b2; }
 math { font-family: "Formulas", math; }
-p:has(> math) { overflow-x: auto; overflow-y: hidden; padding: 2px 0; }
+p:has(> math), p:has(> img) { overflow-x: auto; overflow-y: hidden; padding: 2px 0; }
 pre, .table { overflow-x: auto; }
 pre { background: #f4f6f8; padding: 0.7rem; font-size: 0.8rem; line-height: 1.4; }
 code { font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 0.85em; }
 pre code { font-size: inherit; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.15rem 0.7rem; border-bottom: 1px solid #e3e8ec; }
-img { max-width: 100%%; height: auto; }
+img { max-width: max(100%%, 34rem); height: auto; }
 blockquote { color: inherit; margin: 1rem 0; padding: 0.1rem 1rem; border-left: 4px solid #d55e00; }
 nav ul { list-style: none; padding-left: 1rem; }
 @media (max-width: 40rem) { pre { white-space: pre-wrap; font-size: 0.72rem; } }
@@ -39,7 +39,8 @@ nav ul { list-style: none; padding-left: 1rem; }
   h2 { break-before: page; }
   h3, h4 { break-after: avoid; }
   img, pre, table, math[display="block"], blockquote { break-inside: avoid; }
-  p:has(> math), pre, .table { overflow: visible; }
+  p:has(> math), p:has(> img), pre, .table { overflow: visible; }
+  img { max-width: 100%%; }
   pre { white-space: pre-wrap; }
 }
 """
