@@ -94,7 +94,7 @@ def _line(page: Page, i: int, because: str) -> None:
     """Unit i of the second layer in the formula."""
     terms = [rf"\psi_{{{i}{j}}} \, a(\theta_{{{j}0}} + \theta_{{{j}1}} u)" for j in (1, 2, 3)]
     plain = [f"psi_{i}{j} a(theta_{j}0 + theta_{j}1 u)" for j in (1, 2, 3)]
-    start, plain_start = (r"f(u) = \phi_0 ", "f(u) = phi_0 ") if i == 1 else ("", "     ")
+    start, plain_start = (r"f(u) = \phi_0 ", "f(u) = phi_0 ") if i == 1 else ("{} ", "     ")
     page.formula(
         rf"{start}+ \phi_{i} \, a(\psi_{{{i}0}} + {' + '.join(terms)})",
         f"{plain_start}+ phi_{i} a(psi_{i}0 + " + "\n         + ".join(plain) + ")",
