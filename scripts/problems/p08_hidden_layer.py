@@ -126,7 +126,7 @@ def solve(page: Page) -> None:
     page.equal("complex step: dy/dW1", dW1, slopes(given, "W1"), 1e-15)
     page.equal("complex step: dy/db1", db1, slopes(given, "b1"), 1e-15)
     page.proof("by hand = engine = complex step")
-    page.slip("""003 gives dy/dW1 = z, a column; by its own rule that derivatives of a scalar
+    page.slip("""003 gives `dy/dW1 = z`, a column; by its own rule that derivatives of a scalar
         are rows, and for the shape of `W1`, it is `z^T`.""")
 
     page.answer("c")

@@ -200,8 +200,8 @@ def solve(page: Page) -> None:
         "dl/dh = dl/df df/dh = dl/df Omega",
         "numerator layout: a row times a matrix, the outer function first",
     )
-    page.slip("""002's table of df/da for 3 functions of 4 variables ends in df_4/da_4; there is no
-        f_4, it is df_3/da_4. It writes df_3/dbeta_3 with d/domega_3 in front.""")
+    page.slip("""002's table of df/da for 3 functions of 4 variables ends in `df_4/da_4`; there is
+        no `f_4`, it is `df_3/da_4`. It writes `df_3/dbeta_3` with d/domega_3 in front.""")
 
     page.answer("c")
     page.formula(
@@ -285,7 +285,7 @@ def solve(page: Page) -> None:
         page.compute(f"dl_dOmega{k}", slope_in_weights, f"dl_df{k}, {h_k}")
     deep.check_parameters(page, given, HERE)
     deep.at_random(page, HERE)
-    page.slip("""002 gives dl/dOmega_k = dl/df_k `h_k^T` for every k without saying what `h_0` is:
+    page.slip("""002 gives `dl/dOmega_k = dl/df_k h_k^T` for every k without saying what `h_0` is:
         it is x. And it writes d(Omega_k h_k)/dOmega_k times dl/df_k as if that were a product of
         matrices; the first factor is a three-way array, the result is right.""")
 

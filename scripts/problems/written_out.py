@@ -71,7 +71,7 @@ def answer(page: Page) -> None:
     _line(page, 2, "unit 2 of the second layer: the whole first layer once more")
     _line(page, 3, "unit 3 of the second layer: and once more")
     by_formula = page.compute("output", formula, "u, theta, psi, phi")
-    by_layers = page.compute("output_by_layers", layers, "u, theta, psi, phi")
+    by_layers = page.compute("output_again", layers, "u, theta, psi, phi")
     given = [page.values[name] for name in NUMBERS]
     in_formula = len(ways.counted(sys.modules[__name__], "relu", formula, *given))
     in_layers = sum(ways.counted(sys.modules[__name__], "relu", layers, *given))
