@@ -9,7 +9,7 @@ import numpy as np
 
 from book.page import Page
 from book.sheets import whole
-from mlp import SquaredError
+from mlp import SGD, SquaredError
 from problems.engine import backpropagate, complex_step_gradient
 from problems.neurons import as_ours, draw_network, drawn, network, sums, times
 
@@ -223,6 +223,10 @@ def solve(page: Page) -> None:
     W1_new = page.compute("W1_new", step, "W1, dW1, eta")
     W2_new = page.compute("W2_new", step, "W2, dW2, eta")
     fallen = divergence(forward(x, W1_new, W2_new)[-1], d)
+    SGD(page.values["eta"]).step(net)
+    stepped = as_ours([W1_new, W2_new])
+    page.equal("engine: one step", net.parameter_vector(), stepped, 1e-14)
+    page.proof("by hand = engine")
     page.show("Div before and after the step", np.array([page.values["div"], fallen]))
 
     page.answer("e")

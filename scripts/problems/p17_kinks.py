@@ -27,7 +27,7 @@ NUMBERS = {
     "a": 0.25,
     "at_zero": 1.0,
     "z": np.array([3, -2, 5, 0, 1]),
-    "subsets": [[1, 2, 3], [3, 4], [1, 2, 5]],
+    "subsets": np.array([[1, 2, 3], [3, 4, 5], [1, 2, 5]]),
     "u": np.array([2, -1, 6]),
 }
 
@@ -41,8 +41,8 @@ def ask(page: Page, a, at_zero, z, subsets, u) -> None:
     page.given(
         """Leaky ReLU is z for z > 0 and a z below; ReLU is the case a = 0. At z = 0 one
         of its subgradients is taken as the slope, `at_zero`. A max layer gives
-        `y_j = max(z_l)` over the l in a subset `S_j` of its inputs, counted from 1, and behind it
-        `dDiv/dy_j = u_j`.""",
+        `y_j = max(z_l)` over the l in a subset `S_j` of its inputs, row j of `subsets`, counted
+        from 1, and behind it `dDiv/dy_j = u_j`.""",
         a=a,
         at_zero=at_zero,
         z=z,
@@ -243,10 +243,10 @@ def over_subsets(page: Page) -> None:
     )
     y, _ = page.compute("y, winners", largest, "z, subsets")
     dz = page.compute("dz", max_gradient, "z, winners, u")
-    at = [np.array(subset) - 1 for subset in subsets]
+    at = subsets - 1
     numeric = u @ central(lambda z: np.array([z[s].max() for s in at]), z)
     page.equal("central differences", dz, numeric, 1e-9)
-    pool = MaxPool(subsets=[[unit - 1 for unit in subset] for subset in subsets])
+    pool = MaxPool(subsets=subsets - 1)
     page.equal("engine: y", pool.forward(1.0 * z[None])[0], y, 0)
     page.equal("engine: dz", engine_gradient(pool, z, u), dz, 0)
     page.proof("by hand = engine = central differences")
