@@ -37,7 +37,8 @@ def ask(page: Page, x, y, phi_start, alpha, batches) -> None:
     page.given(
         """A line `f(x) = phi_0 + phi_1 x` shall pass near I = 4 points `(x_i, y_i)`. Its two
         parameters stand in the column `phi`, which starts at `phi_start`, and `alpha` is the
-        learning rate. A row of `batches` holds the numbers of the samples in a batch, counted from 0.""",
+        learning rate. A row of `batches` holds the numbers of the samples in a batch,
+        counted from 0.""",
         x=x,
         y=y,
         phi_start=phi_start,
@@ -207,8 +208,8 @@ def solve(page: Page) -> None:
         "put into the step; 1 is the identity matrix here",
     )
     page.say("""Along an eigenvector of H with the eigenvalue h, each step multiplies the distance
-        by `1 - alpha h`. It shrinks if that is between -1 and 1 for every h: if `alpha` is less than
-        2 over the largest h. Slow is the direction with the smallest h, the long axis of the
+        by `1 - alpha h`. It shrinks if that is between -1 and 1 for every h: if `alpha` is
+        less than 2 over the largest h. Slow is the direction with the smallest h, the long axis of the
         bowl.""")
     best, _, limit = page.compute("phi_best, H, alpha_largest", best_line, "x, y")
     page.figure("bowl", lambda figure: descent.draw_bowl(figure, x, y, start, alpha, loss), BOWL)
