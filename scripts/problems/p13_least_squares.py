@@ -209,8 +209,8 @@ def solve(page: Page) -> None:
     )
     page.say("""Along an eigenvector of H with the eigenvalue h, each step multiplies the distance
         by `1 - alpha h`. It shrinks if that is between -1 and 1 for every h: if `alpha` is
-        less than 2 over the largest h. Slow is the direction with the smallest h, the long axis of the
-        bowl.""")
+        less than 2 over the largest h. Slow is the direction with the smallest h, the
+        long axis of the bowl.""")
     best, _, limit = page.compute("phi_best, H, alpha_largest", best_line, "x, y")
     page.figure("bowl", lambda figure: descent.draw_bowl(figure, x, y, start, alpha, loss), BOWL)
     page.equal("the gradient there", gradient(best, x, y), [0.0, 0.0], 1e-12)
