@@ -150,7 +150,7 @@ def draw_relu(figure: Any) -> None:
 
 
 def graphs(page: Page, given: Arrays) -> None:
-    """The pass as a graph, in two pictures."""
+    """The pass as a graph, in three pictures."""
     names = {"o1": "f3_1", "o2": "f3_2", "L": "l"}
     sizes, weight, bias = (2, 3, 2, 3, 2), 0, 0
     for k in range(4):
@@ -161,9 +161,11 @@ def graphs(page: Page, given: Arrays) -> None:
                 names[f"w{(weight := weight + 1)}"] = f"Ω{k}_{j}{i}"
     net = network(given[2:])
     made = trace(net, _row(given[0]), _row(given[1]), SquaredError()).graph("neurons")
-    first, second = diagrams.cut(diagrams.renamed(made, "l", names), "h2_1", "h2_2")
-    page.graph("first_half", first, "The network from the inputs to `h_2`. " + GRAPH)
-    page.graph("second_half", second, "The network from `h_2` to the loss.")
+    start, rest = diagrams.cut(diagrams.renamed(made, "l", names), "h2_1", "h2_2")
+    middle, end = diagrams.cut(rest, "h3_1", "h3_2", "h3_3")
+    page.graph("to_h2", start, "The network from the inputs to `h_2`. " + GRAPH)
+    page.graph("to_h3", middle, "The network from `h_2` to `h_3`.")
+    page.graph("to_the_loss", end, "The network from `h_3` to the loss.")
 
 
 GRAPH = """Above each line stands a value (or a weight, or at a dot a bias), below it the derivative

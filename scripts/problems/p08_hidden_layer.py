@@ -13,7 +13,7 @@ from book.page import Page
 from book.sheets import whole
 from mlp import Affine, Sequential, Sigmoid, trace
 from problems import diagrams
-from problems.numeric import central, complex_step
+from problems.numeric import central, complex_step, gradient_vector
 
 TITLE = "One hidden layer: y and its derivatives (3.1 a to d)"
 DECKS = "003"
@@ -126,7 +126,7 @@ def solve(page: Page) -> None:
     page.equal("complex step: dy/dW1", dW1, slopes(given, "W1"), 1e-15)
     page.equal("complex step: dy/db1", db1, slopes(given, "b1"), 1e-15)
     page.proof("by hand = engine = complex step")
-    page.slip("""003 gives dy/dW1 = z, a column; by its own rule that derivatives of a scalar
+    page.slip("""003 gives `dy/dW1 = z`, a column; by its own rule that derivatives of a scalar
         are rows, and for the shape of `W1`, it is `z^T`.""")
 
     page.answer("c")
@@ -222,9 +222,13 @@ def at_random(page: Page) -> None:
     _, dW0, db0 = hidden_layer(x, z, W1)
     for name, value in (("W0", dW0), ("b0", db0[0]), ("W1", dW1), ("b1", db1)):
         page.equal(f"at random, complex step: dy/d{name}", value, slopes(given, name), 1e-14)
+    net = engine(*given)
+    net.backward(np.ones_like(net.forward(x[None, :])))
+    by_hand = np.concatenate([dW0.T.ravel(), db0[0], dW1[0], [1.0]])
+    page.equal("at random, engine: all 17", gradient_vector(net), by_hand, 1e-14)
     by_difference = central(lambda W0: forward(x, W0, *given[2:])[2], given[1])
     page.equal("at random, central differences: dy/dW0", dW0, by_difference, 1e-9)
-    page.proof("at random numbers: by hand = complex step = central differences")
+    page.proof("at random numbers: by hand = engine = complex step = central differences")
 
 
 def in_fractions(page: Page) -> None:

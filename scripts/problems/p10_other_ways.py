@@ -260,7 +260,7 @@ def solve(page: Page) -> None:
         "1 x h times h x h times h x 2h; vec puts row behind row",
     )
     page.compute("dy_dz, dz_dv, dv_dW0", factors, "x, t")
-    both = page.compute("dy_dW0, the_same", both_orders, "dy_dz, dz_dv, dv_dW0")
+    both = page.compute("dy_dW0, dy_dW0_again", both_orders, "dy_dz, dz_dv, dv_dW0")
     page.equal("reverse order, forward order", both[0], both[1], 1e-15)
     page.equal("the product, by reverse mode", both[0][0], exact[:4], 1e-15)
     page.proof("the two orders agree with each other and with (b)")

@@ -37,7 +37,8 @@ def draw(rng):
         x, y = abs(whole(rng, 2, largest=2)), whole(rng, 2)
         layers = [whole(rng, *np.shape(NUMBERS[name]), largest=2) for name in LAYERS]
         f, h, _ = deep.forward(HERE, x, y, *layers)
-        if all(h_k.any() for h_k in h) and (f[3] != y).all() and abs(f[3]).max() < 30:
+        small = all((f_k != 0).all() and abs(f_k).max() < 10 for f_k in f)
+        if small and all(h_k.any() for h_k in h) and (f[3] != y).all():
             break
     return {"x": x, "y": y, **dict(zip(LAYERS, layers, strict=True)), **written_out.draw(rng)}
 
@@ -54,9 +55,7 @@ def ask(page: Page, x, y, u, theta, psi, phi, **layers) -> None:
         **layers,
     )
     page.ask(
-        "a",
-        """Write the forward pass as a series of steps and compute all of them: `f_0`, `h_1`,
-        `f_1`, `h_2`, `f_2`, `h_3`, `f_3` and the loss.""",
+        "a", "Write the forward pass as a series of steps: `f_0`, `h_1`, ..., `f_3`. Compute it."
     )
     page.ask(
         "b",
@@ -123,13 +122,14 @@ def slope_in_weights(dl_df, h):
 def answers(x, y, u, theta, psi, phi, **layers):
     f, h, loss = deep.forward(HERE, x, y, *layers.values())
     df = deep.backward(HERE, y, f, [layers[f"Omega{k}"] for k in range(4)])
-    steps = {f"f{k}": f[k] for k in range(4)} | {f"h{k}": h[k] for k in (1, 2, 3)}
+    inner = [step for k in range(3) for step in ((f"f{k}", f[k]), (f"h{k + 1}", h[k + 1]))]
     return {
-        "a": steps | {"loss": loss},
+        "a": dict(inner) | {"f3": f[3], "loss": loss},
         "b": {"df3/dh3": slopes_of_layer(layers["Omega3"])[0]},
         "c": {"dh3/df2": slope_of_relu(f[2])},
         "d": {f"dl/df{k}": df[k] for k in (3, 2, 1, 0)},
-        "e": {f"dl/dOmega{k}": slope_in_weights(df[k], h[k]) for k in range(4)},
+        "e": {f"dl/dOmega{k}": slope_in_weights(df[k], h[k]) for k in range(4)}
+        | {f"dl/dbeta{k}": df[k] for k in range(4)},
         "f": {"output": written_out.formula(u, theta, psi, phi)},
     }
 
@@ -200,8 +200,8 @@ def solve(page: Page) -> None:
         "dl/dh = dl/df df/dh = dl/df Omega",
         "numerator layout: a row times a matrix, the outer function first",
     )
-    page.slip("""002's table of df/da for 3 functions of 4 variables ends in df_4/da_4; there is no
-        f_4, it is df_3/da_4. It writes df_3/dbeta_3 with d/domega_3 in front.""")
+    page.slip("""002's table of df/da for 3 functions of 4 variables ends in `df_4/da_4`; there is
+        no `f_4`, it is `df_3/da_4`. It writes `df_3/dbeta_3` with d/domega_3 in front.""")
 
     page.answer("c")
     page.formula(
@@ -285,7 +285,7 @@ def solve(page: Page) -> None:
         page.compute(f"dl_dOmega{k}", slope_in_weights, f"dl_df{k}, {h_k}")
     deep.check_parameters(page, given, HERE)
     deep.at_random(page, HERE)
-    page.slip("""002 gives dl/dOmega_k = dl/df_k `h_k^T` for every k without saying what `h_0` is:
+    page.slip("""002 gives `dl/dOmega_k = dl/df_k h_k^T` for every k without saying what `h_0` is:
         it is x. And it writes d(Omega_k h_k)/dOmega_k times dl/df_k as if that were a product of
         matrices; the first factor is a three-way array, the result is right.""")
 

@@ -36,8 +36,9 @@ def draw(rng):
 def ask(page: Page, x, y, phi_start, alpha, batches) -> None:
     page.given(
         """A line `f(x) = phi_0 + phi_1 x` shall pass near I = 4 points `(x_i, y_i)`. Its two
-        parameters stand in the column phi, which starts at `phi_start`, and alpha is the learning
-        rate. A row of `batches` holds the numbers of the samples in a batch, counted from 0.""",
+        parameters stand in the column `phi`, which starts at `phi_start`, and `alpha` is the
+        learning rate. A row of `batches` holds the numbers of the samples in a batch,
+        counted from 0.""",
         x=x,
         y=y,
         phi_start=phi_start,
@@ -86,19 +87,19 @@ def best_line(x, y):
     A = np.column_stack([np.ones(len(x)), x])  # rows (1, x_i)
     phi_best = np.linalg.solve(A.T @ A, A.T @ y)
     H = 2 * A.T @ A
-    largest_alpha = 2 / np.linalg.eigvalsh(H)[-1]
-    return phi_best, H, largest_alpha
+    alpha_largest = 2 / np.linalg.eigvalsh(H)[-1]
+    return phi_best, H, alpha_largest
 
 
 def answers(x, y, phi_start, alpha, batches):
     after_one = descend(phi_start, alpha, x, y)
     first, second = descend_by_batches(phi_start, alpha, x, y, batches)
-    phi_best, _, largest_alpha = best_line(x, y)
+    phi_best, _, alpha_largest = best_line(x, y)
     return {
         "a": {"L": loss(phi_start, x, y), "dL/dphi": gradient(phi_start, x, y)},
         "b": {"after one step": after_one, "after two": descend(after_one, alpha, x, y)},
         "c": {"after the first batch": first, "after the second": second},
-        "d": {"best phi": phi_best, "alpha must be less than": largest_alpha},
+        "d": {"best phi": phi_best, "alpha must be less than": alpha_largest},
     }
 
 
@@ -140,19 +141,19 @@ def solve(page: Page) -> None:
     page.equal("engine: L", value, float(L), 1e-14)
     page.equal("engine: dL/dphi", by_engine, by_hand.astype(float), 1e-14)
     page.proof("by hand = engine = complex step")
-    page.slip("002 writes the gradient in phi also as grad_w L; grad_phi L is meant.")
+    page.slip("002 writes the gradient in `phi` also as `nabla_w L`; `nabla_phi L` is meant.")
 
     page.answer("b")
     page.say("First, compute the derivatives of the loss in all parameters. Second, move each one:")
     page.formula(
         r"\phi \leftarrow \phi - \alpha \frac{\partial L}{\partial \phi}",
         "phi <- phi - alpha dL/dphi",
-        "against the gradient, for along it L rises fastest; alpha says how far",
+        "against the gradient, for along it L rises fastest; `alpha` says how far",
     )
     page.compute("phi_next", descend, "phi_start, alpha, x, y")
     page.compute("phi_then", descend, "phi_next, alpha, x, y")
     path = [start, page.values["phi_next"], page.values["phi_then"]]
-    page.table(["", "phi_0", "phi_1", "L"], [
+    page.table(["", "`phi_0`", "`phi_1`", "L"], [
         [name, *phi, loss(phi, x, y)]
         for name, phi in zip(("start", "after one step", "after two"), path, strict=True)
     ])  # fmt: skip
@@ -179,9 +180,9 @@ def solve(page: Page) -> None:
     page.equal("engine, the mean and twice alpha", twice, by_hand, 1e-14)
     page.proof("by hand = engine, with the sum and alpha as with the mean and 2 alpha")
     page.say("""A mean over a batch of B samples is the sum divided by B: the same steps need
-        B times the learning rate. With a mean, alpha need not change with the size of the batch.
+        B times the learning rate. With a mean, `alpha` need not change with the size of the batch.
         On average over all batches of B of the I samples, the batch sum is B/I of the whole
-        gradient: the direction is right on average. With a constant alpha small batches do not
+        gradient: the direction is right on average. With a constant `alpha` small batches do not
         come to rest; they hover around the best parameters.""")
     descent.with_batches(page, gradient)
 
@@ -204,13 +205,13 @@ def solve(page: Page) -> None:
     page.formula(
         r"\phi_{t+1} - \phi_{\text{best}} = (1 - \alpha H) (\phi_t - \phi_{\text{best}})",
         "phi_t+1 - phi_best = (1 - alpha H) (phi_t - phi_best)",
-        "put into the step",
+        "put into the step; 1 is the identity matrix here",
     )
     page.say("""Along an eigenvector of H with the eigenvalue h, each step multiplies the distance
-        by `1 - alpha h`. It shrinks if that is between -1 and 1 for every h: if alpha is less than
-        2 over the largest h. Slow is the direction with the smallest h, the long axis of the
-        bowl.""")
-    best, _, limit = page.compute("phi_best, H, largest_alpha", best_line, "x, y")
+        by `1 - alpha h`. It shrinks if that is between -1 and 1 for every h: if `alpha` is
+        less than 2 over the largest h. Slow is the direction with the smallest h, the
+        long axis of the bowl.""")
+    best, _, limit = page.compute("phi_best, H, alpha_largest", best_line, "x, y")
     page.figure("bowl", lambda figure: descent.draw_bowl(figure, x, y, start, alpha, loss), BOWL)
     page.equal("the gradient there", gradient(best, x, y), [0.0, 0.0], 1e-12)
     far = start

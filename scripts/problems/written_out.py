@@ -71,7 +71,7 @@ def answer(page: Page) -> None:
     _line(page, 2, "unit 2 of the second layer: the whole first layer once more")
     _line(page, 3, "unit 3 of the second layer: and once more")
     by_formula = page.compute("output", formula, "u, theta, psi, phi")
-    by_layers = page.compute("output_by_layers", layers, "u, theta, psi, phi")
+    by_layers = page.compute("output_again", layers, "u, theta, psi, phi")
     given = [page.values[name] for name in NUMBERS]
     in_formula = len(ways.counted(sys.modules[__name__], "relu", formula, *given))
     in_layers = sum(ways.counted(sys.modules[__name__], "relu", layers, *given))
@@ -94,7 +94,7 @@ def _line(page: Page, i: int, because: str) -> None:
     """Unit i of the second layer in the formula."""
     terms = [rf"\psi_{{{i}{j}}} \, a(\theta_{{{j}0}} + \theta_{{{j}1}} u)" for j in (1, 2, 3)]
     plain = [f"psi_{i}{j} a(theta_{j}0 + theta_{j}1 u)" for j in (1, 2, 3)]
-    start, plain_start = (r"f(u) = \phi_0 ", "f(u) = phi_0 ") if i == 1 else ("", "     ")
+    start, plain_start = (r"f(u) = \phi_0 ", "f(u) = phi_0 ") if i == 1 else ("{} ", "     ")
     page.formula(
         rf"{start}+ \phi_{i} \, a(\psi_{{{i}0}} + {' + '.join(terms)})",
         f"{plain_start}+ phi_{i} a(psi_{i}0 + " + "\n         + ".join(plain) + ")",
