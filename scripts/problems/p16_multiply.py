@@ -172,10 +172,10 @@ def solve(page: Page) -> None:
     )
     page.formula(
         r"\frac{\partial^2 t}{\partial p \partial q}"
-        r" = (p_v q_s + p_s q_v) 6 \sigma'(6s) + p_s q_s v 36 \sigma''(6s) \ne 0",
-        "d^2 t/dpdq = (p_v q_s + p_s q_v) 6 sigma'(6s) + p_s q_s v 36 sigma''(6s)\n    != 0",
-        "the target's mixed slope is 0 everywhere only for p_s = q_s = 0; but then v is in neither "
-        "unit",
+        r" = 6 (p_v q_s + p_s q_v) \sigma'(6s) + 36 v p_s q_s \sigma''(6s) \ne 0",
+        "d^2 t/dpdq = 6 (p_v q_s + p_s q_v) sigma'(6s) + 36 v p_s q_s sigma''(6s)\n    != 0",
+        "the target's mixed slope is 0 everywhere only for `p_s = q_s = 0`; but then v is in "
+        "neither unit",
     )
     learn(page)
 
