@@ -189,7 +189,7 @@ def learn(page: Page) -> None:
     page.equal("gate: gradients, engine and complex step", slope, numeric, 1e-14)
     best = [min((train(n, x, rng) for _ in range(3)), key=lambda r: r[0]) for n in range(4)]
     page.say(
-        "Trained on 81 points, v from -2 to 2 and s from -1 to 1, by at most 400 steps of BFGS:"
+        "Trained on 81 points, v from -2 to 2 and s from -1 to 1, by at most 120 steps of BFGS:"
     )
     rows = [(n or "a gate", size, error) for n, (error, size, _) in enumerate(best)]
     page.table(["additive units", "parameters", "rms error, best of 3"], rows)
