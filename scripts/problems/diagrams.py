@@ -81,17 +81,20 @@ def renamed(graph: Graph, goal: str, names: Mapping[str, str]) -> Graph:
     return graph
 
 
-def cut(graph: Graph, name: str) -> tuple[Graph, Graph]:
-    """A long graph as two: up to that node, and from it on, where it stands as if given."""
-    at = graph.nodes.index(graph[name])
-    first, second = graph.nodes[: at + 1], graph.nodes[at + 1 :]
-    again = Node(name, name, graph[name].value, graph[name].gradient)
-    edges = [edge for edge in graph.edges if edge.target in second]
-    behind = [replace(e, source=again) if e.source is graph[name] else e for e in edges]
-    before = [edge for edge in graph.edges if edge.target in first]
+def cut(graph: Graph, *names: str) -> tuple[Graph, Graph]:
+    """A long graph as two: up to these nodes, and from them on, where they stand as if given."""
+    there = [graph[name] for name in names]
+    at = max(graph.nodes.index(node) for node in there) + 1
+    again = {node: Node(node.name, node.name, node.value, node.gradient) for node in there}
+    before = [edge for edge in graph.edges if edge.target in graph.nodes[:at]]
+    behind = [
+        replace(edge, source=again.get(edge.source, edge.source))
+        for edge in graph.edges
+        if edge.target in graph.nodes[at:]
+    ]
     return (
-        replace(graph, nodes=first, edges=before),
-        replace(graph, nodes=[again, *second], edges=behind),
+        replace(graph, nodes=graph.nodes[:at], edges=before),
+        replace(graph, nodes=[*again.values(), *graph.nodes[at:]], edges=behind),
     )
 
 

@@ -51,6 +51,13 @@ BRANCH = [
     Operation("r", "tanh", ["m"], np.tanh, lambda m: [1 - np.tanh(m) ** 2], "tanh(m)", ["1 - r^2"]),
 ]
 
+TOY_EDGES = ("x", "y", "z", "q = x + y", "f = q z")
+NEURON_EDGES = (
+    "w0", "x0", "w1", "x1", "w2", "a = w0 x0", "b = w1 x1", "s = a + b + w2",
+    "n = -s", "e = exp n", "u = 1 + e", "f = 1/u",
+)  # fmt: skip
+BRANCH_EDGES = ("a", "b", "s = a + b", "p = a b", "m = s p", "r = tanh m")
+
 
 def select(*inputs: int) -> Layer:
     """The layer that passes on these inputs: each the largest of itself."""
@@ -77,6 +84,12 @@ def neuron_network() -> Sequential:
 def branch_network() -> Sequential:
     tanh = Elementwise(np.tanh, lambda z, y: 1 - y * y)
     return Sequential(Concat(adding(), Multiply()), Multiply(), tanh)
+
+
+def edges(names, values, gradients):
+    """The rows of a table: every edge, its value and its gradient."""
+    marked = [f"`{name}`" for name in names]
+    return zip(marked, values, gradients, strict=True)
 
 
 def evaluated(

@@ -8,6 +8,9 @@ from mlp.seeing.graphs import Graph
 from mlp.seeing.operations import Operation, add, computation, multiply
 from problems.schemes import box, canvas, note, wire
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""SVG makes one of several blanks."""
+
 
 def by_multiply(W, x):
     """f, df/dW, df/dx with y_i^2 as the product of the pair (i, i); its gradient is 2 y_i."""
@@ -74,4 +77,4 @@ def _above_and_below(axes, at, value, gradient):
 def _text(value):
     if np.ndim(value) == 2:
         return "\n".join(_text(row) for row in value)
-    return "  ".join(f"{number:.4g}" for number in np.atleast_1d(value))
+    return (2 * NO_BREAK).join(f"{number:.4g}" for number in np.atleast_1d(value))

@@ -183,7 +183,12 @@ def four_axes(page):
     page.slip("""001 puts `y`'s axes first, then `x`'s; its product sums over `i` in
         (dy/dx)_ij, `x` first, and on the same line writes row (j,:), `y` first, as its
         chain rule does. Either order will do if the sum runs over the axes of `x`. Its indices
-        `i` in `Z^(D_y)`, `j` in `Z^(D_x)` have `K_y` and `K_x` entries.""")
+        `i` in `Z^(D_y)`, `j` in `Z^(D_x)` have `K_y` and `K_x` entries. It writes
+        its example first as blocks `dY/dx_kl` in the places of X, then as blocks `dy_ij/dX` in the
+        places of Y: the same 16 numbers, arranged in two ways.""")
+    by_X = np.block([[G[:, :, k, m] for m in range(2)] for k in range(2)])
+    by_Y = np.block([[G[i, j] for j in range(2)] for i in range(2)])
+    page.equal("the same 16 numbers", np.sort(by_X, None), np.sort(by_Y, None), 0)
     other = G.transpose(2, 3, 0, 1)
     page.equal("other order, sum over its first pair", np.einsum("klij,kl->ij", other, D), dY, 0)
     mixed = np.einsum("ijkl,ij->kl", G, D)

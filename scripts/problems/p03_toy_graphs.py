@@ -10,8 +10,8 @@ import numpy as np
 from book.page import Page
 from book.sheets import whole
 from mlp import MaxPool, Multiply
-from problems import graphs
-from problems.graphs import adding, check_edges, check_network, check_node, copying
+from problems import chain_of_layers, graphs
+from problems.graphs import adding, check_edges, check_network, check_node, copying, edges
 
 TITLE = "Computation graphs: values and gradients on every edge"
 DECKS = "000, 002"
@@ -34,7 +34,9 @@ NUMBERS = {
 
 
 def draw(rng):
-    numbers = {"h0": 1, "w": whole(rng, 3, largest=3), "t": int(whole(rng)), "eta": 0.01}
+    w = whole(rng, 3, largest=3)
+    t = int(w.prod() + whole(rng, largest=3))  # so that there is an error
+    numbers = {"h0": 1, "w": w, "t": t, "eta": 0.01}
     numbers |= {name: int(whole(rng)) for name in "xyz"}
     numbers |= {name: int(whole(rng, largest=2)) for name in ("w0", "x0", "w1", "x1")}
     products = numbers["w0"] * numbers["x0"] + numbers["w1"] * numbers["x1"]
@@ -85,27 +87,6 @@ def ask(page: Page, h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b) -> None:
     )
 
 
-def forward(h0, w, t):
-    h = [h0]
-    for k in range(len(w)):
-        h.append(w[k] * h[k])  # h[0] is x, and w[0] is w_1
-    e = (h[-1] - t) ** 2
-    return np.array(h), e
-
-
-def backward(h, w, t):
-    dw, dh = np.zeros(len(w)), np.zeros(len(h))
-    dh[-1] = 2 * (h[-1] - t)
-    for k in reversed(range(len(w))):
-        dw[k] = dh[k + 1] * h[k]  # upstream times the local slope in w
-        dh[k] = dh[k + 1] * w[k]  # upstream times the local slope in h
-    return dw, dh
-
-
-def update(w, dw, eta):
-    return w - eta * dw
-
-
 def product_of_sum(x, y, z):
     q = x + y
     f = q * z
@@ -152,26 +133,14 @@ def branch(a, b):
     return np.array([a, b, s, p, m, r]), np.array([da, db, ds, dp, dm, dr])
 
 
-TOY_EDGES = ("x", "y", "z", "q = x + y", "f = q z")
-NEURON_EDGES = (
-    "w0", "x0", "w1", "x1", "w2", "a = w0 x0", "b = w1 x1", "s = a + b + w2",
-    "n = -s", "e = exp n", "u = 1 + e", "f = 1/u",
-)  # fmt: skip
-BRANCH_EDGES = ("a", "b", "s = a + b", "p = a b", "m = s p", "r = tanh m")
-
-
-def edges(names, values, gradients):
-    marked = [f"`{name}`" for name in names]
-    return zip(marked, values, gradients, strict=True)
-
-
 def answers(h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b):
-    h, e = forward(h0, w, t)
-    dw, dh = backward(h, w, t)
+    h, e = chain_of_layers.forward(h0, w, t)
+    dw, dh = chain_of_layers.backward(h, w, t)
+    new = chain_of_layers.update(w, dw, eta)
     toy, sigmoid = product_of_sum(x, y, z), neuron(w0, x0, w1, x1, w2)
     branches = branch(a, b)
     return {
-        "b": {"h": h, "e": e, "de/dw": dw, "de/dh": dh, "new w": update(w, dw, eta)},
+        "b": {"h": h, "e": e, "de/dw": dw, "de/dh": dh, "new w": new},
         "c": {"values of x, y, z, q, f": toy[0], "gradients": toy[1]},
         "d": {"values of w0, x0, w1, x1, w2, a, ... f": sigmoid[0], "gradients": sigmoid[1]},
         "e": {"values of a, b, s, p, m, r": branches[0], "gradients": branches[1]},
@@ -180,80 +149,11 @@ def answers(h0, w, t, eta, x, y, z, w0, x0, w1, x1, w2, a, b):
 
 
 def solve(page: Page) -> None:
-    chain_rule_of_the_chain(page)
-    algorithm(page)
+    chain_of_layers.chain_rule(page)
+    chain_of_layers.algorithm(page)
     toy_graphs(page)
     general_graph(page)
     patterns(page)
-
-
-def chain_rule_of_the_chain(page):
-    page.answer("a")
-    page.formula(
-        r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_K}"
-        r" \frac{\partial h_K}{\partial h_{K-1}} \cdots \frac{\partial h_{k+1}}{\partial h_k}"
-        r" \frac{\partial h_k}{\partial w_k}",
-        "de/dw_k = de/dh_K dh_K/dh_(K-1) ... dh_(k+1)/dh_k dh_k/dw_k",
-        "`w_k` moves `h_k` alone, that moves `h_(k+1)`, and so on to `e`: a factor for each step",
-    )
-    page.formula(
-        r"\frac{\partial e}{\partial w_k} = \frac{\partial e}{\partial h_k}"
-        r" \frac{\partial h_k}{\partial w_k}",
-        "de/dw_k = de/dh_k dh_k/dw_k",
-        "all factors but the last are `de/dh_k`",
-    )
-    page.formula(
-        r"\frac{\partial e}{\partial h_{k-1}} = \frac{\partial e}{\partial h_k}"
-        r" \frac{\partial h_k}{\partial h_{k-1}}",
-        "de/dh_(k-1) = de/dh_k dh_k/dh_(k-1)",
-        "and the next layer below needs one factor more",
-    )
-    page.say(
-        """`de/dh_k` is the upstream gradient: what comes from above, and says all about the layers
-        there. `dh_k/dw_k` and `dh_k/dh_(k-1)` are the local gradients: they need only `f_k` and
-        what went into it. Upstream times local, twice, is all that a layer does."""
-    )
-    page.figure(
-        "chain_of_layers",
-        graphs.draw_chain,
-        "Forward, the values are computed; back, the gradients, each from the one on its right.",
-    )
-    page.slip("""000's first slide on the chain rule ends the product for `de/dw_k` with
-        `dh_(k+1)/dh_k`; the local factor `dh_k/dw_k` is missing and comes on the next slide.""")
-
-
-def algorithm(page):
-    page.answer("b")
-    page.say(
-        "Step 1, forward: for k = 1, ..., K compute `h_k` from `h_(k-1)`, and keep it; then `e`."
-    )
-    page.say("Step 2, the beginning of the way back: compute `de/dh_K`.")
-    page.say(
-        """Step 3, the error back: for k = K, ..., 1 multiply `de/dh_k` by `dh_k/dw_k`, which
-        gives `de/dw_k`, and by `dh_k/dh_(k-1)`, which gives `de/dh_(k-1)`."""
-    )
-    page.say("Step 4, update: `w_k <- w_k - eta de/dw_k` for every `k`. Then the next sample.")
-    page.formula(
-        r"h_k = w_k h_{k-1}, \quad \frac{\partial h_k}{\partial w_k} = h_{k-1}, \quad"
-        r" \frac{\partial h_k}{\partial h_{k-1}} = w_k, \quad"
-        r" \frac{\partial e}{\partial h_3} = 2 (h_3 - t)",
-        "h_k = w_k h_(k-1),  dh_k/dw_k = h_(k-1),  dh_k/dh_(k-1) = w_k,\nde/dh_3 = 2 (h_3 - t)",
-        "the local gradients of the given chain",
-    )
-    h, e = page.compute("h, e", forward, "h0, w, t")
-    dw, dh = page.compute("de_dw, de_dh", backward, "h, w, t")
-    page.compute("w_new", update, "w, de_dw, eta")
-    h0, w, t = (page.values[name] for name in ("h0", "w", "t"))
-    inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
-    gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]
-    values = [*inputs.values(), *h[1:], e]
-    page.graph(
-        "chain",
-        check_edges(page, inputs, graphs.CHAIN, values, gradients),
-        "The chain with its numbers: values above, gradients below.",
-    )
-    page.proof("by hand = complex step = node by node")
-    page.show("e after the step", forward(h0, page.values["w_new"], t)[1])
 
 
 def toy_graphs(page):
@@ -271,7 +171,7 @@ def toy_graphs(page):
         "upstream times local; a sum has the slope 1 in each term",
     )
     v, d = page.compute("v, d", product_of_sum, "x, y, z")
-    page.table(("edge", "value", "gradient"), edges(TOY_EDGES, v, d))
+    page.table(("edge", "value", "gradient"), edges(graphs.TOY_EDGES, v, d))
     inputs = {name: page.values[name] for name in "xyz"}
     graph = check_edges(page, inputs, graphs.PRODUCT_OF_SUM, v, d)
     check_network(page, graphs.product_of_sum_network(), [*inputs.values()], v, d)
@@ -301,7 +201,7 @@ def toy_graphs(page):
         "the sum hands on what it gets, each product multiplies by the other factor; i = 0, 1",
     )
     v, d = page.compute("v, d", neuron, "w0, x0, w1, x1, w2")
-    page.table(("edge", "value", "gradient"), edges(NEURON_EDGES, v, d))
+    page.table(("edge", "value", "gradient"), edges(graphs.NEURON_EDGES, v, d))
     inputs = {name: page.values[name] for name in ("w0", "x0", "w1", "x1", "w2")}
     graph = check_edges(page, inputs, graphs.NEURON, v, d)
     check_network(page, graphs.neuron_network(), [*inputs.values()], v, d)
@@ -350,7 +250,7 @@ def general_graph(page):
         "one term for each way",
     )
     v, d = page.compute("v, d", branch, "a, b")
-    page.table(("edge", "value", "gradient"), edges(BRANCH_EDGES, v, d))
+    page.table(("edge", "value", "gradient"), edges(graphs.BRANCH_EDGES, v, d))
     inputs = {name: page.values[name] for name in "ab"}
     graph = check_edges(page, inputs, graphs.BRANCH, v, d)
     check_network(page, graphs.branch_network(), [*inputs.values()], v, d)

@@ -5,14 +5,12 @@ convention, with M for our in_features and N for our out_features; our e is summ
 of rows, the deck has one. Jacobians have outputs as rows (numerator layout), so dz/dx is (N, M).
 """
 
-from itertools import permutations
-
 import numpy as np
 
 from book.page import Page
 from book.sheets import whole
-from mlp import Affine
-from problems.numeric import central, complex_step
+from problems.linear import check_at_random, engine, marked, products_of_shape
+from problems.numeric import complex_step
 from problems.schemes import draw_linear_layer
 
 TITLE = "The linear layer in row vectors, from entries"
@@ -178,7 +176,7 @@ def solve(page: Page) -> None:
     page.equal("contracted over k", np.einsum("k,kij->ij", u[0], three), dW, 0)
     page.equal("engine: de/dW", affine.dW, dW, 0)
     page.proof("entry by entry = `x^T u` = all of `dz/dW`, contracted = engine")
-    at_random(page)
+    check_at_random(page, input_gradient, weight_gradient)
 
     page.answer("d")
     page.formula(
@@ -211,7 +209,7 @@ def dimensions(page):
     arrays = {"x": x, "W": W, "u": u}
     for_x, for_W = products_of_shape(*x.shape, arrays), products_of_shape(*W.shape, arrays)
     page.table(("wanted", "shape", "products"), [
-        ("de/dx", "1 x M = 1 x 3", ", ".join(for_x)), ("de/dW", "M x N = 3 x 2", ", ".join(for_W)),
+        ("`de/dx`", "1 x M = 1 x 3", marked(for_x)), ("`de/dW`", "M x N = 3 x 2", marked(for_W)),
     ])  # fmt: skip
     page.check("only u W^T and x^T u", (for_x, for_W) != (["u W^T"], ["x^T u"]), 0)
     square = {"x": x, "W": np.eye(3), "u": np.ones((1, 3))}
@@ -219,7 +217,7 @@ def dimensions(page):
     page.say(
         """One each. That is dimension analysis: a check of every formula, and a help for memory.
         But it is no derivation: with `M = N` there are, for `de/dx`, """
-        + ", ".join(f"`{name}`" for name in for_x)
+        + marked(for_x)
         + """, and the shapes of `u W` and `u W^T` do not tell which is right."""
     )
     page.check("u W fits too where M = N", "u W" not in for_x, 0)
@@ -236,9 +234,9 @@ def summary(page):
     page.table(
         ("", "gets", "gives", "needs"),
         [
-            ("forward", "x", "z = x W", "W"),
-            ("back", "de/dz", "de/dx = de/dz W^T", "W"),
-            ("for the update", "de/dz", "de/dW = x^T de/dz", "x, kept from the way forward"),
+            ("forward", "`x`", "`z = x W`", "`W`"),
+            ("back", "`de/dz`", "`de/dx = de/dz W^T`", "`W`"),
+            ("for the update", "`de/dz`", "`de/dW = x^T de/dz`", "`x`, kept on the way forward"),
         ],
     )
     page.say(
@@ -255,51 +253,3 @@ def summary(page):
         upstream comes first."""
     )
     page.say("Fourth: use dimension analysis, as in (e), on every line.")
-
-
-def error(z):
-    """Any smooth number made of z will do."""
-    return np.log(np.exp(z).sum()) + (z**2).sum()
-
-
-def error_signal(z):
-    """de/dz of that error."""
-    return np.exp(z) / np.exp(z).sum() + 2 * z
-
-
-def engine(W):
-    affine = Affine(*W.shape, bias=False)
-    affine.W = W
-    return affine
-
-
-def at_random(page):
-    """With e = log sum exp z + sum z^2, by numbers; and a batch of five rows."""
-    rng = np.random.default_rng(6)
-    X, W = rng.normal(size=(5, 4)), rng.normal(size=(4, 3))
-    x = X[:1]
-    u = error_signal(x @ W)
-    dx, dW = input_gradient(W, u), weight_gradient(x, u)
-    page.equal("de/dx, complex step", dx, complex_step(lambda x: error(x @ W), x), 1e-14)
-    page.equal("de/dW, complex step", dW, complex_step(lambda W: error(x @ W), W), 1e-14)
-    U = np.vstack([error_signal(row @ W) for row in X])
-    rows = sum(weight_gradient(X[[n]], U[[n]]) for n in range(5))
-    affine = engine(W)
-    affine.forward(X)
-    affine.backward(U)
-    page.equal("engine: de/dW, sum over five rows", affine.dW, rows, 1e-14)
-    page.proof("at random with e = log sum exp z + sum of squares: by hand = complex step = engine")
-    page.equal("de/dW, central differences", dW, central(lambda W: error(x @ W), W), 1e-9)
-    page.proof("by hand = central differences")
-
-
-def products_of_shape(rows, columns, arrays):
-    """Which products of two of the arrays, transposed or not, have this shape?"""
-    found = []
-    for a, b in permutations(arrays, 2):
-        for left, left_name in ((arrays[a], a), (arrays[a].T, f"{a}^T")):
-            for right, right_name in ((arrays[b], b), (arrays[b].T, f"{b}^T")):
-                fits = left.shape[1] == right.shape[0]
-                if fits and (left.shape[0], right.shape[1]) == (rows, columns):
-                    found.append(f"{left_name} {right_name}")
-    return found

@@ -39,7 +39,7 @@ def ask(page: Page, z, U, x, w, b, rate) -> None:
     page.given(
         """For question (d): a single ReLU with one weight, `y_n = relu(w x_n + b)`, for five
         inputs `x_n`, starts from `w` and `b`. It shall learn `y_n = x_n`: the loss is the mean of
-        `(y_n - x_n)^2`, and gradient descent has the learning rate `rate`.""",
+        `(y_n - x_n)^2`, and `rate` is the learning rate of gradient descent.""",
         x=x,
         w=w,
         b=b,
@@ -186,7 +186,7 @@ def sigmoid(page):
         "Sigmoid and ReLU with their derivatives.",
     )
     far = np.array([0, 2, 5, 10])
-    page.table(("z", "sigma'(z)"), zip(far, sigmoid_backward(far, 1)[1], strict=True))
+    page.table(("`z`", "`sigma'(z)`"), zip(far, sigmoid_backward(far, 1)[1], strict=True))
     page.slip("""000 says that the slope vanishes unless `z` is close to zero. It never is 0, it
         falls like `exp(-|z|)`: 1/4 at 0, 0.105 at 2, 0.0066 at 5, 4.5e-5 at 10.""")
     ratio = sigmoid_backward(10, 1)[1] * np.exp(10)

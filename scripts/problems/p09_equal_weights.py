@@ -62,7 +62,9 @@ def forward(x, W0, b0, W1, b1):
 
 def slopes(x, z, W1):
     delta = W1[0] * z * (1 - z)
-    return z[None, :], 1.0, np.outer(delta, x), delta[None, :]  # in W1, b1, W0, b0
+    dy_dW1, dy_db1 = z[None, :], 1.0
+    dy_dW0, dy_db0 = np.outer(delta, x), delta[None, :]
+    return dy_dW1, dy_db1, dy_dW0, dy_db0
 
 
 def gradients_at(x, c, target):
@@ -70,12 +72,16 @@ def gradients_at(x, c, target):
     z, y = forward(x, W0, b0, W1, b1)
     dy_dW1, dy_db1, dy_dW0, dy_db0 = slopes(x, z, W1)
     dL_dy = 2 * (y - target)
-    return z, y, dL_dy * dy_dW0, dL_dy * dy_db0[0], dL_dy * dy_dW1, dL_dy * dy_db1
+    dL_dW0, dL_db0 = dL_dy * dy_dW0, dL_dy * dy_db0[0]
+    dL_dW1, dL_db1 = dL_dy * dy_dW1, dL_dy * dy_db1
+    return z, y, dL_dW0, dL_db0, dL_dW1, dL_db1
 
 
 def step(c, alpha, dL_dW0, dL_db0, dL_dW1, dL_db1):
     W0, b0, W1, b1 = all_equal(c)
-    return W0 - alpha * dL_dW0, b0 - alpha * dL_db0, W1 - alpha * dL_dW1, b1 - alpha * dL_db1
+    W0, b0 = W0 - alpha * dL_dW0, b0 - alpha * dL_db0
+    W1, b1 = W1 - alpha * dL_dW1, b1 - alpha * dL_db1
+    return W0, b0, W1, b1
 
 
 def answers(x, c0, c, target, alpha):

@@ -108,8 +108,9 @@ def central_differences(x, t, step):
 
 def closed_form(x, t):
     W0, b0, W1, _ = unpack(t)
-    dW0, db0, dW1 = np.zeros(W0.shape), np.zeros(b0.shape), np.zeros(W1.shape)
-    for i in range(len(b0)):
+    h = len(b0)
+    dW0, db0, dW1 = np.zeros((h, 2)), np.zeros(h), np.zeros(h)
+    for i in range(h):
         v = W0[i] @ x + b0[i]
         dW0[i, 0] = W1[i] * sigmoid(v) * (1 - sigmoid(v)) * x[0]
         dW0[i, 1] = W1[i] * sigmoid(v) * (1 - sigmoid(v)) * x[1]
@@ -143,7 +144,7 @@ def factors(x, t):
     z = sigmoid(W0 @ x + b0)
     dy_dz = W1[None, :]
     dz_dv = np.diag(z * (1 - z))
-    dv_dW0 = np.kron(np.eye(len(z)), x)  # row i: x, at the place of row i of W0
+    dv_dW0 = np.kron(np.eye(len(z)), x)  # row i: x where row i of W0 is
     return dy_dz, dz_dv, dv_dW0
 
 
@@ -173,8 +174,7 @@ def solve(page: Page) -> None:
     )
     t = page.compute("t", flatten, "W0, b0, W1, b1")
     page.compute("g_onesided", one_sided_differences, "x, t, step")
-    x = page.values["x"]
-    exact = reverse_mode(x, t)
+    exact = reverse_mode(x := page.values["x"], t)
     page.show("for comparison, the exact gradient", exact)
     page.say("""First, this is an approximation, and easy to get wrong: the step must be chosen
         with care. A long one leaves out much of Taylor's series along parameter i:""")
@@ -194,11 +194,11 @@ def solve(page: Page) -> None:
         are subtracted, and what is left, rounding included, is divided by the step.""")
     page.compute("g_central", central_differences, "x, t, step")
     ways.errors_over_steps(page, one_sided_differences, central_differences, x, t, exact)
-    page.say("""Second, it is expensive: f must be computed anew for every parameter. That said, it
-        needs nothing but f itself, so it is how the other ways are checked.""")
+    page.say("""Second, it is expensive: f must be computed anew for every parameter. But it needs
+        only f itself, so it is how the other ways are checked.""")
     for way, expected in ((one_sided_differences, len(t) + 1), (central_differences, 2 * len(t))):
         passes = len(ways.counted(HERE, "f", way, x, t, 1e-6))
-        page.check(f"{way.__name__}: {passes} passes", abs(passes - expected), 0)
+        page.check(f"{way.__name__}: {passes}", abs(passes - expected), 0)
     page.proof(f"counted for n = {len(t)}: {len(t) + 1} passes one-sided, {2 * len(t)} central")
     page.slip("003 says at least n passes for one-sided ones; with f(x) itself it is n + 1.")
 
@@ -257,7 +257,7 @@ def solve(page: Page) -> None:
         r"\frac{\partial y}{\partial \operatorname{vec}(W_0)} = \frac{\partial y}{\partial z}"
         r" \frac{\partial z}{\partial v} \frac{\partial v}{\partial \operatorname{vec}(W_0)}",
         "dy/dvec(W0) = dy/dz dz/dv dv/dvec(W0)",
-        "a row, 1 x h, times a matrix, h x h, times a matrix, h x 2h; vec puts row behind row",
+        "1 x h times h x h times h x 2h; vec puts row behind row",
     )
     page.compute("dy_dz, dz_dv, dv_dW0", factors, "x, t")
     both = page.compute("dy_dW0, the_same", both_orders, "dy_dz, dz_dv, dv_dW0")
@@ -287,7 +287,7 @@ def solve(page: Page) -> None:
     page.say("""Time: a loss is one number, and a network has millions of parameters. Reverse mode
         takes one pass back for all of them, forward mode a pass for each; it would win with few
         inputs and many outputs. Memory: forward mode needs only the current values, reverse mode
-        keeps every layer until the way back, usually the smaller worry (see problem 20).""")
+        keeps all layers, usually the smaller worry (see problem 20).""")
     ways.memory(page)
     page.slip("""003 says that forward mode multiplies matrices by matrices, and that it saves
         memory. It is one or the other: n passes that keep nothing, or one pass that carries n

@@ -82,15 +82,19 @@ def forward(x, y, b, w):
     return f0, h1, f1, h2, f2, h3, f3, loss
 
 
-def backward(y, w, f0, f1, f2, f3):
+def back_to_h2(y, w, f2, f3):
     dl_df3 = 2 * (f3 - y)
     dl_dh3 = w[3] * dl_df3
     dl_df2 = slope_of_a(f2) * dl_dh3
     dl_dh2 = w[2] * dl_df2
+    return dl_df3, dl_dh3, dl_df2, dl_dh2
+
+
+def back_to_f0(w, f0, f1, dl_dh2):
     dl_df1 = slope_of_a(f1) * dl_dh2
     dl_dh1 = w[1] * dl_df1
     dl_df0 = slope_of_a(f0) * dl_dh1
-    return dl_df3, dl_dh3, dl_df2, dl_dh2, dl_df1, dl_dh1, dl_df0
+    return dl_df1, dl_dh1, dl_df0
 
 
 def parameters(x, h1, h2, h3, dl_df0, dl_df1, dl_df2, dl_df3):
@@ -101,7 +105,8 @@ def parameters(x, h1, h2, h3, dl_df0, dl_df1, dl_df2, dl_df3):
 
 def answers(x, y, b, w):
     f0, h1, f1, h2, f2, h3, f3, loss = forward(x, y, b, w)
-    df3, dh3, df2, dh2, df1, dh1, df0 = backward(y, w, f0, f1, f2, f3)
+    df3, dh3, df2, dh2 = back_to_h2(y, w, f2, f3)
+    df1, dh1, df0 = back_to_f0(w, f0, f1, dh2)
     db, dw = parameters(x, h1, h2, h3, df0, df1, df2, df3)
     back = {"dl/df3": df3, "dl/dh3": dh3, "dl/df2": df2, "dl/dh2": dh2, "dl/df1": df1}
     return {
@@ -169,8 +174,10 @@ def solve(page: Page) -> None:
         "dl/df_0 = a'(f_0) w_1 a'(f_1) w_2 a'(f_2) w_3 * 2 (f_3 - y)",
         "a factor for every link",
     )
-    back = "dl_df3, dl_dh3, dl_df2, dl_dh2, dl_df1, dl_dh1, dl_df0"
-    df3, dh3, df2, dh2, df1, dh1, df0 = page.compute(back, backward, "y, w, f0, f1, f2, f3")
+    results = "dl_df3, dl_dh3, dl_df2, dl_dh2"
+    df3, dh3, df2, dh2 = page.compute(results, back_to_h2, "y, w, f2, f3")
+    results = "dl_df1, dl_dh1, dl_df0"
+    df1, dh1, df0 = page.compute(results, back_to_f0, "w, f0, f1, dl_dh2")
     first, second = diagrams.cut(graph(net, x, y), "h2")
     page.graph("first_half", first, "The chain from the input to `h_2`. " + GRAPH)
     page.graph("second_half", second, "The chain from `h_2` to the loss.")

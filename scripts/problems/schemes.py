@@ -54,11 +54,10 @@ def note(axes: Any, at: Point, text: str, size: float = 11, **look: Any) -> None
 def legend(axes: Any, at: Point) -> None:
     """What the two kinds of arrows are, beside each other from `at` on."""
     x, y = at
-    for arrow, text in ((forward, "values, forward"), (back, "gradients, back")):
-        ends = [(x, y), (x + 0.5, y)]
-        arrow(axes, *(ends if arrow is forward else ends[::-1]))
-        axes.text(x + 0.6, y, text, va="center", fontsize=11)
-        x += 2.4
+    forward(axes, (x, y), (x + 0.5, y))
+    note(axes, (x + 0.6, y), "values, forward", ha="left")
+    back(axes, (x + 2.9, y), (x + 2.4, y))
+    note(axes, (x + 3.0, y), "gradients, back", ha="left")
 
 
 def _arrow(axes: Any, start: Point, end: Point, colour: str, line: str) -> None:

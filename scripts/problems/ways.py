@@ -115,7 +115,8 @@ def _peak(way: Callable, x: np.ndarray, depth: int) -> float:
 
 def with_a_mistake(x, t):
     h = len(t) // 4
-    W0, b0, W1 = t[: 2 * h].reshape(h, 2), t[2 * h : 3 * h], t[3 * h : 4 * h]
+    W0, b0 = t[: 2 * h].reshape(h, 2), t[2 * h : 3 * h]
+    W1 = t[3 * h : 4 * h]
     z = 1 / (1 + np.exp(-(W0 @ x + b0)))
     delta = W1 * z  # the factor 1 - z is missing
     return np.concatenate([np.outer(delta, x).ravel(), delta, z, [1.0]])
