@@ -28,7 +28,7 @@ def network(units: int, rng: np.random.Generator) -> Sequential:
 
 
 def train(units: int, x: np.ndarray, rng: np.random.Generator) -> tuple[float, int, Sequential]:
-    """The rms error after at most 400 steps of BFGS, the number of parameters, the network."""
+    """The rms error after at most 120 steps of BFGS, the number of parameters, the network."""
     from scipy.optimize import minimize
 
     net = network(units, rng)
@@ -37,7 +37,7 @@ def train(units: int, x: np.ndarray, rng: np.random.Generator) -> tuple[float, i
         net.load_vector(vector)
         return backpropagate(net, SquaredError(), x, target(x))[::2]
 
-    start, options = net.parameter_vector(), {"maxiter": 400, "gtol": 1e-9}
+    start, options = net.parameter_vector(), {"maxiter": 120, "gtol": 1e-9}
     found = minimize(value_and_slope, start, jac=True, options=options)
     net.load_vector(found.x)
     return float(np.sqrt(found.fun)), found.x.size, net

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp import Affine, Sequential, Sigmoid, SquaredError, trace
+from mlp import Affine, Sequential, Sigmoid, trace
 from mlp.seeing.graphs import Graph
 from mlp.seeing.plots import BLUE, INK, PALE
 
@@ -37,10 +37,10 @@ def sums(k: int, w: np.ndarray, inputs: Sequence[float], z: np.ndarray, y: np.nd
     return rows
 
 
-def drawn(weights: Sequence[np.ndarray], x: np.ndarray, d: np.ndarray) -> Graph:
-    """The graph of the network and its Div, with the names that deck 004 gives."""
+def drawn(weights: Sequence[np.ndarray], x: np.ndarray, dy: np.ndarray) -> Graph:
+    """The graph of the network, with the names that deck 004 gives; dy is dDiv/dy of its output."""
     net = network(*weights)
-    graph = trace(net, np.array([x], float), np.array([d], float), SquaredError()).graph()
+    graph = trace(net, np.array([x], float), upstream=np.array([dy])).graph()
     for k in range(len(weights)):
         for place, letter in (((f"{2 * k}", "y"), "z"), ((f"{2 * k + 1}", "y"), "y")):
             for (j,), node in graph.places[place].items():
@@ -49,7 +49,7 @@ def drawn(weights: Sequence[np.ndarray], x: np.ndarray, d: np.ndarray) -> Graph:
             edge.weight.name = name("w", k + 1, i + 1, j + 1)
         for (j,), edge in graph.places[f"{2 * k}", "b"].items():
             edge.weight.name = name("w", k + 1, 0, j + 1)
-    graph["L"].name = graph.goal = "Div"
+    graph.goal = "Div"
     return graph
 
 

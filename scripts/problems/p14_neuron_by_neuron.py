@@ -161,9 +161,9 @@ def solve(page: Page) -> None:
     z1, y1, z2, y2 = page.compute("z1, y1, z2, y2", forward, "x, W1, W2")
     page.say("The same sums written out, the bias first:")
     rows = sums(1, W1, x, z1, y1) + sums(2, W2, y1, z2, y2)
-    page.table(("neuron", "w_0 * 1 + w_1 * y_1 + w_2 * y_2", "z", "y = f(z)"), rows)
+    page.table(("neuron", "`w_0 * 1 + w_1 * y_1 + w_2 * y_2`", "z", "`y = f(z)`"), rows)
     page.compute("div", divergence, "y2, d")
-    page.slip("""the constants are `y_0 = 1` of the layers k = 0 ... N - 1, not 1 ... N: the input
+    page.slip("""The constants are `y_0 = 1` of the layers 0 to N - 1, not 1 to N: the input
         needs one, the output has none.""")
 
     page.answer("b")
@@ -176,7 +176,7 @@ def solve(page: Page) -> None:
         r"\frac{\partial Div}{\partial z_j} = f'(z_j) \frac{\partial Div}{\partial y_j}"
         r" = y_j (1 - y_j) \frac{\partial Div}{\partial y_j}",
         "dDiv/dz_j = f'(z_j) dDiv/dy_j = y_j (1 - y_j) dDiv/dy_j",
-        "`z_j` goes into `y_j` alone; the slope of a sigmoid is y (1 - y), see problem 7",
+        "`z_j` goes into `y_j` alone; the slope of a sigmoid is `y (1 - y)`, see problem 7",
     )
     page.formula(
         r"\frac{\partial Div}{\partial w_{ij}^{(k)}}"
@@ -195,15 +195,15 @@ def solve(page: Page) -> None:
     _, dW2, _ = page.compute("dz2, dW2, dy1", backward, "dy2, y2, y1, W2")
 
     page.answer("c")
-    page.say("""The last line gave dDiv/dy of the layer before, so the same function goes on from
-        there, layer by layer, until it gives dDiv/dx:""")
+    page.say("""The last line gave `dDiv/dy` of the layer before, so the same function goes on from
+        there, layer by layer, until it gives `dDiv/dx`:""")
     _, dW1, dx = page.compute("dz1, dW1, dx", backward, "dy1, y1, x, W1")
     page.graph(
         "graph",
-        drawn([W1, W2], x, d),
-        "Both passes: values above the edges, gradients of Div below.",
+        drawn([W1, W2], x, page.values["dy2"]),
+        "Both passes: values above the edges, gradients of Div below; Div itself is not drawn.",
     )
-    page.slip("""004's last step back has `w_ij` in the sum for dDiv/dy_1 of the first layer; its
+    page.slip("""004's last step back has `w_ij` in the sum for `dDiv/dy_1` of the first layer; its
         index is 1, so `w_1j`.""")
     by_loops = np.hstack([page.values["div"], as_ours([dW1, dW2]), dx])
     net = network(W1, W2)
@@ -251,7 +251,10 @@ def measure(page: Page) -> None:
     page.say("Measured, forward and backward in microseconds per sample:")
     rows = np.array([times(2**n, loops, matrices) for n in range(1, 6)])
     columns = ("units", "loops", "matrices, 1 sample", "times faster", "16 at once")
-    page.table(columns, [[f"{value:.3g}" for value in row] for row in rows])
+    page.table(
+        columns,
+        [[f"{value:.0f}" if value > 99 else f"{value:.3g}" for value in row] for row in rows],
+    )
     width, slow, one, _, sixteen = rows.T
     curves = {"loops over neurons": slow, "matrices, one sample": one}
     curves["matrices, 16 samples at once"] = sixteen

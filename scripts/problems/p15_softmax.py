@@ -45,7 +45,9 @@ def ask(page: Page, e, u, d) -> None:
         """In which layers does `z_i` influence `y_i` alone, and in which all `y_j`? What is
         `dDiv/dz_i` in both cases?""",
     )
-    page.ask("b", "What is `dy_j/dz_i` for softmax, for j = i and for j != i, and in one formula?")
+    page.ask(
+        "b", "What is `dy_j/dz_i` for softmax, if `j = i` and if `j != i`, and in one formula?"
+    )
     page.ask("c", "What is `dDiv/dz_i` for the u above?")
     page.ask("d", "What is `dDiv/dz_i` for the KL divergence from d?")
     page.ask("e", "Why does one take that divergence behind a softmax, not the squared error?")
@@ -119,30 +121,31 @@ def solve(page: Page) -> None:
         r"\frac{\partial Div}{\partial z_i}"
         r" = \frac{\partial y_i}{\partial z_i} \frac{\partial Div}{\partial y_i}",
         "dDiv/dz_i = dy_i/dz_i dDiv/dy_i",
-        "a scalar activation is the special case with `dy_j/dz_i = 0` for j != i: one term is left",
+        "a scalar activation is the special case with `dy_j/dz_i = 0` for `j != i`: one term is "
+        "left",
     )
 
     page.answer("b")
     page.formula(
-        r"y_j = \frac{e_j}{S}, \quad e_j = \exp z_j, \quad S = \sum_k e_k",
-        "y_j = e_j / S,   e_j = exp z_j,   S = sum_k e_k",
+        r"y_j = \frac{e_j}{S}, \quad e_j = \exp(z_j), \quad S = \sum_k e_k",
+        "y_j = e_j / S,   e_j = exp(z_j),   S = sum_k e_k",
         "`z_i` stands in `e_i` and in S: `de_i/dz_i = e_i` and `dS/dz_i = e_i`",
     )
     page.formula(
         r"\frac{\partial y_i}{\partial z_i} = \frac{e_i S - e_i e_i}{S^2} = y_i (1 - y_i)",
         "dy_i/dz_i = (e_i S - e_i e_i) / S^2 = y_i (1 - y_i)",
-        "the quotient rule, j = i: both the top and the bottom change",
+        "the quotient rule, `j = i`: both the top and the bottom change",
     )
     page.formula(
         r"\frac{\partial y_j}{\partial z_i} = \frac{0 - e_j e_i}{S^2} = -y_i y_j"
         r" \quad \text{for } j \ne i",
         "dy_j/dz_i = (0 - e_j e_i) / S^2 = -y_i y_j   for j != i",
-        "the same with j != i: only the bottom changes",
+        "the same with `j != i`: only the bottom changes",
     )
     page.formula(
         r"\frac{\partial y_j}{\partial z_i} = y_j (\delta_{ij} - y_i)",
         "dy_j/dz_i = y_j (delta_ij - y_i)",
-        "both in one, `delta_ij` = 1 for i = j and 0 elsewhere. Another way to it: "
+        "both in one, `delta_ij = 1` for `i = j` and 0 elsewhere. Another way to it: "
         "`log(y_j) = z_j - log(S)`, of which the slope in `z_i` is `delta_ij - y_i`; times `y_j`.",
     )
     z, y = page.compute("z, y", outputs, "e")

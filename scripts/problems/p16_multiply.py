@@ -172,10 +172,10 @@ def solve(page: Page) -> None:
     )
     page.formula(
         r"\frac{\partial^2 t}{\partial p \partial q}"
-        r" = (p_v q_s + p_s q_v) 6 \sigma'(6s) + p_s q_s v 36 \sigma''(6s) \ne 0",
-        "d^2 t/dpdq = (p_v q_s + p_s q_v) 6 sigma'(6s) + p_s q_s v 36 sigma''(6s)\n    != 0",
-        "the target's mixed slope is 0 everywhere only for p_s = q_s = 0; but then v is in neither "
-        "unit",
+        r" = 6 (p_v q_s + p_s q_v) \sigma'(6s) + 36 v p_s q_s \sigma''(6s) \ne 0",
+        "d^2 t/dpdq = 6 (p_v q_s + p_s q_v) sigma'(6s) + 36 v p_s q_s sigma''(6s)\n    != 0",
+        "the target's mixed slope is 0 everywhere only for `p_s = q_s = 0`; but then v is in "
+        "neither unit",
     )
     learn(page)
 
@@ -189,7 +189,7 @@ def learn(page: Page) -> None:
     page.equal("gate: gradients, engine and complex step", slope, numeric, 1e-14)
     best = [min((train(n, x, rng) for _ in range(3)), key=lambda r: r[0]) for n in range(4)]
     page.say(
-        "Trained on 81 points, v from -2 to 2 and s from -1 to 1, by at most 400 steps of BFGS:"
+        "Trained on 81 points, v from -2 to 2 and s from -1 to 1, by at most 120 steps of BFGS:"
     )
     rows = [(n or "a gate", size, error) for n, (error, size, _) in enumerate(best)]
     page.table(["additive units", "parameters", "rms error, best of 3"], rows)

@@ -25,7 +25,7 @@ TITLE = "Kinks: ReLU, its leaky kin, and the max"
 DECKS = "004"
 NUMBERS = {
     "a": 0.25,
-    "at_zero": 1.0,
+    "alpha": 1.0,
     "z": np.array([3, -2, 5, 0, 1]),
     "subsets": np.array([[1, 2, 3], [3, 4, 5], [1, 2, 5]]),
     "u": np.array([2, -1, 6]),
@@ -37,14 +37,14 @@ def draw(rng):
     return NUMBERS | {"z": z, "a": float(rng.choice([0.1, 0.2, 0.25, 0.5]))}
 
 
-def ask(page: Page, a, at_zero, z, subsets, u) -> None:
+def ask(page: Page, a, alpha, z, subsets, u) -> None:
     page.given(
         """Leaky ReLU is z for z > 0 and a z below; ReLU is the case a = 0. At z = 0 one
-        of its subgradients is taken as the slope, `at_zero`. A max layer gives
+        of its subgradients is taken as the slope, `alpha`. A max layer gives
         `y_j = max(z_l)` over the l in a subset `S_j` of its inputs, row j of `subsets`, counted
         from 1, and behind it `dDiv/dy_j = u_j`.""",
         a=a,
-        at_zero=at_zero,
+        alpha=alpha,
         z=z,
         subsets=subsets,
         u=u,
@@ -60,10 +60,10 @@ def ask(page: Page, a, at_zero, z, subsets, u) -> None:
     page.ask("f", "What does the max layer give, and what is `dDiv/dz`? What if two are largest?")
 
 
-def slopes(z, a, at_zero):
+def slopes(z, a, alpha):
     slope = np.ones(len(z))
     slope[z < 0] = a
-    slope[z == 0] = at_zero
+    slope[z == 0] = alpha
     return slope
 
 
@@ -83,10 +83,10 @@ def max_gradient(z, winners, u):
     return dz
 
 
-def answers(a, at_zero, z, subsets, u):
+def answers(a, alpha, z, subsets, u):
     y, winners = largest(z, subsets)
     return {
-        "b": {"from": a, "to": 1.0, "slopes": slopes(z, a, at_zero)},
+        "b": {"from": a, "to": 1.0, "slopes": slopes(z, a, alpha)},
         "f": {"y": y, "winners": winners, "dDiv/dz": max_gradient(z, winners, u)},
     }
 
@@ -134,7 +134,7 @@ def solve(page: Page) -> None:
         worst = [misses(leak, v) for v in outside]
         page.equal(f"a = {leak}: 0.1 outside misses by 0.1", worst, [0.1, 0.1], 1e-14)
         engine = [engine_slopes(np.zeros(1), leak, v)[0] for v in inside]
-        page.equal(f"a = {leak}: engine, at_zero", engine, inside, 0)
+        page.equal(f"a = {leak}: engine", engine, inside, 0)
     page.proof("the slopes from a to 1 fulfil the definition, 0.1 outside misses it by 0.1")
     page.figure("subgradients", draw_subgradients, "ReLU and lines through its kink.")
     page.formula(
@@ -142,8 +142,8 @@ def solve(page: Page) -> None:
         "f'(z) = { a  z < 0\n        { 1  z >= 0",
         "at 0 any of them may be taken: here 1, in most programs 0; to hit 0 exactly is rare",
     )
-    slope = page.compute("slope", slopes, "z, a, at_zero")
-    by_engine = engine_slopes(page.values["z"], a, page.values["at_zero"])
+    slope = page.compute("slope", slopes, "z, a, alpha")
+    by_engine = engine_slopes(page.values["z"], a, page.values["alpha"])
     page.equal("slopes, engine", slope, by_engine, 0)
     page.proof("by hand = engine")
     page.slip("""004 says TensorFlow and PyTorch take slope 1 at 0; they take 0. A line that lies
@@ -178,7 +178,7 @@ def solve(page: Page) -> None:
 
     page.answer("d")
     page.say("""Only a convex function, a bowl, has one everywhere. Leaky ReLU with a = 1.5 bends
-        down at 0: v <= 1 and v >= 1.5 cannot both hold, and the last column above has no 0. And
+        down at 0: `v <= 1` and `v >= 1.5` cannot both hold, and the last column above has no 0. And
         sin has none at 0 by the definition, though it has a derivative.""")
     page.slip("""004 says that a differentiable f has its gradient as subgradient. That holds for
         convex f; the subgradient of the definition looks at all x, and sin at 0 falls below its
@@ -210,7 +210,9 @@ def solve(page: Page) -> None:
         v = (1, 2), and it rises along v and along -v too.""")
     at, v = np.array([1.0, 0.0]), np.array([1.0, 2.0])
     around = [at - v, at - 0.1 * v, at, at + 0.1 * v]
-    page.table(("point", "f"), [(str(point), steep(point)) for point in around])
+    page.table(
+        ("point", "f"), [(f"({point[0]:g}, {point[1]:g})", steep(point)) for point in around]
+    )
     page.figure("direction", draw_max, "From (1, 0) the function rises along -v.")
     points = np.random.default_rng(17).normal(size=(500, 2))
     page.check("v, at 500 points", violation(steep, v, at, points), 1e-14)
@@ -220,6 +222,7 @@ def solve(page: Page) -> None:
         `v^T (x_0 - x) >= f(x_0) - f(x) > 0` wherever f is smaller. From (1, 0) to (0.9, -0.2) it
         falls from 1 to 0.92, and that is why descent with subgradients works.""")
     page.equal("distance", np.linalg.norm(at - 0.1 * v) ** 2, 0.85, 1e-14)
+    page.proof("the squared distance after the step is 0.85")
     page.slip("""004 calls a subgradient a direction in which f is sure to rise, and any such
         direction a subgradient. Rising is not the test: |x| rises along 5, which is no subgradient
         at 0; 0 is one, and nothing rises along it.""")
@@ -231,7 +234,7 @@ def solve(page: Page) -> None:
 def over_subsets(page: Page) -> None:
     z, subsets, u = page.values["z"], page.values["subsets"], page.values["u"]
     page.formula(
-        r"\frac{\partial y_j}{\partial z_i} = 1 \text{ if } i = \arg \max_{l \in S_j} z_l,"
+        r"\frac{\partial y_j}{\partial z_i} = 1 \text{ if } i = \arg \max_{l \in S_j} \, z_l,"
         r" \text{ else } 0",
         "dy_j/dz_i = 1 if i = arg max_{l in S_j} z_l, else 0",
         "near z the largest stays the largest, so that `y_j` follows it and no other",

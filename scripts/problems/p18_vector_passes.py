@@ -36,9 +36,9 @@ def draw(rng):
 def ask(page: Page, x, W1, b1, W2, b2, W3, b3, d) -> None:
     page.given(
         """A network has three layers, `z_k = W_k y_(k-1) + b_k` and `y_k = f_k(z_k)`, where all
-        vectors are columns and `y_0 = x`. The activations are: `f_1` a sigmoid for each entry,
-        `f_2` the products of neighbours, the first with the second and so on, `f_3` softmax. The
-        divergence from the target d is `D = |y_3 - d|^2`.""",
+        vectors are columns, though printed lying, and `y_0 = x`. The activations are: `f_1` a
+        sigmoid for each entry, `f_2` the products of neighbours, the first with the second and so
+        on, `f_3` softmax. The divergence from the target d is `D = |y_3 - d|^2`.""",
         x=x,
         W1=W1,
         b1=b1,
@@ -150,6 +150,12 @@ def answers(x, W1, b1, W2, b2, W3, b3, d):
 
 def solve(page: Page) -> None:
     page.answer("a")
+    page.formula(
+        r"z_j^{(k)} = \sum_i w_{ij}^{(k)} y_i^{(k-1)} + b_j^{(k)}, \quad z_k = W_k y_{k-1} + b_k",
+        "z_j^(k) = sum_i w_ij^(k) y_i^(k-1) + b_j^(k),   z_k = W_k y_(k-1) + b_k",
+        "the sums of all neurons of a layer one below the other: row j of `W_k` holds the weights "
+        "`w_ij` into neuron j, so its entry (j, i) is `w_ij`",
+    )
     page.formula(
         r"y_3 = f_3(W_3 f_2(W_2 f_1(W_1 x + b_1) + b_2) + b_3)",
         "y_3 = f_3(W_3 f_2(W_2 f_1(W_1 x + b_1) + b_2) + b_3)",
@@ -268,8 +274,8 @@ def solve(page: Page) -> None:
 
     page.answer("e")
     page.formula(
-        r"Z = Y W^\top + b, \quad dY = dZ \, W, \quad dW^\top = Y^\top dZ",
-        "Z = Y W^T + b,   dY = dZ W,   dW^T = Y^T dZ",
+        r"Z = Y W^\top + b, \quad dY = dZ \, W, \quad \nabla_W D = Y^\top dZ",
+        "Z = Y W^T + b,   dY = dZ W,   nabla_W D = Y^T dZ",
         "each sample a row, and so each row of dZ a gradient; b is added to every row. `Y^T dZ` "
         "adds up column times row over the samples, and db is the sum of the rows of dZ.",
     )
@@ -282,6 +288,6 @@ def solve(page: Page) -> None:
     page.compute("X, D", as_rows, "x, d")
     names = "dW1, db1, dW2, db2, dW3, db3, dX"
     rows = page.compute(names, in_rows, f"X, D, {parameters}")
-    page.say("Here dW is the deck's `nabla_W D`, added up over both samples.")
+    page.say("Here dW is `nabla_W D`, added up over both samples, with our `W^T` for W.")
     compare_rows(page, [*rows], both_passes)
     page.proof("in rows = in columns, both samples added up = engine = complex step")

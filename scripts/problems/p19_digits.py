@@ -112,8 +112,8 @@ def solve(page: Page) -> None:
         target d is 1 for a 2 and 0 for all else, and both are a distribution over two outcomes,
         (d, 1 - d) and (y, 1 - y), whose KL divergence is""")
     page.formula(
-        r"Div = -d \log y - (1 - d) \log (1 - y)",
-        "Div = -d log y - (1 - d) log (1 - y)",
+        r"Div = -d \log(y) - (1 - d) \log(1 - y)",
+        "Div = -d log(y) - (1 - d) log(1 - y)",
         "`d log(d / y) + (1 - d) log((1 - d) / (1 - y))`, where the parts with d alone are 0, as "
         "d is 0 or 1",
     )
@@ -126,7 +126,7 @@ def solve(page: Page) -> None:
     page.formula(
         r"\frac{\partial Div}{\partial z} = y (1 - y) \frac{y - d}{y (1 - y)} = y - d",
         "dDiv/dz = y (1 - y) (y - d) / (y (1 - y)) = y - d",
-        "times the slope of the sigmoid, y (1 - y), which cancels",
+        "times the slope of the sigmoid, `y (1 - y)`, which cancels",
     )
     found = page.compute("div, dW1, db1, dW2, db2", loss_and_gradients, "x, W1, b1, W2, b2, d")
     x, d = 1.0 * page.values["x"], 1.0 * page.values["d"]
@@ -141,8 +141,8 @@ def solve(page: Page) -> None:
     page.say("""Ten outputs, a softmax: `y_j` is the probability of digit j. Ideally one output is 1
         and the others are 0, so that is the target: d is a row of ten with its 1 at the digit.""")
     page.formula(
-        r"Div = -\sum_j d_j \log y_j, \quad \frac{\partial Div}{\partial z_j} = y_j - d_j",
-        "Div = -sum_j d_j log y_j,   dDiv/dz_j = y_j - d_j",
+        r"Div = -\sum_j d_j \log(y_j), \quad \frac{\partial Div}{\partial z_j} = y_j - d_j",
+        "Div = -sum_j d_j log(y_j),   dDiv/dz_j = y_j - d_j",
         "the KL divergence where d is 0 and 1: minus the logarithm of the right output; its slope "
         "is that of problem 15. So the function above works for both, with other outputs.",
     )
@@ -169,8 +169,8 @@ def solve(page: Page) -> None:
     page.formula(
         r"w \leftarrow w - \eta v, \quad v \leftarrow \mu v + \frac{\partial Loss}{\partial w}",
         "w <- w - eta v,   v <- mu v + dLoss/dw",
-        "gradient descent on all pictures at once, with a momentum mu = 0.9, eta = 0.5; weights "
-        f"decay, too: Loss = mean of Div + {DECAY / 2:g} times the sum of all squared weights",
+        "gradient descent on all pictures at once, with a momentum `mu = 0.9`, `eta = 0.5`; and "
+        f"weights decay: Loss = mean of Div + {DECAY / 2:g} times the sum of all squared weights",
     )
     page.say(f"""At a kink of ReLU the gradient jumps to and fro and stays large; so descent ends
         once the mean of the gradients over 50 steps is shorter than {NOWHERE:g}.""")
@@ -179,11 +179,14 @@ def solve(page: Page) -> None:
         net = network(task, rng)
         after_20 = by_hand_and_engine(page, name, net, task)
         trained[name] = train(name, net, task, kinds[1][name], after_20)
-        page.check(f"{name}: mean of 50 gradients", trained[name].mean_gradient, NOWHERE)
-        wrong = 1 - trained[name].scores["accuracy"]
-        page.check(f"{name}: test pictures that are wrong", wrong, 0.05)
-    page.proof("""all three: by hand = engine = complex step, 20 steps by hand = the engine's,
-        descent ended, at most 5 % of the test pictures are wrong; the largest of all these""")
+    page.proof("""all three networks: gradients by hand = engine = complex step in random
+        directions, and 20 steps by hand = those of the engine""")
+    for name, result in trained.items():
+        page.check(f"{name}: mean of 50 gradients", result.mean_gradient, NOWHERE)
+    page.proof("all three ended: the mean of the last 50 gradients")
+    for name, result in trained.items():
+        page.check(f"{name}: test pictures that are wrong", 1 - result.scores["accuracy"], 0.05)
+    page.proof("at most 5 % of the test pictures are wrong: the largest share")
     rows = [(name, len(t.losses), t.losses[-1], *t.scores.values()) for name, t in trained.items()]
     page.table(("", "steps", "loss + decay", "test loss", "test accuracy"), rows)
     page.figure(

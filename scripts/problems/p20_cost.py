@@ -58,7 +58,7 @@ def ask(page: Page, K, N, D, s, M, x, W, U, size) -> None:
     )
     page.given(
         """To do by hand, one with two samples, two units and the four layers of W, in blocks of
-        2 layers (size); and its first layer alone, `z = x W_1`, with dL/dz = U.""",
+        2 layers (size); and its first layer alone, `z = x W_1`, with `dL/dz = U`.""",
         x=x,
         W=W,
         U=U,
@@ -184,7 +184,7 @@ def solve(page: Page) -> None:
     page.say("""All of `h_0` to `h_(K-1)`, for `dL/dW_k` has the layer before as a factor; and where
         z was above 0, which the sign of `h_k` tells. So memory grows as depth times batch, while
         the weights need the same however many samples there are:""")
-    page.compute("for_h, for_W", bytes_kept, "K, N, D")
+    page.compute("bytes_h, bytes_W", bytes_kept, "K, N, D")
     page.say("""Measured for D = 64, by hand as above and in the engine, which keeps the slopes of
         ReLU too, as many again:""")
     table = kept(page, forward)
@@ -200,7 +200,7 @@ def solve(page: Page) -> None:
         "smallest for s = sqrt(K), where it is `2 sqrt(K)` layers for K; the price is one more "
         "forward pass, four for three",
     )
-    page.compute("with_blocks", bytes_by_blocks, "K, N, D, s")
+    page.compute("bytes_blocks", bytes_by_blocks, "K, N, D, s")
     page.say("The gradients are the same; here of the small network in blocks of two layers:")
     page.compute("dW", all_kept, "x, W")
     page.compute("dW_blocks", by_blocks, "x, W, size")
@@ -208,7 +208,7 @@ def solve(page: Page) -> None:
     page.say("""Measured for N = 256 and K = 16; the prediction counts what is at work, too, 4
         layers, and the gradients:""")
     blocks = peaks(page, by_blocks)
-    page.proof("relative deviation of the peak; the gradients of all sizes agree")
+    page.proof("the gradients of all sizes agree; relative deviation of the peak")
     page.figure(
         "memory",
         lambda figure: draw_memory(figure, table, blocks),
@@ -235,7 +235,7 @@ def parallel(page: Page) -> None:
         back on its own, and then all add up their gradients: data parallel. A machine keeps an M-th
         of the h, but all weights, and sends all gradients at each step; that pays if N is large
         enough. Within one machine its cores do the same: the engine, two halves in two threads.""")
-    page.compute("for_gradients, for_outputs", bytes_sent, "K, N, D")
+    page.compute("bytes_dW, bytes_z", bytes_sent, "K, N, D")
     rng, net = np.random.default_rng(20), relu_network(4)
     x, loss = rng.normal(size=(32, 64)), SquaredError(reduction="sum")
     whole_batch = backpropagate(net, loss, x, 0 * x)[2]
