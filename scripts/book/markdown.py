@@ -80,7 +80,8 @@ def _block(block: Block, pictures: Path | None, beside: Path) -> str:
             path = pictures / f"{name}.svg"
             save(path)
             link = Path(os.path.relpath(path, beside)).as_posix()
-            return f"![{caption or name}]({link})" + (f"\n\n{prose(caption)}" if caption else "")
+            alternative = re.sub(r"[`\[\]]", "", caption) or name
+            return f"![{alternative}]({link})" + (f"\n\n{prose(caption)}" if caption else "")
     return ""
 
 
