@@ -223,7 +223,7 @@ def hidden_layer(x, W0, b0, W1, b1):
 
 
 @route("p09_equal_weights")
-def equal_weights(x, c0, c, target, rate):
+def equal_weights(x, c0, c, target, alpha):
     shapes = {"W0": (4, 2), "b0": (4,), "W1": (1, 4), "b1": ()}
 
     def y(p):
@@ -238,7 +238,7 @@ def equal_weights(x, c0, c, target, rate):
     return {
         "a": {"z": sigmoid(zero["W0"] @ x + zero["b0"]), "y": y(zero)},
         "b": {"dy/dW1": dy["W1"], "dy/db1": dy["b1"], "dy/dW0": dy["W0"], "dy/db0": dy["b0"][None]},
-        "c": {name: equal[name] - rate * dL[name] for name in shapes},
+        "c": {name: equal[name] - alpha * dL[name] for name in shapes},
     }
 
 
@@ -341,4 +341,87 @@ def kinks(a, z, subsets, u):
     return {
         "b": {"from": min(sides), "to": max(sides)},
         "f": {"y": y(z), "winners": taken.argmax(axis=1) + 1, "dDiv/dz": u @ taken},
+    }
+
+
+@route("p11_toy_chain")
+def toy_chain(x, y, b, w):
+    def relu(f):
+        return f * (np.real(f) > 0)
+
+    def steps(b, w):
+        h, values = x, {}
+        for k in range(4):
+            f = b[k] + w[k] * h
+            h = relu(f)
+            values |= {f"f{k}": f} | ({f"h{k + 1}": h} if k < 3 else {})
+        return values | {"loss": (f - y) ** 2}
+
+    def loss_behind(k, h):
+        for j in range(k, 4):
+            f = b[j] + w[j] * h
+            h = relu(f)
+        return (f - y) ** 2
+
+    values = steps(b, w)
+    db = slope(lambda b: steps(b, w)["loss"], b)
+    dh = {k: slope(lambda h, k=k: loss_behind(k, h), values[f"h{k}"]) for k in (3, 2, 1)}
+    back = {"dl/df3": db[3], "dl/dh3": dh[3], "dl/df2": db[2], "dl/dh2": dh[2]}
+    back |= {"dl/df1": db[1], "dl/dh1": dh[1], "dl/df0": db[0]}
+    return {
+        "a": values,
+        "b": back,
+        "c": {"dl/db": db, "dl/dw": slope(lambda w: steps(b, w)["loss"], w)},
+    }
+
+
+@route("p12_matrix_backprop")
+def matrix_backprop(x, y, u, theta, psi, phi, **layers):
+    def relu(f):
+        return f * (np.real(f) > 0)
+
+    def steps(layers):
+        h, values = x, {}
+        for k in range(4):
+            f = layers[f"beta{k}"] + layers[f"Omega{k}"] @ h
+            h = relu(f)
+            values |= {f"f{k}": f} | ({f"h{k + 1}": h} if k < 3 else {})
+        return values | {"loss": ((f - y) ** 2).sum()}
+
+    def change(name):
+        return slope(lambda value: steps(layers | {name: value})["loss"], layers[name])
+
+    values = steps(layers)
+    h3 = values["h3"]
+    first = relu(theta[:, 0] + theta[:, 1] * u)
+    second = relu(psi[:, 0] + psi[:, 1:] @ first)
+    return {
+        "a": values,
+        "b": {"df3/dh3": slope(lambda h: layers["Omega3"] @ h, h3).T},
+        "c": {"dh3/df2": slope(relu, values["f2"]).T},
+        "d": {f"dl/df{k}": change(f"beta{k}") for k in (3, 2, 1, 0)},
+        "e": {f"dl/dOmega{k}": change(f"Omega{k}") for k in range(4)}
+        | {f"dl/dbeta{k}": change(f"beta{k}") for k in range(4)},
+        "f": {"output": phi[0] + phi[1:] @ second},
+    }
+
+
+@route("p13_least_squares")
+def least_squares(x, y, phi_start, alpha, batches):
+    def loss(phi, part=slice(None)):
+        return ((phi[0] + phi[1] * x[part] - y[part]) ** 2).sum()
+
+    def after(phi, part=slice(None)):
+        return phi - alpha * slope(lambda phi: loss(phi, part), phi)
+
+    once, first = after(phi_start), after(phi_start, batches[0])
+    bend = np.array([[2 * len(x), 2 * x.sum()], [2 * x.sum(), 2 * (x * x).sum()]])
+    return {
+        "a": {"L": loss(phi_start), "dL/dphi": slope(loss, phi_start)},
+        "b": {"after one step": once, "after two": after(once)},
+        "c": {"after the first batch": first, "after the second": after(first, batches[1])},
+        "d": {
+            "best phi": np.polyfit(x, y, 1)[::-1],
+            "alpha must be less than": 2 / np.linalg.norm(bend, 2),
+        },
     }
