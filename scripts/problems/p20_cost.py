@@ -178,7 +178,8 @@ def solve(page: Page) -> None:
         r" \quad \frac{\partial L}{\partial h} = \frac{\partial L}{\partial z} W^\top",
         "dL/dW = h^T dL/dz,   dL/dh = dL/dz W^T",
         "backward: two products of the same size, so twice as much. All `K D^2` derivatives "
-        "together cost three forward passes; one by one, by differences, they would cost a pass each.",
+        "together cost three forward passes; one by one, by differences, they would cost a pass "
+        "each.",
     )
     page.compute("forward_pass, backward_pass", work, "K, N, D")
     page.say("Both passes of the small network:")
