@@ -196,7 +196,8 @@ def solve(page: Page) -> None:
 
     page.answer("c")
     page.say("""The last line gave `dDiv/dy` of the layer before, so the same function goes on from
-        there, layer by layer, until it gives `dDiv/dx`:""")
+        there, layer by layer, until it gives `dDiv/dx`. On the way it needs every y of the forward
+        pass, as a factor and for the slope of f: they must be remembered.""")
     _, dW1, dx = page.compute("dz1, dW1, dx", backward, "dy1, y1, x, W1")
     page.graph(
         "graph",

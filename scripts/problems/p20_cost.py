@@ -104,9 +104,15 @@ def backward(h, W, dh):
 
 
 def all_kept(x, W):
-    h = forward(x, W)
-    dW, _ = backward(h, W, 2 * h[-1])
-    return np.array(dW)
+    h = [x]
+    for k in range(len(W)):
+        h.append(np.maximum(h[k] @ W[k], 0))
+    dh, dW = 2 * h[-1], np.zeros(W.shape)
+    for k in reversed(range(len(W))):
+        dz = dh * (h[k + 1] > 0)  # the sign of h tells that of z
+        dW[k] = h[k].T @ dz
+        dh = dz @ W[k].T
+    return dW
 
 
 def by_blocks(x, W, s):
@@ -165,20 +171,23 @@ def solve(page: Page) -> None:
     page.formula(
         r"z_{nj} = \sum_i h_{ni} W_{ij}",
         "z_nj = sum_i h_ni W_ij",
-        "forward: N D entries, each a sum of D products, so N D^2 a layer and K N D^2 in all",
+        "forward: N D entries, each a sum of D products, so `N D^2` a layer and `K N D^2` in all",
     )
     page.formula(
         r"\frac{\partial L}{\partial W} = h^\top \frac{\partial L}{\partial z},"
         r" \quad \frac{\partial L}{\partial h} = \frac{\partial L}{\partial z} W^\top",
         "dL/dW = h^T dL/dz,   dL/dh = dL/dz W^T",
-        "backward: two products of the same size, so twice as much. All K D^2 derivatives together "
-        "cost three forward passes; one by one, by differences, they would cost a pass each.",
+        "backward: two products of the same size, so twice as much. All `K D^2` derivatives "
+        "together cost three forward passes; one by one, by differences, they would cost a pass "
+        "each.",
     )
     page.compute("forward_pass, backward_pass", work, "K, N, D")
+    page.say("Both passes of the small network:")
+    page.compute("dW", all_kept, "x, W")
     x, W = page.values["x"], page.values["W"]
     page.equal("forward, counted", multiplications(forward, x, W), work(4, 2, 2)[0], 0)
     page.equal("both passes, counted", multiplications(all_kept, x, W), sum(work(4, 2, 2)), 0)
-    page.proof("counted in the small network: K N D^2 forward, and 2 K N D^2 backward")
+    page.proof("counted in the small network: `K N D^2` forward, and `2 K N D^2` backward")
 
     page.answer("b")
     page.say("""All of `h_0` to `h_(K-1)`, for `dL/dW_k` has the layer before as a factor; and where
@@ -201,8 +210,8 @@ def solve(page: Page) -> None:
         "forward pass, four for three",
     )
     page.compute("bytes_blocks", bytes_by_blocks, "K, N, D, s")
-    page.say("The gradients are the same; here of the small network in blocks of two layers:")
-    page.compute("dW", all_kept, "x, W")
+    page.say("""The gradients are the same; here of the small network in blocks of two layers, where
+        `forward` and `backward` are the two loops of (a):""")
     page.compute("dW_blocks", by_blocks, "x, W, size")
     check_gradients(page, forward, by_blocks)
     page.say("""Measured for N = 256 and K = 16; the prediction counts what is at work, too, 4
@@ -252,7 +261,7 @@ def too_large(page: Page) -> None:
     """Part (e)."""
     page.say("""Then the network is split: model parallel, and here it gets harder. One way is to
         split each layer: every machine has some columns of W, and so computes some of the units
-        from all of h; backward each gives its share of dL/dh, and these add up.""")
+        from all of h; backward each gives its share of `dL/dh`, and these add up.""")
     page.formula(
         r"h \begin{pmatrix} W_a & W_b \end{pmatrix} = \begin{pmatrix} h W_a & h W_b \end{pmatrix}",
         "h (W_a W_b) = (h W_a h W_b)",
