@@ -332,14 +332,18 @@ def multiplied(z, u, pairs, v):
 
 
 @route("p17_kinks")
-def kinks(a, z, subsets, u):
+def kinks(a, alpha, z, subsets, u):
     def y(z):
         return np.array([max((z[i - 1] for i in subset), key=np.real) for subset in subsets])
 
+    def leaky(z):
+        return z if np.real(z) > 0 else a * z
+
     taken = slope(y, z)
-    sides = [(max(h, a * h) - 0) / h for h in (-1e-3, 1e-3)]
+    sides = [leaky(h) / h for h in (-1e-3, 1e-3)]
+    slopes = np.array([alpha if entry == 0 else slope(leaky, entry) for entry in z])
     return {
-        "b": {"from": min(sides), "to": max(sides)},
+        "b": {"from": min(sides), "to": max(sides), "slopes": slopes},
         "f": {"y": y(z), "winners": taken.argmax(axis=1) + 1, "dDiv/dz": u @ taken},
     }
 
@@ -423,5 +427,81 @@ def least_squares(x, y, phi_start, alpha, batches):
         "d": {
             "best phi": np.polyfit(x, y, 1)[::-1],
             "alpha must be less than": 2 / np.linalg.norm(bend, 2),
+        },
+    }
+
+
+@route("p18_vector_passes")
+def vector_passes(x, W1, b1, W2, b2, W3, b3, d):
+    def softmax(z):
+        return np.exp(z) / np.exp(z).sum()
+
+    activations = [sigmoid, lambda z: z[::2] * z[1::2], softmax]
+    given = {"x": x, "W1": W1, "b1": b1, "W2": W2, "b2": b2, "W3": W3, "b3": b3}
+
+    def run(p):
+        y, found = p["x"], {}
+        for k, f in enumerate(activations, 1):
+            z = p[f"W{k}"] @ y + p[f"b{k}"]
+            y = f(z)
+            found |= {f"z{k}": z, f"y{k}": y}
+        return found
+
+    def divergence(p):
+        return ((run(p)["y3"] - d) ** 2).sum()
+
+    def in_name(name):
+        return slope(lambda value: divergence(given | {name: value}), given[name])
+
+    values = run(given)
+    jacobians = {f"J{k}": slope(f, values[f"z{k}"]) for k, f in enumerate(activations, 1)}
+    gradients = {f"grad_z{k}": in_name(f"b{k}") for k in (3, 2, 1)} | {"grad_x": in_name("x")}
+    gradients |= {f"grad_W{k}": in_name(f"W{k}").T for k in (3, 2, 1)}
+    return {"a": values, "b": jacobians, "d": gradients}
+
+
+@route("p19_digits")
+def digits(x, W1, b1, W2, b2, d):
+    def div(W1, b1, W2, b2):
+        z = positive(x @ W1 + b1) @ W2 + b2  # log y and log(1 - y), without 1 - y
+        return (d * np.log(1 + np.exp(-z)) + (1 - d) * np.log(1 + np.exp(z))).sum() / len(x)
+
+    return {
+        "a": {
+            "Div": div(W1, b1, W2, b2),
+            "dW1": slope(lambda W1: div(W1, b1, W2, b2), W1),
+            "db1": slope(lambda b1: div(W1, b1, W2, b2), b1),
+            "dW2": slope(lambda W2: div(W1, b1, W2, b2), W2),
+            "db2": slope(lambda b2: div(W1, b1, W2, b2), b2),
+        }
+    }
+
+
+@route("p20_cost")
+def cost(K, N, D, s, M, x, W, U, size):
+    """Multiplications and bytes are counted one by one, layer after layer."""
+    counted = dict.fromkeys(("forward", "backward", "h", "W"), 0)
+    for _ in range(K):
+        counted["forward"] += N * D * D
+        counted["backward"] += N * D * D + N * D * D  # h^T dz and dz W^T
+        counted["h"] += 8 * N * D
+        counted["W"] += 8 * D * D
+    blocks = 8 * N * D * len(range(0, K, s)) + 8 * N * D * s
+    parts = 4 * M
+    W1 = W[0]
+    rows = [slope(lambda V, n=n: (U[n] * (x[n] @ V)).sum(), W1) for n in range(2)]
+    shares = [slope(lambda x, j=j: (U[:, j] * (x @ W1[:, j])).sum(), x) for j in range(2)]
+    return {
+        "a": {"forward": counted["forward"], "backward": counted["backward"]},
+        "b": {"bytes for h": counted["h"], "bytes for W": counted["W"]},
+        "c": {"bytes": blocks, "more multiplications": counted["forward"]},
+        "d": {"first": rows[0], "second": rows[1], "dW_1": rows[0] + rows[1]},
+        "e": {
+            "z": x @ W1,
+            "dx_a": shares[0],
+            "dx_b": shares[1],
+            "dx": shares[0] + shares[1],
+            "busy": 1 / M,
+            "busy, in parts": parts / (parts + M - 1),
         },
     }
