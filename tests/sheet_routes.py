@@ -6,9 +6,6 @@ slopes are taken by the complex step. Every route gives {letter: {name: value}} 
 
 import numpy as np
 
-from book.library import PROBLEMS, load
-from book.sheets import has_sheet
-
 ROUTES = {}
 
 
@@ -30,10 +27,6 @@ def slope(f, x, h=1e-30):
         columns.append(np.imag(np.asarray(f(moved), complex)) / h)
     stacked = np.stack(columns, axis=-1)
     return stacked.reshape((*stacked.shape[:-1], *x.shape))
-
-
-def with_sheets():
-    return [stem for stem in PROBLEMS if has_sheet(load(stem))]
 
 
 @route("p01_derivatives")

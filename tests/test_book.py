@@ -22,7 +22,7 @@ from book.library import DECKS, PROBLEMS, load, solved  # noqa: E402
 from book.markdown import markdown, prose  # noqa: E402
 from formulas import skeleton_of_latex, skeleton_of_plain  # noqa: E402
 from index_notation import chains  # noqa: E402
-from sheet_routes import ROUTES, with_sheets  # noqa: E402
+from sheet_routes import ROUTES  # noqa: E402
 
 pytestmark = pytest.mark.no_numbers
 CONVERTER = pytest.mark.skipif(
@@ -80,7 +80,7 @@ def test_what_can_be_evaluated_of_the_formulas_agrees_with_the_numbers():
     evaluated = 0
     for stem in PROBLEMS:
         problem, page = load(stem), page_of(stem)
-        answers = problem.answers(**problem.NUMBERS) if sheets.has_sheet(problem) else {}
+        answers = problem.answers(**problem.NUMBERS)
         values, left = dict(page.values), ""
         for block in page.blocks:
             if isinstance(block, Answer):
@@ -277,7 +277,6 @@ def test_answers_stand_at_the_end_or_nowhere(tmp_path):
         (["sheet"], "which problems?"),
         (["sheet", "5", "--seed", "-1"], "--seed -1"),
         (["sheet", "5", "--to", "sheet.docx"], "ends in .txt, .md or .html"),
-        (["sheet", "19"], "problem 19 has no numbers to draw"),
     ],
 )
 def test_mistakes_are_said_in_one_line(arguments, said, tmp_path):
@@ -339,15 +338,13 @@ def test_a_sheet_holds_no_answers_and_the_answers_stand_in_a_file_of_their_own(t
     sheet, answers = (tmp_path / "sheet.md"), (tmp_path / "sheet_answers.md")
     assert sorted(tmp_path.iterdir()) == sorted([sheet, answers])
     titles = [re.findall("^## .*$", path.read_text(), re.MULTILINE) for path in (sheet, answers)]
-    assert titles[0] == titles[1] and len(titles[0]) >= 10
+    assert titles[0] == titles[1] and len(titles[0]) == 20
     assert "*Proof:*" not in sheet.read_text() and "**(a)**" not in answers.read_text()
 
 
 @pytest.mark.parametrize("stem", PROBLEMS)
 def test_the_book_and_the_sheet_ask_the_same(stem):
     problem = load(stem)
-    if not sheets.has_sheet(problem):
-        pytest.skip("it measures, or is in words: no numbers to draw")
     drawn = sheets.drawn(problem, int(stem[1:3]), 0)
     assert [*drawn] == [*problem.NUMBERS]
     asked = [b.letter for b in sheets.questions(problem, drawn) if isinstance(b, Question)]
@@ -355,7 +352,7 @@ def test_the_book_and_the_sheet_ask_the_same(stem):
 
 
 def test_every_sheet_has_a_second_route():
-    assert sorted(ROUTES) == with_sheets()
+    assert sorted(ROUTES) == PROBLEMS
 
 
 @pytest.mark.parametrize("stem", sorted(ROUTES))
@@ -367,5 +364,5 @@ def test_the_answers_of_a_hundred_sheets_come_out_by_the_second_route_too(stem):
         assert {k: [*v] for k, v in answers.items()} == {k: [*v] for k, v in others.items()}
         for letter, values in answers.items():
             for name, value in values.items():
-                error = f"sheet {seed}, ({letter}) {name}"
-                np.testing.assert_allclose(value, others[letter][name], 1e-12, 1e-12, err_msg=error)
+                error = f"sheet {seed}, ({letter}) {name}"  # six digits are printed
+                np.testing.assert_allclose(value, others[letter][name], 1e-9, 1e-9, err_msg=error)

@@ -99,13 +99,13 @@ FORMULAS = {
     "p12_matrix_backprop": "hidden_layer output_layer slopes_of_layer slope_of_relu slope_of_loss "
     "one_layer_back one_layer_back_in_rows slope_in_weights written_out.formula written_out.layers",
     "p13_least_squares": "errors loss gradient descend descend_by_batches best_line",
-    "p14_neuron_by_neuron": "loops matrices",
-    "p15_softmax": "two_cases with_delta",
-    "p16_multiply": "gradient",
-    "p17_kinks": "max_gradient",
-    "p18_vector_passes": "backward_columns backward_rows",
+    "p14_neuron_by_neuron": "forward backward matrices step",
+    "p15_softmax": "two_cases with_delta summed without_jacobian kl_slope",
+    "p16_multiply": "products gradient vector_activation through",
+    "p17_kinks": "slopes largest max_gradient",
+    "p18_vector_passes": "jacobians backward weight_gradient in_rows",
     "p19_digits": "loss_and_gradients",
-    "p20_cost": "by_blocks",
+    "p20_cost": "work by_blocks all_kept split_samples split_columns",
 }
 """The by-hand formulas of every problem, as its file names them."""
 

@@ -1,8 +1,9 @@
 """Which problems there are, and how one is solved.
 
 A problem is a file pNN_name.py in the folder `problems` with TITLE, DECKS, NUMBERS (the given
-numbers by name), ask(page, **numbers) for the statement and solve(page) for the answers. With
-draw(rng) for other numbers and answers(**numbers) it can be put on an exercise sheet.
+numbers by name), ask(page, **numbers) for the statement and solve(page) for the answers; and for
+exercise sheets draw(rng), other numbers under the same names, and answers(**numbers), the values
+that are asked for: {letter: {name: value}}.
 """
 
 import importlib

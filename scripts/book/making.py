@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from book import html, sheets
 from book.blocks import Block
-from book.library import DECKS, PROBLEMS, chosen, heading, load, solved
+from book.library import DECKS, chosen, heading, load, solved
 from book.markdown import markdown, split
 from book.page import Page
 from book.terminal import Terminal
@@ -105,7 +105,7 @@ def _write_notebooks(pages: list[Page], to: Path, answers: str) -> None:
 def sheet(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="homework.py sheet", description=sheet.__doc__)
     parser.add_argument("problem", nargs="*", help="numbers, or parts of names")
-    parser.add_argument("--all", action="store_true", help="all problems that have numbers to draw")
+    parser.add_argument("--all", action="store_true", help="all problems")
     parser.add_argument("--seed", type=int, default=0, help="which sheet: 0, 1, ... (0)")
     parser.add_argument("--answers", action="store_true", help="print the answers instead")
     parser.add_argument(
@@ -116,7 +116,9 @@ def sheet(words: Sequence[str]) -> int:
     )
     options = parser.parse_args(words)
     try:
-        stems = _with_numbers(options.problem, options.all)
+        stems = chosen(["all"] if options.all else options.problem)
+        if not stems:
+            raise ValueError("which problems? give numbers, or --all")
         if options.seed < 0:
             raise ValueError(f"--seed {options.seed}: expected 0, 1, 2, ...")
         if options.to is None:
@@ -131,17 +133,6 @@ def sheet(words: Sequence[str]) -> int:
         print(f"homework.py sheet: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _with_numbers(words: Sequence[str], every: bool) -> list[str]:
-    stems = [s for s in (PROBLEMS if every else chosen(words)) if sheets.has_sheet(load(s))]
-    asked = [] if every else [s for s in chosen(words) if s not in stems]
-    if asked:
-        without = ", ".join(str(int(stem[1:3])) for stem in asked)
-        raise ValueError(f"problem {without} has no numbers to draw: it measures, or is in words")
-    if not stems:
-        raise ValueError("which problems? give numbers, or --all")
-    return stems
 
 
 def _sheet(stems: list[str], seed: int, answers: bool, suffix: str) -> str:

@@ -12,10 +12,6 @@ from book.blocks import Answer, Block, Numbers
 from book.page import Page
 
 
-def has_sheet(problem: ModuleType) -> bool:
-    return hasattr(problem, "draw") and hasattr(problem, "answers")
-
-
 def drawn(problem: ModuleType, number: int, seed: int) -> dict:
     """The numbers of this problem on the sheet of this seed."""
     return problem.draw(np.random.default_rng([seed, number]))
