@@ -178,6 +178,7 @@ def written(tmp_path_factory):
     return main_text(pages, folder, folder, "after"), folder
 
 
+@pytest.mark.long
 def test_the_markdown_has_every_problem_and_links_pictures_that_are_there(written):
     text, folder = written
     assert re.findall("^## Problem ([0-9]+)", text, re.MULTILINE) == [*map(str, range(1, 21))]
@@ -190,6 +191,7 @@ def test_the_markdown_has_every_problem_and_links_pictures_that_are_there(writte
         ElementTree.parse(path)
 
 
+@pytest.mark.long
 def test_dollars_of_the_markdown_come_in_pairs(written):
     for paragraph in written[0].split("\n\n"):
         if not paragraph.startswith("```"):
@@ -219,6 +221,7 @@ def made(written):
     return html.page(text, "Book", folder)
 
 
+@pytest.mark.long
 @CONVERTER
 def test_every_formula_is_well_formed_mathml(made, written):
     from book.html import formulas
@@ -231,6 +234,7 @@ def test_every_formula_is_well_formed_mathml(made, written):
         assert not re.search(r"\\[a-z]", "".join(shown.itertext())), formula
 
 
+@pytest.mark.long
 @CONVERTER
 def test_the_page_needs_nothing_else(made):
     assert "<script" not in made

@@ -147,11 +147,11 @@ class Page:
         def save(path: Any) -> None:
             plots.figure((8.0, 4.5), path, draw, LECTURE)
 
-        self._add(Picture(f"{self.name}_{name}", caption, save))
+        self._add(Picture(f"{self.name}_{name}", _joined(caption), save))
 
     def graph(self, name: str, graph: "Graph", caption: str = "") -> None:
         """A computation graph: values above the edges, gradients below."""
-        self._add(Picture(f"{self.name}_{name}", caption, lambda path: draw(graph, path)))
+        self._add(Picture(f"{self.name}_{name}", _joined(caption), lambda path: draw(graph, path)))
 
     def curves(
         self,
