@@ -32,8 +32,11 @@ class Head(Protocol):
 class LossHead:
     """Any loss, by its own forward and backward; what it gets is copied."""
 
-    def __init__(self, loss: Loss, y: np.ndarray, target: np.ndarray) -> None:
-        self.loss, self.y, self.target = loss, y, target
+    def __init__(
+        self, loss: Loss, y: np.ndarray, target: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        self.loss, self.y = loss, y
+        self.arrays = (y, target) if weights is None else (y, target, weights)
         self.forward: list[Call] = [self._forward]
         self.backward: list[Call] = [self._backward]
         self.U, self.scale = np.empty_like(y), 1.0
@@ -43,10 +46,12 @@ class LossHead:
 
     def hits(self) -> float:
         accuracy = self.loss.accuracy(*self._seen)
-        return math.nan if accuracy is None else accuracy * len(self.y)
+        if accuracy is None:
+            return math.nan
+        return accuracy * (len(self.y) if len(self._seen) == 2 else self._seen[2].sum())
 
     def _forward(self) -> None:
-        self._seen = self.y.copy(), self.target.copy()
+        self._seen = [array.copy() for array in self.arrays]
         self._value = cast(float, self.loss.forward(*self._seen))
 
     def _backward(self) -> None:
