@@ -331,7 +331,8 @@ def checked_weights(weights: np.ndarray, rows: int, who: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         total = w.sum()
     if not 0 < total < np.inf:
-        raise ValueError(f"{who}: expected weights of a finite sum above 0, got {total:.6g}")
+        what = "all are zero" if total == 0 else "their sum is infinite"
+        raise ValueError(f"{who}: expected weights of a finite sum above 0, but {what}")
     return w
 
 

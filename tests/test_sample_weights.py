@@ -125,8 +125,8 @@ BAD = {
     "negative": ([1, -1, 1], "from 0 up, got -1 at row 1"),
     "NaN": ([1, 1, np.nan], "got nan at row 2"),
     "infinite": ([np.inf, 1, 1], "got inf at row 0"),
-    "all zero": ([0, 0, 0], "a finite sum above 0, got 0"),
-    "too large": ([1.7e308] * 3, "a finite sum above 0, got inf"),
+    "all zero": ([0, 0, 0], "a finite sum above 0, but all are zero"),
+    "too large": ([1.7e308] * 3, "but their sum is infinite"),
     "texts": (["a", "b", "c"], "array of numbers"),
     "complex": ([1j, 1, 1], "real numbers"),
 }
