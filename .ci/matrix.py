@@ -5,8 +5,8 @@ after the other is installed. Each entry has a log, whose end is shown if it fai
 tests first proves that it is what it says (prove_run.py).
 
 What is left out of the later runs, because it was done once and can come out no other way:
-- tests marked `peers` (PyTorch, scikit-learn) and `long` (kills, fuzz, hostile files, random
-  mistakes): in the first run only;
+- tests marked `peers` (PyTorch, scikit-learn, pandas) and `long` (kills, fuzz, hostile files,
+  random mistakes): in the first run only;
 - tests marked `no_numbers` (files of data, options, programs), where only the way of computing
   differs: another kernel, no vector extensions.
 """
@@ -30,7 +30,7 @@ import machine
 
 SOURCE = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
-PEERS = {"packages": {"torch": "2.13.0"}, "installed": ["sklearn", "torch"]}
+PEERS = {"packages": {"torch": "2.13.0"}, "installed": ["pandas", "sklearn", "torch"]}
 MINUTES = 30
 """An entry that takes longer has failed: what hangs must not use up the time of the others."""
 SHOWN = 60
@@ -134,7 +134,7 @@ def places(root: Path) -> dict[str, Place]:
     tests = ["-e", ".[test]", "threadpoolctl"]
     found = {
         "plain": Place(root / "plain", here, tests),
-        "readme": Place(root / "readme", here, [TORCH, "scikit-learn", "threadpoolctl"]),
+        "readme": Place(root / "readme", here, [TORCH, "scikit-learn", "pandas", "threadpoolctl"]),
         "oldest": Place(root / "oldest", here, ["-e", ".", "threadpoolctl", *oldest()]),
         "package": Place(root / "package", here, []),
         "lint": Place(root / "lint", here, ["-e", ".[lint]", "mypy"]),

@@ -294,7 +294,7 @@ class MLP(BaseEstimator):
             X,
             y,
             reset=new,
-            accept_sparse=True,
+            accept_sparse=("csr", "csc"),
             multi_output=True,
             dtype=(np.float64, np.float32),
             **options,
@@ -307,7 +307,9 @@ class MLP(BaseEstimator):
     def _outputs(self, X: Any) -> np.ndarray:
         """What the network says, (N, n_outputs_)."""
         check_is_fitted(self, "network_")
-        X = validate_data(self, X, reset=False, accept_sparse=True, dtype=(np.float64, np.float32))
+        X = validate_data(
+            self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32)
+        )
         return self.network_.predict(_dense(X))
 
     def _checked_parameters(self, partial: bool) -> tuple[int, ...]:
@@ -332,6 +334,11 @@ class MLP(BaseEstimator):
         checked_whole(self.max_iter, "max_iter", who)
         if self.n_iter_no_change != math.inf:
             checked_whole(self.n_iter_no_change, "n_iter_no_change", who)
+        if self.early_stopping and not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"{who}: expected a validation_fraction between 0 and 1, "
+                f"got {self.validation_fraction!r}"
+            )
         if partial and self.early_stopping:
             raise ValueError(f"{who}: partial_fit does not support early_stopping=True")
         sizes = self.hidden_layer_sizes

@@ -112,7 +112,12 @@ class MLPClassifier(ClassifierMixin, MLP):
         self, X: Any, y: Any, new: bool, classes: Any
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         X, y = self._checked_arrays(X, y, new)
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except TypeError as error:
+            raise ValueError(
+                f"MLPClassifier: expected y to be all numbers, or all texts: {error}"
+            ) from error
         if y.ndim == 2 and type_of_target(y) != "multilabel-indicator":
             raise ValueError(
                 "MLPClassifier: expected y of shape (N,), or (N, C) of 0 and 1 for C labels, got "
@@ -176,7 +181,8 @@ class MLPClassifier(ClassifierMixin, MLP):
             raise ValueError("MLPClassifier: class_weight needs y (N,), one class for each sample")
         given = np.ones(len(target)) if given is None else given
         if isinstance(self.class_weight, dict):
-            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=None)
+            y = self.classes_[target]
+            weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         elif self.class_weight != "balanced":
             raise ValueError(
                 'MLPClassifier: expected class_weight to be None, "balanced" or {class: weight}, '

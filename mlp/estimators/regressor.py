@@ -32,6 +32,8 @@ class MLPRegressor(MultiOutputMixin, RegressorMixin, MLP):
         self, X: Any, y: Any, new: bool, classes: Any
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         X, y = self._checked_arrays(X, y, new, y_numeric=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"MLPRegressor: expected y of real numbers, got dtype {y.dtype}")
         target = y.reshape(len(y), -1)
         if not new and target.shape[1] != self.n_outputs_:
             raise ValueError(
