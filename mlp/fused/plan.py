@@ -95,9 +95,9 @@ class Plan:
 
     def _head_for(self, z: np.ndarray) -> Head:
         target, weights = self.batches.y, self.batches.weights
-        fits = weights is None and z.ndim == 2 and len(z) == len(target) and z.shape[1] > 1
+        fits = z.ndim == 2 and len(z) == len(target) and z.shape[1] > 1
         if fits and takes_labels(self.loss, target):
-            return SoftmaxHead(self.loss, z, target, self.shared.blas)
+            return SoftmaxHead(self.loss, z, target, weights, self.shared.blas)
         return LossHead(self.loss, z, target, weights)
 
 

@@ -40,10 +40,9 @@ class FusedStep(TextbookStep):
       place, and pixels stay what they are (uint8) until then.
 
     Fused are Affine, ReLU (with one negative slope in [0, 1]), Sigmoid, Scale, Flatten, and
-    softmax cross-entropy with labels. Everything else takes part by its own forward and backward,
-    and so does any loss where samples have weights; for complex numbers, other optimizers or
-    several dtypes there is the textbook's step; also where an instance has got a method of its own,
-    as in `net[2].backward = spy`.
+    softmax cross-entropy with labels. Everything else takes part by its own forward and backward;
+    for complex numbers, other optimizers or several dtypes there is the textbook's step; also where
+    an instance has got a method of its own, as in `net[2].backward = spy`.
 
     The optimizer's velocities and step count are kept up, so textbook steps may follow. Not kept
     up are caches and gradients: `dW` and `db` of a fused Affine stay what they were.
