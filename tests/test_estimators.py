@@ -162,6 +162,17 @@ def test_warm_start_goes_on_and_refuses_what_is_another_network():
     assert len(estimator.validation_scores_) == 2
 
 
+def test_a_fit_that_is_refused_changes_nothing():
+    estimator = MLPClassifier(max_iter=2, random_state=0).fit(X, Y)
+    before, kept = dict(vars(estimator)), estimator.predict_proba(X)
+    texts, fewer = np.array(["c", "b", "a"])[Y], X[:, :3]
+    for y, weights in ((texts, np.zeros(130)), (np.eye(3)[Y] * 2, None), (texts[:9], None)):
+        with pytest.raises(ValueError):
+            estimator.fit(fewer, y, weights)
+    assert vars(estimator) == before
+    np.testing.assert_array_equal(estimator.predict_proba(X), kept)
+
+
 def test_one_class_and_one_sample():
     one = MLPClassifier(max_iter=2).fit(X[:1], ["yes"])
     assert one.predict(X[:3]).tolist() == ["yes"] * 3
@@ -274,12 +285,12 @@ def test_a_table_with_text_and_missing_values_from_frame_to_scores():
 def test_search_clone_and_pickle():
     frame, y = table()
     choices = {"mlpclassifier__alpha": [1e-4, 1000.0]}
-    search = GridSearchCV(pipeline(), choices, cv=2, scoring="balanced_accuracy")
+    search = GridSearchCV(pipeline(activation="tanh"), choices, cv=2, scoring="balanced_accuracy")
     search.fit(frame, y)
     assert search.best_params_ == {"mlpclassifier__alpha": 1e-4}
     best = search.best_estimator_
     again = clone(best).fit(frame, y)
-    revived = pickle.loads(pickle.dumps(best))
+    revived = pickle.loads(pickle.dumps(best))  # tanh, too, is found again
     for other in (again, revived):
         np.testing.assert_array_equal(other.predict_proba(frame), best.predict_proba(frame))
 

@@ -181,6 +181,24 @@ class MLP(BaseEstimator):
         partial: bool = False,
         classes: Any = None,
     ) -> Self:
+        before = dict(vars(self))
+        try:
+            course = self._checked_and_trained(X, y, sample_weight, new, partial, classes)
+        except (ValueError, TypeError):  # before the first step
+            self.__dict__ = before
+            raise
+        if not partial and not course.ended:
+            warnings.warn(
+                f"{type(self).__name__}: {self.max_iter} epochs (max_iter) were not enough for "
+                "the training to converge",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def _checked_and_trained(
+        self, X: Any, y: Any, sample_weight: Any, new: bool, partial: bool, classes: Any
+    ) -> Course:
         sizes = self._checked_parameters(partial)
         optimizer = SGD(
             self.learning_rate_init,
@@ -225,14 +243,7 @@ class MLP(BaseEstimator):
         self._velocity = state.velocity
         if course.best is not None:
             self.network_.load_vector(course.best)
-        if not partial and not course.ended:
-            warnings.warn(
-                f"{type(self).__name__}: {self.max_iter} epochs (max_iter) were not enough for "
-                "the training to converge",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        return self
+        return course
 
     def _begin(self, X: np.ndarray, sizes: tuple[int, ...], random_state: Any) -> None:
         """A new network, with first weights by scikit-learn's rule and numbers."""
