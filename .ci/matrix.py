@@ -5,8 +5,8 @@ after the other is installed. Each entry has a log, whose end is shown if it fai
 tests first proves that it is what it says (prove_run.py).
 
 What is left out of the later runs, because it was done once and can come out no other way:
-- tests marked `peers` (PyTorch, scikit-learn) and `long` (kills, fuzz, hostile files, random
-  mistakes): in the first run only;
+- tests marked `peers` (PyTorch, scikit-learn, pandas) and `long` (kills, fuzz, hostile files,
+  random mistakes): in the first run only;
 - tests marked `no_numbers` (files of data, options, programs), where only the way of computing
   differs: another kernel, no vector extensions.
 """
@@ -33,7 +33,7 @@ TORCH = "torch==2.13.0"
 BOOK = ("pypandoc_binary", "ziamath", "nbclient", "ipykernel")
 PEERS = {
     "packages": {"torch": "2.13.0"},
-    "installed": ["sklearn", "torch", "pypandoc", "ziamath", "nbclient", "ipykernel"],
+    "installed": ["pandas", "sklearn", "torch", "pypandoc", "ziamath", "nbclient", "ipykernel"],
 }
 MINUTES = 30
 """An entry that takes longer has failed: what hangs must not use up the time of the others."""
@@ -138,7 +138,7 @@ def places(root: Path) -> dict[str, Place]:
     tests = ["-e", ".[test]", "threadpoolctl"]
     found = {
         "plain": Place(root / "plain", here, tests),
-        "readme": Place(root / "readme", here, [TORCH, "scikit-learn", "threadpoolctl", *BOOK]),
+        "readme": Place(root / "readme", here, [TORCH, "threadpoolctl", "scikit-learn", "pandas", *BOOK]),
         "oldest": Place(root / "oldest", here, ["-e", ".", "threadpoolctl", *oldest()]),
         "package": Place(root / "package", here, []),
         "lint": Place(root / "lint", here, ["-e", ".[lint]", "mypy"]),

@@ -7,6 +7,14 @@ The loss of a batch is the mean over its N rows (or, with reduction="sum", their
 
 The 1/N is here and nowhere else.
 
+Weights w (N,), none negative, make some rows count more: a row of weight 2 counts as if it stood
+there twice, one of weight 0 as if it were absent. There are then sum_n w_n rows, so
+
+    L = sum_n w_n div(y_n, d_n) / sum_n w_n
+    dL/dy_nj = w_n / (sum_k w_k) d div(y_n, d_n) / dy_nj
+
+which is the formula above where all w_n = 1. With reduction="sum" nothing is divided by.
+
 Targets are rows d (N, C), or integer labels (N,), which mean one-hot rows: d_nj = 1 if j is the
 label of n, else 0. With one column (C = 1) labels are the targets 0 and 1 themselves.
 """
@@ -23,9 +31,10 @@ from mlp.layers.softmax import Softmax
 class Loss:
     """Base of all losses: targets, reduction and the order of calls.
 
-    Shapes   y (N, C) with N > 0   target (N, C) or labels (N,)   dL/dy (N, C)
-    Raises   ValueError for other shapes, labels out of range and an empty batch; TypeError for
-             what is no array of numbers; RuntimeError if backward comes before forward
+    Shapes   y (N, C) with N > 0   target (N, C) or labels (N,)   weights (N,)   dL/dy (N, C)
+    Raises   ValueError for other shapes, labels out of range, an empty batch, and weights that are
+             negative, not finite or all 0; TypeError for what is no array of numbers;
+             RuntimeError if backward comes before forward
     """
 
     threshold = 0.5
@@ -38,13 +47,17 @@ class Loss:
             )
         self.reduction = reduction
         self._cache: tuple[np.ndarray, np.ndarray] | None = None
+        self._shares: np.ndarray | None = None
 
-    def forward(self, y: np.ndarray, target: np.ndarray) -> float | complex:
-        """The loss as a Python float (complex for complex y); keeps y and the target rows."""
+    def forward(
+        self, y: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+    ) -> float | complex:
+        """The loss as a Python float (complex for complex y); keeps y, target rows and weights."""
         self._cache = None
         y = self._outputs(y)
         d = self._target_rows(target, y)
-        value = self.divergence(y, d).sum() / self._share(y)
+        self._shares = None if weights is None else self._shares_of(weights, len(y))
+        value = self._weighted(self.divergence(y, d)).sum() / self._share(y)
         self._cache = y, d
         return value.item()
 
@@ -53,7 +66,7 @@ class Loss:
         if self._cache is None:
             raise RuntimeError(f"{self!r}: call forward(y, target) before backward()")
         y, d = self._cache
-        return self.gradient(y, d) / self._share(y)
+        return self._weighted(self.gradient(y, d)) / self._share(y)
 
     def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         """div(y_n, d_n) of each row, (N,)."""
@@ -67,14 +80,22 @@ class Loss:
         """The class that each row of y says, (N,) integers."""
         return _classes(self._outputs(y).real, self.threshold)
 
-    def accuracy(self, y: np.ndarray, target: np.ndarray) -> float | None:
-        """Fraction of rows whose class is the target's; None where targets are no classes."""
+    def accuracy(
+        self, y: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None
+    ) -> float | None:
+        """Fraction of rows whose class is the target's; None where targets are no classes.
+
+        With weights, the share that those rows have in the sum of all weights.
+        """
         y = self._outputs(y)
         d = self._target_rows(target, y)
         one_of_many = d.shape[1] == 1 or (d.sum(axis=1) == 1).all()
         if not (one_of_many and ((d == 0) | (d == 1)).all()):
             return None
-        return float(np.mean(self.labels(y) == _classes(d, 0.5)))
+        hits = self.labels(y) == _classes(d, 0.5)
+        if weights is None:
+            return float(np.mean(hits))
+        return float(np.average(hits, weights=checked_weights(weights, len(y), repr(self))))
 
     def check_target(self, target: np.ndarray, output_shape: tuple[int, ...]) -> None:
         """Raise as `forward` would for targets of outputs with rows of that shape."""
@@ -143,8 +164,20 @@ class Loss:
     def _check(self, y: np.ndarray, d: np.ndarray) -> None:
         """Raise ValueError where this loss has no meaning."""
 
+    def _shares_of(self, weights: np.ndarray, rows: int) -> np.ndarray:
+        w = checked_weights(weights, rows, repr(self))
+        return w / w.sum() if self.reduction == "mean" else w
+
+    def _weighted(self, rows: np.ndarray) -> np.ndarray:
+        """Each row times its share; 0 where that is 0, also of infinity."""
+        if self._shares is None:
+            return rows
+        share = self._shares.astype(rows.real.dtype)
+        share = share if rows.ndim == 1 else share[:, None]
+        return np.multiply(share, rows, out=np.zeros_like(rows), where=share != 0)
+
     def _share(self, y: np.ndarray) -> int:
-        return len(y) if self.reduction == "mean" else 1
+        return len(y) if self.reduction == "mean" and self._shares is None else 1
 
 
 class SquaredError(Loss):
@@ -282,6 +315,25 @@ class SigmoidCrossEntropy(Loss):
                 f"{self!r}: expected targets from 0 to 1, got {d[wrong][0]:.6g}; "
                 "for classes -1 and 1 use (target + 1) / 2"
             )
+
+
+def checked_weights(weights: np.ndarray, rows: int, who: str) -> np.ndarray:
+    """Weights of that many rows as float64; they sum to a finite number above 0."""
+    given = as_numbers(weights, f"{who} weights")
+    if given.dtype.kind == "c":
+        raise TypeError(f"{who}: expected real numbers as weights, got {given.dtype}")
+    if given.shape != (rows,):
+        raise ValueError(f"{who}: expected weights of shape ({rows},), got {given.shape}")
+    w = given.astype(np.float64)
+    if (wrong := ~((w >= 0) & (w < np.inf))).any():
+        row = int(wrong.argmax())
+        raise ValueError(f"{who}: expected finite weights from 0 up, got {w[row]:.6g} at row {row}")
+    with np.errstate(over="ignore"):
+        total = w.sum()
+    if not 0 < total < np.inf:
+        what = "all are zero" if total == 0 else "their sum is infinite"
+        raise ValueError(f"{who}: expected weights of a finite sum above 0, but {what}")
+    return w
 
 
 def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:

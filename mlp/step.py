@@ -15,7 +15,8 @@ class TextbookStep:
     """Forward, backward, update, for batches of the samples x and their targets y.
 
     A batch is an array of sample numbers, or slice(None) for all of them in order. The optimizer
-    steps `net`, whose layers are those of `body` (see mlp.pairing).
+    steps `net`, whose layers are those of `body` (see mlp.pairing). With weights of the samples,
+    float64 above 0, the loss of a batch is the weighted one.
     """
 
     def __init__(
@@ -26,18 +27,21 @@ class TextbookStep:
         optimizer: SGD,
         x: np.ndarray,
         y: np.ndarray,
+        sample_weight: np.ndarray | None = None,
     ) -> None:
         self.net, self.body, self.loss, self.optimizer = net, body, loss, optimizer
-        self.x, self.y = x, y
+        self.x, self.y, self.sample_weight = x, y, sample_weight
 
     def begin(self) -> None:
         """Take note of what may have changed since the last epoch."""
 
     def forward(self, batch: np.ndarray | slice) -> float:
         """The loss of that batch, before the step."""
-        self._z, self._target = self.body.forward(self.x[batch]), self.y[batch]
-        self.samples = len(self._z)
-        return cast(float, self.loss.forward(self._z, self._target))
+        z = self.body.forward(self.x[batch])
+        self.samples = self._count(batch, len(z))
+        weights = () if self.sample_weight is None else (self.sample_weight[batch],)
+        self._scored = (z, self.y[batch], *weights)
+        return cast(float, self.loss.forward(*self._scored))
 
     def shows_all(self) -> bool:
         """Whether the loss of a batch is sure to show it if a weight is infinite or NaN.
@@ -56,5 +60,9 @@ class TextbookStep:
 
     def hits(self) -> float:
         """How many samples of the batch were classified as their targets say; NaN if no classes."""
-        accuracy = self.loss.accuracy(self._z, self._target)
-        return math.nan if accuracy is None else accuracy * len(self._z)
+        accuracy = self.loss.accuracy(*self._scored)
+        return math.nan if accuracy is None else accuracy * self.samples
+
+    def _count(self, batch: np.ndarray | slice, n: int) -> float:
+        """As how many samples the n of the batch count: the sum of their weights."""
+        return n if self.sample_weight is None else float(self.sample_weight[batch].sum())

@@ -13,7 +13,7 @@ import numpy as np
 from mlp.arguments import checked_whole
 from mlp.callbacks import Callback, Record, TrainingState
 from mlp.layers import Layer
-from mlp.losses import Loss
+from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mlp.files.resume import TrainingCheckpoint
     from mlp.step import TextbookStep
 
-Samples = tuple[np.ndarray, np.ndarray]
+Samples = tuple[np.ndarray, ...]
+"""x and targets, and weights where there are any."""
 
 
 def fit(
@@ -36,7 +37,9 @@ def fit(
     epochs: int,
     batch_size: int | None = 32,
     rng: np.random.Generator | int | None = None,
-    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    sample_weight: np.ndarray | None = None,
+    shuffle: bool = True,
+    validation: Samples | None = None,
     patience: int | None = None,
     tolerance: float | None = None,
     on_epoch: Callable[[Record], Any] | None = None,
@@ -46,11 +49,16 @@ def fit(
     """Train net on x (N, ...) and targets y; return one record per epoch.
 
     Each epoch goes once through all samples in an order drawn from `rng`, in batches of
-    `batch_size` (the last one may be shorter); None means one batch of everything, in order.
+    `batch_size` (the last one may be shorter); without `shuffle`, in the order in which they are
+    given. None means one batch of everything, in order.
     A record holds epoch (from 1), loss and accuracy (over the batches as they were met, each
     before its step), validation_loss, validation_accuracy (after the epoch) and seconds; what
     does not apply is None. `on_epoch(record)` is called after each epoch; `callbacks` see the
     whole state of the training, after each epoch and each step (`mlp.callbacks.Callback`).
+
+    `sample_weight` (N,) makes the loss of a batch the weighted one of mlp.losses, and so counts the
+    samples in the records; a sample of weight 0 is left out, as if it were not there. `validation`
+    is (x, y), or (x, y, weights).
 
     Training ends before `epochs` when
       - `patience` epochs in a row brought no lower validation loss;
@@ -78,7 +86,7 @@ def fit(
         raise TypeError(f"fit: expected on_epoch to be a function of a record, got {on_epoch!r}")
     if wrong := [callback for callback in callbacks if not isinstance(callback, Callback)]:
         raise TypeError(f"fit: expected callbacks of type mlp.callbacks.Callback, got {wrong[0]!r}")
-    x, y = _checked_samples("fit", body, loss, x, y)
+    samples = _checked_samples("fit", body, loss, x, y, sample_weight)
     if validation is not None:
         validation = _checked_validation(body, loss, validation)
     epochs = checked_whole(epochs, "epochs", "fit", least=0)
@@ -89,25 +97,30 @@ def fit(
     def watched(record: Record) -> float:
         if validation is not None:
             return record["validation_loss"]
-        return _scores(body, loss, x, y)["loss"]
+        return _scores(body, loss, *samples)["loss"]
 
     stopping = Stopping(patience, tolerance, watched)
     state.callbacks = [*callbacks, stopping]
     if checkpoint is not None:
         from mlp.files.resume import checkpoint_for
 
-        settings = {"batch size": batch_size, "patience": patience, "tolerance": tolerance}
-        state.callbacks += [checkpoint_for(checkpoint, state, settings, x, y, validation)]
+        settings = {
+            "batch size": batch_size,
+            "patience": patience,
+            "tolerance": tolerance,
+            "order": None if shuffle else "as given",
+        }
+        state.callbacks += [checkpoint_for(checkpoint, state, settings, samples, validation)]
     from mlp.fused import training_step  # with SciPy, when first used
 
-    step = training_step(net, body, loss, optimizer, x, y)
+    step = training_step(net, body, loss, optimizer, *samples)
 
     for callback in state.callbacks:
         callback.on_start(state)
     with stopping.restoring(state):
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
-            batches = _batches(len(x), batch_size, state.rng)
+            batches = _batches(len(samples[0]), batch_size, state.rng if shuffle else None)
             record = _train_epoch(step, batches, state)
             scores = {} if validation is None else _scores(body, loss, *validation)
             record["validation_loss"] = scores.get("loss")
@@ -122,13 +135,22 @@ def fit(
     return state.history
 
 
-def evaluate(net: Layer, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, float | None]:
+def evaluate(
+    net: Layer,
+    loss: Loss,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    sample_weight: np.ndarray | None = None,
+) -> dict[str, float | None]:
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
+
+    With `sample_weight` (N,) both are weighted, as in `fit`.
 
     Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """
     body, loss = _body_and_loss("evaluate", net, loss)
-    return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y))
+    return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y, sample_weight))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the loss tells
@@ -139,8 +161,7 @@ def _train_epoch(
 ) -> Record:
     """One step per batch; the loss and accuracy over all of them."""
     watching = [c for c in state.callbacks if type(c).on_step is not Callback.on_step]
-    total = hits = 0.0
-    samples = 0
+    total = hits = samples = 0.0
     step.begin()
     for number, batch in enumerate(batches, 1):
         value = step.forward(batch)  # loss.forward(net.forward(x[batch]), y[batch])
@@ -167,21 +188,26 @@ def _train_epoch(
 
 
 def _batches(
-    samples: int, batch_size: int | None, rng: np.random.Generator
+    samples: int, batch_size: int | None, rng: np.random.Generator | None
 ) -> Iterator[np.ndarray | slice]:
-    """The sample numbers of each batch, in an order drawn anew; everything for None."""
+    """The sample numbers of each batch, in an order drawn anew, if there is a generator.
+
+    Everything for a batch size of None.
+    """
     if batch_size is None:
         yield slice(None)
         return
-    order = rng.permutation(samples)
+    order = np.arange(samples) if rng is None else rng.permutation(samples)
     for start in range(0, samples, batch_size):
         yield order[start : start + batch_size]
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _scores(body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    z = body.predict(x)
-    return {"loss": loss.forward(z, y), "accuracy": loss.accuracy(z, y)}
+def _scores(
+    body: Sequential, loss: Loss, x: np.ndarray, *targets_and_weights: np.ndarray
+) -> dict[str, Any]:
+    scored = (body.predict(x), *targets_and_weights)
+    return {"loss": loss.forward(*scored), "accuracy": loss.accuracy(*scored)}
 
 
 def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
@@ -194,17 +220,24 @@ def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
 
 
 def _checked_validation(body: Sequential, loss: Loss, validation: Any) -> Samples:
-    if not isinstance(validation, tuple | list) or len(validation) != 2:
+    if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
         raise TypeError(
-            f"fit: expected validation=(x, y), two arrays, got {type(validation).__name__}; "
+            "fit: expected validation=(x, y), two arrays, or (x, y, weights), "
+            f"got {type(validation).__name__}; "
             "set a part of the samples aside, for example by mlp.data.stratified_split"
         )
     return _checked_samples("fit: validation", body, loss, *validation)
 
 
 def _checked_samples(
-    who: str, body: Sequential, loss: Loss, x: np.ndarray, y: np.ndarray
+    who: str,
+    body: Sequential,
+    loss: Loss,
+    x: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None = None,
 ) -> Samples:
+    """The arrays, without samples of weight 0."""
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ValueError(
@@ -218,4 +251,9 @@ def _checked_samples(
     with np.errstate(over="ignore", invalid="ignore"):  # the first step tells
         outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
-    return x, y
+    if sample_weight is None:
+        return x, y
+    weights = checked_weights(sample_weight, len(x), who)
+    if (counting := weights > 0).all():
+        return x, y, weights
+    return x[counting], y[counting], weights[counting]

@@ -11,7 +11,7 @@ STOREYS = [
     "mlp.errors mlp.arguments mlp.init mlp.layers",
     "mlp.losses mlp.sequential mlp.optim mlp.pairing",
     "mlp.step mlp.fused mlp.callbacks mlp.files mlp.training mlp.stopping",
-    "mlp.checking mlp.seeing mlp.data",
+    "mlp.checking mlp.seeing mlp.data mlp.estimators",
     "mlp.commands mlp.__main__",
     "scripts",
 ]

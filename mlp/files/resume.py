@@ -111,11 +111,13 @@ def checkpoint_for(
     checkpoint: str | os.PathLike | TrainingCheckpoint,
     state: TrainingState,
     settings: Mapping[str, Any],
-    x: np.ndarray,
-    y: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    samples: tuple[np.ndarray, ...],
+    validation: tuple[np.ndarray, ...] | None,
 ) -> TrainingCheckpoint:
-    """The checkpoint that `fit` was given, or one for the path that it was given."""
+    """The checkpoint that `fit` was given, or one for the path that it was given.
+
+    Samples are x, y and, where there are any, weights.
+    """
     if not callable(getattr(state.optimizer, "state", None)):
         raise TypeError(
             f"fit: expected an optimizer with state(net) for a checkpoint, got {state.optimizer!r}"
@@ -128,7 +130,8 @@ def checkpoint_for(
         "optimizer": repr(state.optimizer),
         "epochs": state.epochs,
         **settings,
-        "data": digest_of(x, y),
+        "data": digest_of(*samples[:2]),
+        "sample weights": digest_of(*samples[2:]) if samples[2:] else None,
         "validation data": None if validation is None else digest_of(*validation),
     }
     return TrainingCheckpoint(checkpoint, begun_with)

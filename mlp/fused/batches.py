@@ -6,13 +6,14 @@ import numpy as np
 
 
 class Batches(Protocol):
-    """x and y of the batch that was gathered last, always in the same two arrays.
+    """x, y and weights of the batch that was gathered last, always in the same arrays.
 
     A batch is an array of sample numbers or, where all are taken, slice(None).
     """
 
     x: np.ndarray
     y: np.ndarray
+    weights: np.ndarray | None
 
     def gather(self, batch: Any) -> None: ...
 
@@ -20,14 +21,24 @@ class Batches(Protocol):
 class Gathered:
     """Batches of n samples in any order, gathered into the same arrays, as floats of `dtype`."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, n: int, dtype: np.dtype) -> None:
-        self.all_x, self.all_y = x, y
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        n: int,
+        dtype: np.dtype,
+    ) -> None:
+        self.all_x, self.all_y, self.all_weights = x, y, weights
         self.x = np.empty((n, *x.shape[1:]), dtype)
         self.y = np.empty((n, *y.shape[1:]), y.dtype)
+        self.weights = None if weights is None else np.empty(n)
         self.raw = self.x if x.dtype == dtype else np.empty(self.x.shape, x.dtype)
 
     def gather(self, batch: Any) -> None:
         self.all_y.take(batch, 0, self.y, "clip")
+        if self.all_weights is not None:
+            self.all_weights.take(batch, 0, self.weights, "clip")
         if not self.all_x.flags.c_contiguous:  # of others, `take` would first copy all
             np.copyto(self.x, self.all_x[batch])
             return
@@ -39,8 +50,15 @@ class Gathered:
 class Whole:
     """All samples as one batch; x is copied only if it is no floats of `dtype`, or is changed."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, dtype: np.dtype, read_only: bool) -> None:
-        self.all_x, self.y = x, y
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        dtype: np.dtype,
+        read_only: bool,
+    ) -> None:
+        self.all_x, self.y, self.weights = x, y, weights
         flags = x.flags
         fits = read_only and x.dtype == dtype and flags.c_contiguous and flags.aligned
         self.x = x if fits else np.empty(x.shape, dtype)

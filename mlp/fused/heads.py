@@ -32,8 +32,11 @@ class Head(Protocol):
 class LossHead:
     """Any loss, by its own forward and backward; what it gets is copied."""
 
-    def __init__(self, loss: Loss, y: np.ndarray, target: np.ndarray) -> None:
-        self.loss, self.y, self.target = loss, y, target
+    def __init__(
+        self, loss: Loss, y: np.ndarray, target: np.ndarray, weights: np.ndarray | None
+    ) -> None:
+        self.loss, self.y = loss, y
+        self.arrays = (y, target) if weights is None else (y, target, weights)
         self.forward: list[Call] = [self._forward]
         self.backward: list[Call] = [self._backward]
         self.U, self.scale = np.empty_like(y), 1.0
@@ -43,10 +46,12 @@ class LossHead:
 
     def hits(self) -> float:
         accuracy = self.loss.accuracy(*self._seen)
-        return math.nan if accuracy is None else accuracy * len(self.y)
+        if accuracy is None:
+            return math.nan
+        return accuracy * (len(self.y) if len(self._seen) == 2 else self._seen[2].sum())
 
     def _forward(self) -> None:
-        self._seen = self.y.copy(), self.target.copy()
+        self._seen = [array.copy() for array in self.arrays]
         self._value = cast(float, self.loss.forward(*self._seen))
 
     def _backward(self) -> None:
@@ -58,13 +63,22 @@ class SoftmaxHead:
 
     L = -1/N sum_n log p_n,label      dL/dz = (p - one-hot) / N
 
-    where 1/N is absent for a sum. Labels must be whole numbers from 0 to C - 1. What is taken
-    from a row is taken as an outer product with ones, by BLAS.
+    where 1/N is absent for a sum. With weights w it is w_n / sum_k w_k, or w_n, and belongs to each
+    row: it is taken into the one-hot rows, and into p. Labels must be whole numbers from 0 to
+    C - 1. What is taken from a row is taken as an outer product with ones, by BLAS.
     """
 
-    def __init__(self, loss: Loss, z: np.ndarray, labels: np.ndarray, blas: Blas) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        z: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        blas: Blas,
+    ) -> None:
         (n, classes), dtype = z.shape, z.dtype
-        self.scale = 1.0 / n if loss.reduction == "mean" else 1.0
+        self.scale = 1.0 / n if loss.reduction == "mean" and weights is None else 1.0
+        self.weights = weights
         self.labels, self.winners = labels, np.empty(n, np.intp)
         self.U = p = np.empty_like(z)
         one_hot, row, ones = np.empty_like(z), np.empty(n, dtype), np.ones(classes, dtype)
@@ -87,6 +101,11 @@ class SoftmaxHead:
         ]
         # N dL/dz = p - one-hot; 1/N is in `scale`
         self.backward: list[Call] = [partial(np.exp, z, p), partial(np.subtract, p, one_hot, p)]
+        if weights is not None:
+            share = np.empty((n, 1), dtype)
+            self.forward += self._shares(weights, loss.reduction, share[:, 0])
+            self.forward.append(partial(np.multiply, one_hot, share, one_hot))
+            self.backward.insert(1, partial(np.multiply, p, share, p))
         self.sum_at_labels: Callable[[], float] = partial(
             blas.dot, z.reshape(-1), one_hot.reshape(-1)
         )
@@ -94,5 +113,18 @@ class SoftmaxHead:
     def value(self) -> float:
         return -self.scale * self.sum_at_labels()
 
-    def hits(self) -> int:
-        return int(np.count_nonzero(self.winners == self.labels))
+    def hits(self) -> float:
+        hit = self.winners == self.labels
+        return float(np.count_nonzero(hit) if self.weights is None else self.weights[hit].sum())
+
+    @staticmethod
+    def _shares(weights: np.ndarray, reduction: str, share: np.ndarray) -> list[Call]:
+        """Calls that fill `share`, of the dtype of the step, from the float64 weights."""
+        if reduction == "sum":
+            return [partial(np.copyto, share, weights, "same_kind")]
+        total, exact = np.empty(()), np.empty(len(weights))
+        return [
+            partial(np.add.reduce, weights, 0, None, total),
+            partial(np.divide, weights, total, exact),
+            partial(np.copyto, share, exact, "same_kind"),
+        ]

@@ -94,11 +94,11 @@ class Plan:
         return calls + _made(self.kernels[lowest].backward)
 
     def _head_for(self, z: np.ndarray) -> Head:
-        target = self.batches.y
+        target, weights = self.batches.y, self.batches.weights
         fits = z.ndim == 2 and len(z) == len(target) and z.shape[1] > 1
         if fits and takes_labels(self.loss, target):
-            return SoftmaxHead(self.loss, z, target, self.shared.blas)
-        return LossHead(self.loss, z, target)
+            return SoftmaxHead(self.loss, z, target, weights, self.shared.blas)
+        return LossHead(self.loss, z, target, weights)
 
 
 def takes_labels(loss: Loss, y: np.ndarray) -> bool:

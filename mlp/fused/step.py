@@ -16,13 +16,19 @@ from mlp.step import TextbookStep
 
 
 def training_step(
-    net: Layer, body: Sequential, loss: Loss, optimizer: SGD, x: np.ndarray, y: np.ndarray
+    net: Layer,
+    body: Sequential,
+    loss: Loss,
+    optimizer: SGD,
+    x: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None = None,
 ) -> TextbookStep:
     """The fastest step there is for this network, loss and optimizer; for x, y see FusedStep."""
     own = any(_has_own_method(thing) for thing in (net, body, *body.nested(), loss, optimizer))
     fused = FusedStep.takes(net, body, optimizer, x) and not own
     kind = FusedStep if fused else TextbookStep
-    return kind(net, body, loss, optimizer, x, y)
+    return kind(net, body, loss, optimizer, x, y, sample_weight)
 
 
 class FusedStep(TextbookStep):
@@ -43,7 +49,7 @@ class FusedStep(TextbookStep):
 
     Where the loss is not finite, the textbook's step says what it is and goes on.
 
-    x and y must have been checked: labels are taken as they are.
+    x, y and weights must have been checked: labels are taken as they are.
     """
 
     @staticmethod
@@ -84,7 +90,8 @@ class FusedStep(TextbookStep):
         self.shared = Shared(self.blas, self.optimizer, self.state.velocity, names)
 
     def forward(self, batch: np.ndarray | slice) -> float:
-        n = self.samples = len(self.x) if isinstance(batch, slice) else len(batch)
+        n = len(self.x) if isinstance(batch, slice) else len(batch)
+        self.samples = self._count(batch, n)
         plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
         value = plan.forward(batch)
         if math.isfinite(value):
@@ -114,9 +121,10 @@ class FusedStep(TextbookStep):
     def _new_plan(self, n: int, kind: type) -> Plan:
         batches: Batches
         if kind is slice:
-            batches = Whole(self.x, self.y, self.dtype, not changes_input(self.layers))
+            read_only = not changes_input(self.layers)
+            batches = Whole(self.x, self.y, self.sample_weight, self.dtype, read_only)
         else:
-            batches = Gathered(self.x, self.y, n, self.dtype)
+            batches = Gathered(self.x, self.y, self.sample_weight, n, self.dtype)
         plan = self.plans[n, kind] = Plan(self.layers, self.loss, batches, self.shared)
         return plan
 
