@@ -138,7 +138,9 @@ def places(root: Path) -> dict[str, Place]:
     tests = ["-e", ".[test]", "threadpoolctl"]
     found = {
         "plain": Place(root / "plain", here, tests),
-        "readme": Place(root / "readme", here, [TORCH, "threadpoolctl", "scikit-learn", "pandas", *BOOK]),
+        "readme": Place(
+            root / "readme", here, [TORCH, "threadpoolctl", "scikit-learn", "pandas", *BOOK]
+        ),
         "oldest": Place(root / "oldest", here, ["-e", ".", "threadpoolctl", *oldest()]),
         "package": Place(root / "package", here, []),
         "lint": Place(root / "lint", here, ["-e", ".[lint]", "mypy"]),
