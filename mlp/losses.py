@@ -11,10 +11,9 @@ Targets are rows d (N, C), or integer labels (N,), which mean one-hot rows: d_nj
 label of n, else 0. With one column (C = 1) labels are the targets 0 and 1 themselves.
 """
 
-import math
-
 import numpy as np
 
+from mlp.arguments import checked_rate
 from mlp.layers.arrays import as_numbers
 from mlp.layers.sigmoid import Sigmoid
 from mlp.layers.softmax import Softmax
@@ -159,9 +158,7 @@ class SquaredError(Loss):
 
     def __init__(self, *, factor: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.factor = float(factor)
-        if not 0 <= self.factor < math.inf:
-            raise ValueError(f"SquaredError: expected a finite factor from 0 up, got {factor!r}")
+        self.factor = checked_rate(factor, "factor", "SquaredError")
 
     def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         return self.factor * ((y - d) ** 2).sum(axis=1)

@@ -139,6 +139,7 @@ TYPES = [
         lambda: Sequential(Flatten(), ReLU),
         f"Sequential: expected layers, got {ReLU} as layer 1; write ReLU()",
     ),
+    (lambda: Affine(2, 3, init=10**400), "Affine: expected numbers from init, got dtype object"),
     (lambda: Affine(2, 3, init=1j), f"{REAL} complex128; choose the dtype"),
     (
         lambda: Affine(2, 3, init=lambda rng, shape, dtype: np.full(shape, 1j, np.complex64)),

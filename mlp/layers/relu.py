@@ -1,3 +1,4 @@
+import sys
 from numbers import Real
 from typing import Any
 
@@ -36,6 +37,7 @@ class ReLU(Layer):
             raise ValueError(f"ReLU: expected a finite real negative_slope, got {negative_slope!r}")
         if at_zero is not None and not (
             isinstance(at_zero, Real)
+            and abs(at_zero) <= sys.float_info.max
             and np.all((np.minimum(slope, 1) <= at_zero) & (at_zero <= np.maximum(slope, 1)))
         ):
             raise ValueError(

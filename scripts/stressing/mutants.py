@@ -1,0 +1,232 @@
+"""Small mistakes written into the package, one at a time: do the tests notice?
+
+Drawn are places in the code that computes, keeps and checks results, most of them in the
+gradient check. Each mistake is tried in a copy of the tree, with the tests of its module. What came
+of each is a line of a file, with which a run that was broken off goes on.
+"""
+
+import ast
+import copy
+import difflib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy  # noqa: F401  for all processes
+import pytest
+import scipy  # noqa: F401
+from hypothesis import Phase, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = [
+    ("layers/* losses.py optim.py sequential.py step.py training.py callbacks.py stopping.py "
+     "files/* fused/*", 0.4),
+    ("checking/* checking/students/gradients.py checking/students/judging.py", 0.35),
+    ("checking/students/* checking/diagnosis/*", 0.25),
+]  # fmt: skip
+"""What is drawn from, and which share of the mutants from each."""
+SECONDS = 240
+"""That the first tests may take; a mutant that hangs is noticed."""
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", "runs", "build", "__pycache__", ".*_cache")
+BEGINNING = [
+    ("layers/*", "layers_* sequential losses fast directions"),
+    ("losses.py", "losses loss_errors layers_slow pairing fast"),
+    ("optim.py", "optim training fast"),
+    ("sequential.py", "sequential* layers_contract"),
+    ("step.py", "training* fast"),
+    ("training.py", "training* callbacks resume fast"),
+    ("callbacks.py", "callbacks training"),
+    ("stopping.py", "training* callbacks resume"),
+    ("files/*", "checkpoint resume"),
+    ("fused/*", "fast training"),
+    ("checking/students/*", "students* counterexample real_forms gradcheck check_* grading*"),
+    ("checking/diagnosis/*", "students* gradcheck counterexample grading"),
+    ("checking/*", "check_* layers_kinks jacobian directions gradcheck layers_contract students"),
+]
+"""The tests of each module, as patterns of what follows `test_` in their names."""
+
+OTHER: dict[type, Any] = {
+    ast.Lt: [ast.LtE, ast.GtE], ast.LtE: [ast.Lt, ast.Gt], ast.Gt: [ast.GtE, ast.LtE],
+    ast.GtE: [ast.Gt, ast.Lt], ast.Eq: [ast.NotEq], ast.NotEq: [ast.Eq], ast.Is: [ast.IsNot],
+    ast.IsNot: [ast.Is], ast.In: [ast.NotIn], ast.NotIn: [ast.In],
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd, ast.And: ast.Or, ast.Or: ast.And,
+}  # fmt: skip
+PAIRS = "maximum minimum, max min, any all, zeros ones, argmax argmin, floor ceil, sum mean"
+PAIRED = [pair.split() for pair in PAIRS.split(", ")]
+NAMES = {name: other for a, b in PAIRED for name, other in ((a, b), (b, a))}
+QUIET = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+"""Hypothesis is imported before pytest begins."""
+
+
+def changes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """What the node, or one in it, may be taken for."""
+    if isinstance(node, ast.Compare):
+        for i, operator in enumerate(node.ops):
+            for other in OTHER[type(operator)]:
+                yield node, _with(node, ops=[*node.ops[:i], other(), *node.ops[i + 1 :]])
+    elif isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in OTHER:
+        yield node, _with(node, op=OTHER[type(node.op)]())
+    elif isinstance(node, ast.UnaryOp):
+        yield node, node.operand
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool | int | float):
+        other = not node.value if isinstance(node.value, bool) else node.value + 1
+        yield node, ast.Constant(other)
+    elif isinstance(node, ast.IfExp):
+        yield node, _with(node, body=node.orelse, orelse=node.body)
+    elif isinstance(node, ast.Attribute) and node.attr in NAMES:
+        yield node, _with(node, attr=NAMES[node.attr])
+    elif isinstance(node, ast.Call):
+        if len(node.args) > 1:
+            yield node, _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
+        for i in range(len(node.keywords)):
+            yield node, _with(node, keywords=node.keywords[:i] + node.keywords[i + 1 :])
+        if isinstance(node.func, ast.Name) and node.func.id in NAMES:
+            yield node.func, ast.Name(NAMES[node.func.id])
+    elif isinstance(node, ast.ListComp | ast.GeneratorExp) and node.generators[0].ifs:
+        first = _with(node.generators[0], ifs=node.generators[0].ifs[1:])
+        yield node, _with(node, generators=[first, *node.generators[1:]])
+    elif isinstance(node, ast.If | ast.While) and not isinstance(node.test, ast.UnaryOp):
+        yield node.test, ast.UnaryOp(ast.Not(), node.test)
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield node.value, ast.Constant(None)
+    elif isinstance(node, ast.Break | ast.Continue):
+        yield node, ast.Continue() if isinstance(node, ast.Break) else ast.Break()
+    elif isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.Raise):
+        yield node, ast.Pass()
+
+
+def _with(node: Any, **fields: Any) -> Any:
+    twin = copy.copy(node)
+    for name, value in fields.items():
+        setattr(twin, name, value)
+    return twin
+
+
+def mutated(source: str) -> Iterator[str]:
+    """The source with one mistake; not in texts, annotations and what an error says."""
+    for place in _places(ast.parse(source)):
+        for node, other in changes(place):
+            yield _replaced(source, node, other)
+
+
+def _places(parent: ast.AST) -> Iterator[ast.AST]:
+    for name, value in ast.iter_fields(parent):
+        if name in ("annotation", "returns", "decorator_list", "exc", "bases"):
+            continue
+        for node in value if isinstance(value, list) else [value]:
+            text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            if isinstance(node, ast.AST) and not (text or isinstance(node, ast.JoinedStr)):
+                yield node
+                yield from _places(node)
+
+
+def _replaced(source: str, node: Any, other: ast.AST) -> str:
+    lines = source.encode().splitlines(keepends=True)  # columns are counted in bytes
+    text = ast.unparse(other)
+    text = f"({text})" if isinstance(other, ast.expr) else text
+    before = b"".join(lines[: node.lineno - 1]) + lines[node.lineno - 1][: node.col_offset]
+    after = lines[node.end_lineno - 1][node.end_col_offset :] + b"".join(lines[node.end_lineno :])
+    return (before + text.encode() + after).decode()
+
+
+def drawn(count: int, seed: int) -> list[tuple[int, str, str]]:
+    """Their numbers, paths and mutated sources."""
+    rng, mutants = random.Random(seed), []
+    for patterns, share in PARTS:
+        paths = sorted(path for p in patterns.split() for path in ROOT.glob(f"mlp/{p}"))
+        every = [
+            (str(path.relative_to(ROOT)), source)
+            for path in paths
+            if path.suffix == ".py"
+            for source in mutated(path.read_text())
+        ]
+        mutants += rng.sample(every, round(share * count))
+    rng.shuffle(mutants)  # a run that is broken off has seen some of everything
+    return [(number, *mutant) for number, mutant in enumerate(mutants)]
+
+
+def first_tests(path: str) -> list[str]:
+    patterns = next(p for module, p in BEGINNING if fnmatch(path.removeprefix("mlp/"), module))
+    found = [sorted(ROOT.glob(f"tests/test_{pattern}.py")) for pattern in patterns.split()]
+    return list(dict.fromkeys(f"tests/{path.name}" for paths in found for path in paths))
+
+
+def noticed(place: Path, words: list[str], seconds: float) -> str | None:
+    """The first test that fails in the copy, or why it did not get so far; None: all pass."""
+    said = place / "said"
+    child = os.fork()  # pytest and what it needs are imported already
+    if not child:
+        try:
+            os._exit(_passed(place, said, words))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(99)
+    end = time.monotonic() + seconds
+    while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
+        time.sleep(0.05)
+    if not ended[0]:
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return f"more than {seconds:g} s"
+    lines = said.read_text(errors="replace").splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    status = os.waitstatus_to_exitcode(ended[1])
+    return (failed or [f"exit status {status}"])[0] if status else None
+
+
+def _passed(place: Path, said: Path, words: list[str]) -> int:
+    """The exit status of pytest in a copy; in a process of its own."""
+    os.setsid()
+    os.chdir(place)
+    with open(said, "w") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    sys.path.insert(0, str(place))
+    os.environ["PYTHONPATH"] = str(place)
+    settings.register_profile("quick", phases=[Phase.explicit, Phase.generate])  # do not shrink
+    settings.load_profile("quick")
+    limits = ["-m", "not peers and not long", "--hypothesis-seed=0", *QUIET]
+    return pytest.main(["-x", "-q", *limits, *words])
+
+
+def run(cases: int, seed: int, results: Path, part: slice = slice(None)) -> tuple[str, list[str]]:
+    """Try so many; `results` is the file of lines, `part` some of them."""
+    old = results.read_text().splitlines() if results.exists() else []
+    done = {line["number"]: line for line in map(json.loads, old)}
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "mlp")
+        shutil.copytree(ROOT, place, ignore=NOT_COPIED)
+        for number, path, source in drawn(cases, seed)[part]:
+            if number not in done:
+                done[number] = _tried(place, number, path, source)
+                with open(results, "a") as file:
+                    file.write(json.dumps(done[number]) + "\n")
+    survivors = [line for line in done.values() if line["noticed"] is None]
+    return f"{len(done)} mutants", [f"{line['number']}\n{line['diff']}" for line in survivors]
+
+
+def _tried(place: Path, number: int, path: str, source: str) -> dict[str, Any]:
+    file, start = place / path, time.monotonic()
+    before = file.read_text()
+    diff = difflib.unified_diff(before.splitlines(), source.splitlines(), path, path, "", "", 1, "")
+    try:
+        file.write_text(source)
+        os.utime(file, (number, number))  # what Python compiled before is of another time
+        why = noticed(place, first_tests(path), SECONDS)
+    finally:
+        file.write_text(before)
+    seconds = round(time.monotonic() - start, 1)
+    return {"number": number, "noticed": why, "seconds": seconds, "diff": "\n".join(diff)}
