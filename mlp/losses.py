@@ -87,12 +87,12 @@ class Loss:
         return [] if self.reduction == "mean" else [f"reduction={self.reduction!r}"]
 
     def _outputs(self, y: np.ndarray) -> np.ndarray:
-        y = as_numbers(y, repr(self))
-        if y.dtype == np.float16:  # its sums overflow at 65,504
+        if getattr(y, "dtype", None) == np.float16:  # its gradients round to 0
             raise TypeError(
                 f"{self!r}: expected outputs of float32 or float64, got float16; "
                 "use y.astype(np.float32)"
             )
+        y = as_numbers(y, repr(self))
         if y.ndim != 2 or 0 in y.shape:
             remedy = "; for one column use y[:, None]" if y.ndim == 1 else ""
             raise ValueError(

@@ -64,6 +64,10 @@ def _kinds(own: Iterable[type[Layer]]) -> Kinds:
     """The classes that a file may name."""
     kinds = {name: getattr(layers_of_mlp, name) for name in layers_of_mlp.__all__}
     kinds["Sequential"] = Sequential
+    if isinstance(own, type):
+        raise TypeError(
+            f"load_checkpoint: expected classes of layers, as in layers=[{own.__name__}]"
+        )
     for layer in own:
         if not (isinstance(layer, type) and issubclass(layer, Layer)):
             raise TypeError(f"load_checkpoint: expected classes of layers, got {layer!r}")

@@ -202,7 +202,7 @@ def _passed(place: Path, said: Path, words: list[str]) -> int:
     os.environ["PYTHONPATH"] = str(place)
     settings.register_profile("quick", phases=[Phase.explicit, Phase.generate])  # do not shrink
     settings.load_profile("quick")
-    limits = ["-m", "not peers and not long", "--hypothesis-seed=0", *QUIET]
+    limits = ["-m", "not peers and not long", "--hypothesis-seed=0", "-p", "no:randomly", *QUIET]
     return pytest.main(["-x", "-q", *limits, *words])
 
 

@@ -85,6 +85,9 @@ class Calls:
         values = self._values()
         if rng.random() < 0.5:
             name, function = self.functions[rng.integers(len(self.functions))]
+            if name == "compare_traces":
+                net, x, y, loss = (values[part] for part in ("net", "x", "y", "loss"))
+                values["a"] = values["b"] = mlp.trace(net, x, y, loss)
             own: dict[str, dict[str, Any]] = {
                 "load_checkpoint": {"path": self.saved, "layers": ()},
                 "save_checkpoint": {"path": self.folder / "new.npz"},
@@ -131,13 +134,12 @@ class Calls:
         """New ones each time: a call may keep or change them."""
         x, labels = np.arange(16.0).reshape(4, 4) % 7 - 3, np.array([0, 1, 0, 1])
         net, loss = _net(), mlp.SoftmaxCrossEntropy()
-        trace = mlp.trace(net, x, labels, loss)
         loss.forward(net.forward(x), labels)
         net.backward(loss.backward())
         return {
             "x": x, "dx": x, "z": x, "dz": x, "y": labels, "target": labels, "labels": labels,
-            "net": net, "layer": net, "loss": loss, "optimizer": mlp.SGD(0.1), "a": trace,
-            "b": trace, "in_features": 4, "out_features": 2, "learning_rate": 0.1, "epochs": 2,
+            "net": net, "layer": net, "loss": loss, "optimizer": mlp.SGD(0.1),
+            "in_features": 4, "out_features": 2, "learning_rate": 0.1, "epochs": 2,
             "function": np.tanh, "derivative": np.cos, "window": 2, "classes": 2, "fraction": 0.5,
             "momentum": 0.9, "step": 1, "width": 4, "input_shape": (4,), "shape": (4,),
             "output_shape": (2,),
