@@ -53,8 +53,8 @@ BEGINNING = [
     ("files/*", "checkpoint resume"),
     ("fused/*", "fast training"),
     ("checking/students/counterexample.py", "counterexample students_style students"),
-    ("checking/students/*", "students_style real_forms students"),
-    ("checking/diagnosis/*", "students_style students counterexample"),
+    ("checking/students/*", "students_endings students_style real_forms students"),
+    ("checking/diagnosis/*", "students_endings students_style students counterexample"),
     (
         "checking/*",
         "check_samples check_builtin jacobian check_oracles layers_kinks check_report gradcheck "
