@@ -58,6 +58,10 @@ CONSTRUCTION = [
         lambda: ReLU(negative_slope=2, at_zero=0.5),
         "ReLU: expected at_zero between negative_slope and 1, got 0.5",
     ),
+    (
+        lambda: ReLU(negative_slope=[0.5], at_zero=10**400),
+        f"ReLU: expected at_zero between negative_slope and 1, got {10**400}",
+    ),
     (lambda: ReLU(at_zero="a"), "ReLU: expected at_zero between negative_slope and 1, got 'a'"),
     (lambda: ReLU(at_zero=np.nan), "ReLU: expected at_zero between negative_slope and 1, got nan"),
     (lambda: Multiply([0, 1]), "Multiply: expected pairs of shape (M, 2), got (2,)"),
