@@ -48,7 +48,7 @@ def first_weights(
     """Weights (D, M) by name, from a number (all equal to it) or from a callable.
 
     Raises ValueError for an unknown name, another shape and what is not finite; TypeError for
-    complex weights where dtype is real.
+    complex weights where dtype is real, and what is no number (or too large for one).
     """
     if isinstance(init, numbers.Complex) and not isinstance(init, bool):
         W = np.full(shape, init)
@@ -60,6 +60,8 @@ def first_weights(
                 f"(rng, shape, dtype) -> array, got {init!r}"
             )
         W = np.asarray(rule(np.random.default_rng(rng), shape, dtype))
+    if W.dtype.kind not in "biufc":
+        raise TypeError(f"Affine: expected numbers from init, got dtype {W.dtype}")
     if W.dtype.kind == "c" and dtype.kind != "c":
         raise TypeError(f"Affine: expected real weights from init, got {W.dtype}; choose the dtype")
     W = np.array(W, dtype)

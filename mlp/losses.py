@@ -19,10 +19,9 @@ Targets are rows d (N, C), or integer labels (N,), which mean one-hot rows: d_nj
 label of n, else 0. With one column (C = 1) labels are the targets 0 and 1 themselves.
 """
 
-import math
-
 import numpy as np
 
+from mlp.arguments import checked_rate
 from mlp.layers.arrays import as_numbers
 from mlp.layers.sigmoid import Sigmoid
 from mlp.layers.softmax import Softmax
@@ -109,12 +108,12 @@ class Loss:
         return [] if self.reduction == "mean" else [f"reduction={self.reduction!r}"]
 
     def _outputs(self, y: np.ndarray) -> np.ndarray:
-        y = as_numbers(y, repr(self))
-        if y.dtype == np.float16:  # its sums overflow at 65,504
+        if getattr(y, "dtype", None) == np.float16:  # its gradients round to 0
             raise TypeError(
                 f"{self!r}: expected outputs of float32 or float64, got float16; "
                 "use y.astype(np.float32)"
             )
+        y = as_numbers(y, repr(self))
         if y.ndim != 2 or 0 in y.shape:
             remedy = "; for one column use y[:, None]" if y.ndim == 1 else ""
             raise ValueError(
@@ -192,9 +191,7 @@ class SquaredError(Loss):
 
     def __init__(self, *, factor: float = 1.0, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
-        self.factor = float(factor)
-        if not 0 <= self.factor < math.inf:
-            raise ValueError(f"SquaredError: expected a finite factor from 0 up, got {factor!r}")
+        self.factor = checked_rate(factor, "factor", "SquaredError")
 
     def divergence(self, y: np.ndarray, d: np.ndarray) -> np.ndarray:
         return self.factor * ((y - d) ** 2).sum(axis=1)

@@ -5,6 +5,7 @@
     stress.py fuzz             mutated data files and checkpoints, odd arguments to public names
     stress.py faults           an error at each file operation of a save
     stress.py configurations   random trainings: finite weights, or an error that says so
+    stress.py mutants          small mistakes in a copy of the package: do the tests notice?
 
 Each part ends with its figures. The same --cases and --seed try the same things.
 """
@@ -18,7 +19,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
 
-CASES = {"kill": 500, "flip": 0, "fuzz": 200_000, "faults": 0, "configurations": 1000}
+CASES = {
+    "kill": 500,
+    "flip": 0,
+    "fuzz": 200_000,
+    "faults": 0,
+    "configurations": 1000,
+    "mutants": 300,
+}
 """How many there are in full; 0: as many as there are places."""
 
 
@@ -34,9 +42,16 @@ def main() -> int:
         choices=("temporary", "rename", "sync"),
         help="faults only: take this away from saving; the part must find it out",
     )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("mutants.jsonl"),
+        metavar="FILE",
+        help="mutants only: a line for each; those that are in it already are not tried again",
+    )
     options = parser.parse_args()
     part = importlib.import_module(f"stressing.{options.part}")
-    extra = [options.without] if options.part == "faults" else []
+    extra = {"faults": [options.without], "mutants": [options.results]}.get(options.part, [])
     cases = CASES[options.part] if options.cases is None else options.cases
     figures, failures = part.run(cases, options.seed, *extra)
     for failure in failures[:20]:

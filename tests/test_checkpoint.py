@@ -137,9 +137,13 @@ def test_layers_that_no_file_can_describe_are_refused_before_anything_is_written
         save_checkpoint(path, Sequential(Affine(1, 1)), **{"0.W": 1})
     with pytest.raises(ValueError, match=r"expected arrays, numbers or texts for \['x'\]"):
         save_checkpoint(path, Affine(1, 1), x=object())
+    with pytest.raises(TypeError, match=r"expected a layer or network, got \[\]"):
+        save_checkpoint(path, [])
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(TypeError, match="expected classes of layers, got 'Gain'"):
         load_checkpoint(path, layers=["Gain"])
+    with pytest.raises(TypeError, match=r"expected classes of layers, as in layers=\[Gain\]"):
+        load_checkpoint(path, layers=Gain)
     with pytest.raises(ValueError, match="there is a layer ReLU in mlp already"):
         load_checkpoint(path, layers=[type("ReLU", (Gain,), {})])
 

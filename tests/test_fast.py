@@ -314,6 +314,28 @@ def test_what_cannot_be_fused_is_left_to_the_textbook():
     assert kind(MySequential(affine)) is TextbookStep
 
 
+@pytest.mark.parametrize(
+    ("hidden", "loss", "targets", "sure"),
+    [
+        ([ReLU()], SoftmaxCrossEntropy(), "labels", True),
+        ([Flatten(), Scale(0.0, 2.0)], SoftmaxCrossEntropy(reduction="sum"), "labels", True),
+        ([ReLU()], SoftmaxCrossEntropy(), "rows", False),
+        ([ReLU()], SquaredError(), "labels", False),
+        ([Sigmoid()], SoftmaxCrossEntropy(), "labels", False),
+    ],
+)
+def test_when_the_loss_alone_is_sure_to_show_a_weight_that_is_not_finite(
+    hidden, loss, targets, sure
+):
+    """Then the weights need not be looked at, and labels are never spread out into rows."""
+    net = Sequential(Affine(4, 5, rng=0), *hidden, Affine(5, 3, rng=1))
+    y = np.array([0, 2, 1]) if targets == "labels" else np.eye(3)
+    step = training_step(net, net, loss, SGD(0.1), np.ones((3, 4)), y)
+    step.begin()
+    step.forward(slice(None))
+    assert step.shows_all() is sure
+
+
 def counted(thing, name, calls):
     """Count the calls of one instance's method, as a debugging reader would."""
     method = getattr(thing, name)

@@ -383,3 +383,6 @@ def test_what_is_no_layer_or_loss_is_refused():
         gradcheck("x", np.zeros((1, 2)))
     with pytest.raises(TypeError, match=r"gradcheck: expected a loss .*, got 3"):
         gradcheck(Affine(2, 1), np.zeros((1, 2)), np.zeros((1, 1)), 3)
+    for rng in (np.inf, 0.5, "0"):
+        with pytest.raises(TypeError, match="gradcheck: expected rng to be a whole number or a"):
+            gradcheck(Affine(2, 1), np.zeros((1, 2)), rng=rng)

@@ -94,6 +94,12 @@ def test_softmax_rows_sum_to_1_within_8_eps(dtype: type, width: int, order: str)
         assert abs(math.fsum(map(float, row)) - 1) <= 8 * np.finfo(dtype).eps
 
 
+def test_half_floats_become_float32_as_their_sums_overflow_at_65504():
+    y = Softmax().forward(np.zeros((1, 70_000), np.float16))
+    assert y.dtype == np.float32
+    assert abs(y.sum(dtype=float) - 1) <= np.finfo(np.float32).eps  # of each of equal terms
+
+
 def test_softmax_against_60_digits():
     """Each probability keeps its own digits, however small.
 

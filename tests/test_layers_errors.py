@@ -58,6 +58,10 @@ CONSTRUCTION = [
         lambda: ReLU(negative_slope=2, at_zero=0.5),
         "ReLU: expected at_zero between negative_slope and 1, got 0.5",
     ),
+    (
+        lambda: ReLU(negative_slope=[0.5], at_zero=10**400),
+        f"ReLU: expected at_zero between negative_slope and 1, got {10**400}",
+    ),
     (lambda: ReLU(at_zero="a"), "ReLU: expected at_zero between negative_slope and 1, got 'a'"),
     (lambda: ReLU(at_zero=np.nan), "ReLU: expected at_zero between negative_slope and 1, got nan"),
     (lambda: Multiply([0, 1]), "Multiply: expected pairs of shape (M, 2), got (2,)"),
@@ -139,6 +143,7 @@ TYPES = [
         lambda: Sequential(Flatten(), ReLU),
         f"Sequential: expected layers, got {ReLU} as layer 1; write ReLU()",
     ),
+    (lambda: Affine(2, 3, init=10**400), "Affine: expected numbers from init, got dtype object"),
     (lambda: Affine(2, 3, init=1j), f"{REAL} complex128; choose the dtype"),
     (
         lambda: Affine(2, 3, init=lambda rng, shape, dtype: np.full(shape, 1j, np.complex64)),

@@ -119,9 +119,15 @@ def test_softmax_cross_entropy_refuses_negative_rows():
     assert SoftmaxCrossEntropy().forward(np.zeros((1, 2)), [[1, 2]]) == 3 * np.log(2)
 
 
-@pytest.mark.parametrize("factor", [-1, -1e-9, np.nan, np.inf])
+@pytest.mark.parametrize("factor", [-1, -1e-9, np.nan, np.inf, 10**400])
 def test_factors_of_squared_error(factor):
-    with pytest.raises(ValueError, match="SquaredError: expected a finite factor from 0 up, got"):
+    with pytest.raises(ValueError, match="SquaredError: expected factor to be a finite number"):
+        SquaredError(factor=factor)
+
+
+@pytest.mark.parametrize("factor", ["2", None, True, np.ones(2)])
+def test_factors_of_squared_error_that_are_no_number(factor):
+    with pytest.raises(TypeError, match="SquaredError: expected factor to be a number, got"):
         SquaredError(factor=factor)
 
 

@@ -1,6 +1,5 @@
 """Runs that are stopped, killed, begun twice or resumed, as a user meets them."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,7 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from mlp import load_checkpoint
+from mlp import CheckpointError, load_checkpoint
+from mlp.commands.train import unfinished
 from programs import ENVIRONMENT, ROOT, assert_one_line, started, train, write_csv
 
 pytestmark = pytest.mark.no_numbers
@@ -101,15 +101,34 @@ def test_a_damaged_checkpoint_or_record_is_refused(killed, tmp_path):
         (killed / name).write_bytes(whole)
 
 
+def test_no_flipped_bit_of_a_record_changes_the_run(tmp_path):
+    record = unfinished.Record(["--epochs", "40"], "ab", {"mlp": "1"}, {"a": 1}, {"3": {"b": 0.5}})
+    record.write(tmp_path)
+    path = tmp_path / unfinished.NAME
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            assert unfinished.read(tmp_path) == record
+        except CheckpointError as error:
+            assert str(error).startswith(f"{path}: is damaged")
+    for text in (b"", b"[]", b"3", b"{}", whole[:-3]):
+        path.write_bytes(text)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            unfinished.read(tmp_path)
+
+
 def test_a_run_killed_before_its_first_epoch_starts_anew_and_says_so(tmp_path, table):
     out, whole = tmp_path / "run", tmp_path / "whole"
     with started("--data", table, *LONG, "--out", out, wait_for="epoch") as process:
         wait_for(out / "checkpoint.npz", process)
         process.kill()
     (out / "checkpoint.npz").unlink()
-    record = json.loads((out / "unfinished.json").read_text())
-    record["arguments"] = [*record["arguments"], "--epochs", "3"]
-    (out / "unfinished.json").write_text(json.dumps(record))
+    record = unfinished.read(out)
+    record.arguments += ["--epochs", "3"]
+    record.write(out)
     result = train("--resume", out, "--quiet")
     assert result.returncode == 0, result.stderr
     assert f"{out}: no epoch had ended; starts with epoch 1" in result.stdout
@@ -198,8 +217,7 @@ def test_the_threads_of_a_run_are_those_of_its_continuation(tmp_path):
         "import os, sys; from mlp.commands import threads; threads.set_from(sys.argv[1:]); "
         f"print(os.environ.get({processor.THREADS[0]!r}), 'numpy' in sys.modules)"
     )
-    record = {"arguments": ["--threads", "3"], "data": "", "surroundings": {}, "old": {}}
-    (tmp_path / "unfinished.json").write_text(json.dumps(record))
+    unfinished.Record(["--threads", "3"], "", {}, {}).write(tmp_path)
     environment = {k: v for k, v in ENVIRONMENT.items() if k not in processor.THREADS}
     for words, said in (
         (["--resume", str(tmp_path)], "3 False"),

@@ -1,6 +1,7 @@
 """The gradient check: what backward and jvp say, against what the forward pass does."""
 
 import copy
+import operator
 import sys
 from typing import Any
 
@@ -376,7 +377,12 @@ def _seed(rng: np.random.Generator | int | None) -> int:
         return int(rng.integers(2**32))
     if rng is None:
         return int(np.random.default_rng().integers(2**32))
-    return int(rng)
+    try:
+        return operator.index(rng)
+    except TypeError:
+        raise TypeError(
+            f"gradcheck: expected rng to be a whole number or a Generator, got {rng!r}"
+        ) from None
 
 
 def _finite(what: str, values: np.ndarray) -> np.ndarray:

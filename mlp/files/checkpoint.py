@@ -28,9 +28,11 @@ def save_checkpoint(path: str | os.PathLike, net: Layer, **extra: Any) -> None:
 
     The file appears under its name only when it is complete and on the disk; a file of that name
     stays as it was until then. Raises ValueError for a network that no file can describe (it holds
-    functions, or a layer whose `constructor_arguments` do not make it again), OSError as the file
-    system does.
+    functions, or a layer whose `constructor_arguments` do not make it again), TypeError for what is
+    no network, OSError as the file system does.
     """
+    if not isinstance(net, Layer):
+        raise TypeError(f"save_checkpoint: expected a layer or network, got {net!r}")
     members = {"architecture": json.dumps(_described(net, "save_checkpoint"))} | net.parameters()
     if taken := (members.keys() | {"manifest"}) & extra.keys():
         raise ValueError(f"save_checkpoint: the names {sorted(taken)} belong to the network")
@@ -62,6 +64,10 @@ def _kinds(own: Iterable[type[Layer]]) -> Kinds:
     """The classes that a file may name."""
     kinds = {name: getattr(layers_of_mlp, name) for name in layers_of_mlp.__all__}
     kinds["Sequential"] = Sequential
+    if isinstance(own, type):
+        raise TypeError(
+            f"load_checkpoint: expected classes of layers, as in layers=[{own.__name__}]"
+        )
     for layer in own:
         if not (isinstance(layer, type) and issubclass(layer, Layer)):
             raise TypeError(f"load_checkpoint: expected classes of layers, got {layer!r}")

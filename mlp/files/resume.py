@@ -44,8 +44,6 @@ class TrainingCheckpoint(Callback):
         self.path = Path(path)
         self.begun_with = json.loads(json.dumps(dict(begun_with), default=str))
         self.seconds = seconds
-        self.saved_at = -np.inf
-        self.cost = 0.0
 
     def on_start(self, state: TrainingState) -> None:
         remove_partial(self.path)
@@ -59,7 +57,7 @@ class TrainingCheckpoint(Callback):
                 raise CheckpointError(f"{self.path}: no training to go on with: {error}") from error
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.saved_at = -np.inf
+        self.saved_at, self.cost = -np.inf, 0.0
 
     def on_epoch(self, state: TrainingState) -> None:
         now = time.monotonic()

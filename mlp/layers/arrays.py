@@ -8,8 +8,9 @@ import numpy as np
 def as_numbers(value: Any, who: object, dtype: Any = None, name: str = "") -> np.ndarray:
     """value as an array of `dtype` (complex of that precision, if value is complex).
 
-    Without a dtype, floats and complex numbers keep theirs, and integers become float64. The
-    rows are made contiguous: the order of NumPy's sums, and so their rounding, depends on it.
+    Without a dtype, floats and complex numbers keep theirs, integers become float64, and float16
+    (whose sums overflow at 65,504) float32. The rows are made contiguous: the order of NumPy's
+    sums, and so their rounding, depends on it.
     Raises TypeError, naming `who` and the value's `name`, for what is no array of numbers.
     """
     try:
@@ -22,6 +23,7 @@ def as_numbers(value: Any, who: object, dtype: Any = None, name: str = "") -> np
         raise _no_numbers(who, name, "a masked array; use .filled(value)")
     if dtype is None:
         dtype = array.dtype.newbyteorder("=") if array.dtype.kind in "fc" else np.float64
+        dtype = np.float32 if dtype == np.float16 else dtype
     elif array.dtype.kind == "c":
         dtype = np.result_type(dtype, np.complex64)
     return array.astype(dtype, order="C", copy=False)

@@ -57,7 +57,7 @@ class Multiply(Layer):
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 1:
             raise ValueError(f"{self!r}: expected samples of shape (D,), got {tuple(input_shape)}")
-        return (len(self._wiring(input_shape[0])[0]),)
+        return (len(self._wiring(*input_shape)[0]),)
 
     def constructor_arguments(self) -> tuple[tuple, dict[str, Any]]:
         return (() if self.pairs is None else (self.pairs.tolist(),)), {}

@@ -6,6 +6,9 @@ import numpy as np
 from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 
+LARGEST_INT = 10**300
+"""Larger ones cannot be compared with a float."""
+
 
 class ReLU(Layer):
     """y = max(z, 0) + a min(z, 0), elementwise: the rectifier (a = 0) and its leaky variants.
@@ -34,9 +37,11 @@ class ReLU(Layer):
         slope = as_numbers(negative_slope, "ReLU negative_slope")
         if slope.dtype.kind == "c" or not np.isfinite(slope).all():
             raise ValueError(f"ReLU: expected a finite real negative_slope, got {negative_slope!r}")
+        low, high = np.minimum(slope, 1), np.maximum(slope, 1)
         if at_zero is not None and not (
             isinstance(at_zero, Real)
-            and np.all((np.minimum(slope, 1) <= at_zero) & (at_zero <= np.maximum(slope, 1)))
+            and not (isinstance(at_zero, int) and abs(at_zero) > LARGEST_INT)
+            and np.all((low <= at_zero) & (at_zero <= high))
         ):
             raise ValueError(
                 f"ReLU: expected at_zero between negative_slope and 1, got {at_zero!r}"

@@ -11,14 +11,16 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from mlp.commands import endings
-from mlp.commands.train import program
+from mlp.commands.train import program, unfinished
 from mlp.errors import CheckpointError
 from mlp.files.archive import read_archive
+from mlp.files.whole import PARTIAL
 from mlp.seeing import plots
 
 KILLS_PER_RUN = 10
@@ -30,14 +32,15 @@ def run(cases: int, seed: int) -> tuple[str, list[str]]:
     """So many SIGKILLs in all."""
     rng = np.random.default_rng(seed)
     failures: list[str] = []
-    kills = others = runs = 0
+    hit: Counter[str] = Counter()
+    runs = 0
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it is when a process starts
     with tempfile.TemporaryDirectory() as place:
         plots.confusion(
             Path(place, "first.png"), np.eye(2, dtype=int), ["a", "b"]
         )  # what it imports is there for all processes
         table = _table(Path(place, "table.csv"))
-        while kills < cases:
+        while hit["SIGKILLs"] < cases:
             runs += 1
             folder = Path(place, str(runs))
             folder.mkdir()
@@ -45,14 +48,12 @@ def run(cases: int, seed: int) -> tuple[str, list[str]]:
             status, seconds = _ended(_started([*words, "--out", str(folder / "whole")], folder))
             if status:
                 return "", [f"{words}: exit status {status}: {(folder / 'said').read_text()}"]
-            counted = _stopped_and_resumed(words, folder, seconds, rng, failures)
-            kills, others = kills + counted[0], others + counted[1]
+            hit += _stopped_and_resumed(words, folder, seconds, rng, failures)
             failures += [f"run {runs} {words}: {text}" for text in _differences(folder)]
-            said = (
-                f"{runs} runs, {kills} SIGKILLs, {others} other signals, {len(failures)} failures"
-            )
-            print(said, file=sys.stderr, flush=True)  # it takes minutes
-    return f"{kills} SIGKILLs and {others} other signals in {runs} runs", failures
+            said = ", ".join(f"{count} {what}" for what, count in sorted(hit.items()))
+            said = f"{runs} runs: {said}"
+            print(f"{said}; {len(failures)} failures", file=sys.stderr, flush=True)
+    return said, failures
 
 
 def _table(path: Path) -> Path:
@@ -76,9 +77,9 @@ def _words(rng: np.random.Generator, table: Path) -> list[str]:
 
 def _stopped_and_resumed(
     words: list[str], folder: Path, seconds: float, rng: np.random.Generator, failures: list[str]
-) -> tuple[int, int]:
-    """The numbers of SIGKILLs and of other signals until the run had come to its end."""
-    out, kills, others = folder / "stopped", 0, 0
+) -> Counter[str]:
+    """How many signals there were until the run had come to its end, and what SIGKILL hit."""
+    out, hit = folder / "stopped", Counter[str]()
     begin, resume = [*words, "--out", str(out)], ["--resume", str(out)]
     while True:
         begun = (out / "unfinished.json").exists()
@@ -90,16 +91,33 @@ def _stopped_and_resumed(
         ended, status = os.waitpid(child, os.WNOHANG)
         if not ended:
             os.kill(child, number)
-            kills, others = kills + (number == signal.SIGKILL), others + (number != signal.SIGKILL)
             status, _ = _ended(child)
+            hit["SIGKILLs" if number == signal.SIGKILL else "other signals"] += 1
+            if status == -signal.SIGKILL:
+                hit[_moment(out)] += 1
         else:
             status = os.waitstatus_to_exitcode(status)
         if status not in (0, -number, 128 + number):
             failures.append(f"{words}: exit status {status}: {(folder / 'said').read_text()}")
-            return kills, others
+            return hit
         failures += [f"{words}: {text}" for text in _unreadable(out)]
         if any(out.rglob("model.npz")) and not (out / "unfinished.json").exists():
-            return kills, others  # finished, perhaps as the signal came
+            return hit  # finished, perhaps as the signal came
+
+
+def _moment(out: Path) -> str:
+    """What a process was doing that was just killed."""
+    if any(out.rglob(f".*{PARTIAL}")):
+        return "in a save"
+    record = unfinished.read(out)
+    if record is None:
+        return "before it began, or at its end"
+    done = {f"seed-{seed}" for seed in record.finished}
+    parts = [part for part in (out, *out.glob("seed-*")) if part.name not in done]
+    if any((part / "model.npz").exists() for part in parts):
+        return "while it drew"
+    trained = any((part / "checkpoint.npz").exists() for part in parts)
+    return "between saves" if trained else "before an epoch had ended"
 
 
 def _unreadable(out: Path) -> list[str]:

@@ -4,8 +4,10 @@ It is read before NumPy is imported (the number of threads is in it), so it impo
 """
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from mlp.errors import CheckpointError
 from mlp.files.whole import write_whole
@@ -29,20 +31,30 @@ class Record:
     """The scores of each seed whose files are all written."""
 
     def write(self, folder: Path) -> None:
-        write_whole(folder / NAME, f"{json.dumps(dataclasses.asdict(self), indent=2)}\n".encode())
+        told = dataclasses.asdict(self)
+        text = json.dumps(told | {"digest": _digest(told)}, indent=2)
+        write_whole(folder / NAME, f"{text}\n".encode())
 
 
 def read(folder: Path) -> Record | None:
     """The record in the folder; None if no run there is unfinished."""
     path = folder / NAME
     try:
-        return Record(**json.loads(path.read_bytes()))
+        told = json.loads(path.read_bytes())
+        if told.pop("digest") != _digest(told):
+            raise ValueError("its digest does not match")
+        return Record(**told)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise CheckpointError(
             f"{path}: is damaged ({error}); the run cannot go on, --force starts it anew"
         ) from None
+
+
+def _digest(told: dict[str, Any]) -> str:
+    """Of the options, for example, a flipped bit would make others."""
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def arguments_of(folder: Path) -> list[str] | None:
