@@ -4,6 +4,7 @@ A recipe is a way to build it for a given size. Recipes are tried in order, and 
 forward pass accepts the input is kept.
 """
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -32,9 +33,10 @@ from mlp.checking.students.names import (
     plain,
     target_comes_first,
 )
+from mlp.checking.students.neighbours import Neighbour
 from mlp.checking.students.pairs import build_pair
 from mlp.checking.students.slots import Slot, required, slots
-from mlp.checking.students.values import Size, asked, by_meaning
+from mlp.checking.students.values import ACTIVATION, Size, asked, by_meaning
 
 
 @dataclass
@@ -109,7 +111,19 @@ def _row_recipes(entry: Entry) -> list[Recipe]:
     found = [Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
     if helpful != needed:
         found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
+    if any(ACTIVATION.fullmatch(plain(name)) for name in needed):
+        found += [replace(r, fill=_activated(r.fill, a)) for a in _ACTIVATIONS for r in found]
     return found
+
+
+_ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "identity", None)
+"""What names an activation, where no function will do."""
+
+
+def _activated(fill: Callable, activation: str | None) -> Callable[[str, int, Size], Any]:
+    return lambda name, i, size: (
+        activation if ACTIVATION.fullmatch(plain(name)) else fill(name, i, size)
+    )
 
 
 def accepts(entry: Entry, wanted: str) -> bool:
@@ -169,6 +183,8 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
         yield _arrays(shape, bias)
+    if count == 1:
+        yield lambda name, i, size: (size.D, size.M)
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
@@ -217,11 +233,20 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)
-    if not found and entry.kind == "Affine":  # made by the first forward pass
-        first = np.zeros((size.D, 2) if recipe.columns else (2, size.D))
-        call_forward(instance)(first)
+    lazy = entry.kind == "Affine" and "W" not in found
+    if inputs == ("x",) and (lazy or _waits(instance)):  # made by the first forward pass
+        first = np.zeros((2, *size.shape))
+        call_forward(instance)(first.T if recipe.columns else first)
         found = find_parameters(instance, entry.kind)
     return ObjectSubject(instance, inputs, found)
+
+
+def _waits(instance: Any) -> bool:
+    """Whether it has weights that are not there yet."""
+    return any(
+        slot.read() is None and plain(slot.name) in WEIGHTS
+        for slot in slots(instance, everything=True)
+    )
 
 
 _FINISHING = ("set_input_shape", "build", "initialize", "initialise", "init_weights", "init_params",
@@ -230,6 +255,9 @@ _FINISHING = ("set_input_shape", "build", "initialize", "initialise", "init_weig
 
 def _finish(instance: Any, size: Size) -> None:
     """Call what the layer wants called before it is used: `build(input_shape)` and the like."""
+    if getattr(instance, "input_shape", ()) is None:
+        with contextlib.suppress(AttributeError):
+            instance.input_shape = size.shape
     for name in _FINISHING:
         method = getattr(instance, name, None)
         if not inspect.ismethod(method):
@@ -238,15 +266,15 @@ def _finish(instance: Any, size: Size) -> None:
         values = [_finishing_value(plain(n), size) for n in wanted]
         if all(v is not None for v in values) and (values or name not in ("setup", "compile")):
             method(*values)
-    if hasattr(instance, "input_shape") and instance.input_shape is None:
-        instance.input_shape = (size.D,)
 
 
 def _finishing_value(name: str, size: Size) -> Any:
     if "optim" in name:
         return Recorder()
     if "shape" in name:
-        return (size.D,)
+        return size.shape
+    if name.startswith("prev"):
+        return Neighbour(size.D)
     return {"in": size.D, "out": size.M, "seed": 0, "rng": np.random.default_rng(0)}.get(
         meaning(name) or ""
     )
@@ -282,6 +310,7 @@ def find_parameters(instance: Any, kind: str | None) -> dict[str, Slot]:
     found: dict[str, Slot] = {}
     for role, names in (("W", WEIGHTS), ("b", BIASES)):
         named = [p for p in arrays if plain(p.name) in names or _wrapped(p, names)]
+        named = named or [p for p in arrays if p.name.lower().rpartition("_")[2] in names]
         if named:
             found[role] = named[0]
     if kind == "Affine":
@@ -316,11 +345,13 @@ def _complete_affine(found: dict[str, Slot], arrays: list[Slot]) -> None:
 
 
 def _is_gradient(slot: Slot, instance: Any) -> bool:
-    """dW, grad_b, ...: named after another array of the object, or inside a dict of gradients."""
+    """dW, grad_b, W_old, ...: named after another array of the object, or inside a dict of gradients."""
     if slot.holder is not instance and not isinstance(slot.holder, dict | list):
         return slot.name in ("grad", "g", "gradient")
     path = plain(slot.path)
     if path.startswith(("grad", "dparam", "momentum", "velocity", "cache")):
+        return True
+    if {"last", "old", "prev", "previous", "velocity", "momentum"} & {*slot.name.lower().split("_")}:
         return True
     name = plain(slot.name)
     for prefix in ("dld", "grad", "d", "v", "m"):

@@ -11,10 +11,10 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, WHEN_AVERAGED, Examination, Wrong
+from mlp.checking.students.examination import AVERAGED, WHEN_AVERAGED, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
-from mlp.checking.students.situations import Situation
+from mlp.checking.students.situations import BATCHES, Situation
 from mlp.checking.students.trials import (
     LEAST,
     Arrays,
@@ -42,7 +42,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     """Judge the gradients in one situation; findings and rows go into the examination."""
     rng = np.random.default_rng(examination.seed + 1)
     try:
-        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
+        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in s.batches]
     except Broken as error:
         if examination.entry.kind == "Affine" and _named_when_square(examination, error):
             return False
@@ -240,7 +240,7 @@ def _right_as_made(s: Situation, seed: int) -> bool:
     rng = np.random.default_rng(seed + 1)
     subject = s.make()
     made = {name: subject.get(name).copy() for name in subject.parameters}
-    trial = run(subject, s.draw(rng, BATCHES[0]) | made, None, rng)
+    trial = run(subject, s.draw(rng, s.batches[0]) | made, None, rng)
     truth = s.reference.gradients(trial.arrays, trial.upstream)
     return bool(made) and not wrong_arrays(s, trial, truth)
 

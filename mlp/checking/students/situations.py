@@ -13,9 +13,11 @@ import numpy as np
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Recipe, Size, build, recipes
 from mlp.checking.students.loading import Entry
-from mlp.checking.students.references import Reference
+from mlp.checking.students.references import OwnForward, Reference
 from mlp.checking.students.trials import Arrays, Broken, WrongOutput, close, forward, guarded
 
+BATCHES = (7, 11)
+"""Sizes that are no width and no number of classes in any situation."""
 Draw = Callable[[np.random.Generator, int], Arrays]
 
 
@@ -32,6 +34,12 @@ class Situation:
     right: bool = True
     """Whether the outputs agreed with the reference when it was chosen."""
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def batches(self) -> tuple[int, int]:
+        """Numbers of samples; few, where images are compared by differences."""
+        large = self.size.image is not None and isinstance(self.reference, OwnForward)
+        return (5, 3) if large else BATCHES
 
     def arrays(self, rng: np.random.Generator, n: int) -> Arrays:
         """Inputs for n samples, and random numbers for the parameters."""
