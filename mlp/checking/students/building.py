@@ -35,6 +35,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.neighbours import Neighbour
 from mlp.checking.students.pairs import build_pair
+from mlp.checking.students.singles import SHAPES, OneByOne
 from mlp.checking.students.slots import Slot, required, slots
 from mlp.checking.students.values import ACTIVATION, Size, asked, by_meaning
 
@@ -50,6 +51,8 @@ class Recipe:
     """Whether samples are columns."""
     swapped: bool = False
     """Whether a loss takes its target first."""
+    single: str | None = None
+    """How it takes one sample at a time, if it does."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -67,6 +70,8 @@ def build(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     subject = _built(entry, size, recipe)
     if recipe.swapped and isinstance(subject, LossObject | LossFunction):
         subject.swapped = True
+    if recipe.single:
+        return OneByOne(subject, recipe.single)
     return Columns(subject) if recipe.columns else subject
 
 
@@ -93,6 +98,15 @@ def recipes(entry: Entry) -> list[Recipe]:
         return found
     turned = [replace(r, columns=True) for r in found]
     return turned if entry.columns else [*found, *turned]
+
+
+def single_recipes(entry: Entry) -> list[Recipe]:
+    """The ways to build a layer for one sample at a time."""
+    if not entry.is_class:
+        return []
+    if takes_target(entry):
+        return [replace(r, single=shape) for shape in SHAPES for r in recipes(entry)]
+    return [replace(r, single=shape) for shape in SHAPES for r in _row_recipes(entry)]
 
 
 def _target_first(entry: Entry) -> bool | None:
@@ -229,7 +243,10 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         instance = entry.code(*positional, **named)
         _finish(instance, size)
     if takes_target(entry):
-        return LossObject(instance, ("x", "target"), {})
+        sized = any(recipe.gives(wanted) for wanted in ("in", "out"))
+        found = find_parameters(instance, None) if sized else {}
+        own = {n: slot for n, slot in found.items() if n in ("W", "b")}
+        return LossObject(instance, ("x", "target"), own)
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)
@@ -320,7 +337,8 @@ def find_parameters(instance: Any, kind: str | None) -> dict[str, Slot]:
         for slot in arrays:
             taken = slot.name in ("x", "y", "target")
             if id(slot.read()) not in known and slot.read().size and not taken:
-                found.setdefault(slot.name, slot)
+                name = slot.path if isinstance(slot.holder, list) else slot.name
+                found.setdefault(name, slot)
                 known.add(id(slot.read()))
     else:
         found = {}

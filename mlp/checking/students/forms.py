@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students import updating
+from mlp.checking.students import singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.loading import Entry
@@ -49,6 +49,8 @@ def situations(entry: Entry) -> list[Situation]:
             settle(situation)
         if situation.recipe.columns:
             situation.notes.append("samples are columns")
+        if situation.recipe.single:
+            situation.notes.append(singles.NOTE)
     if _takes_steps(found[0]):
         found[0].notes.append(updating.NOTE)
     return found
@@ -100,7 +102,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     shape = found.make().get("W").shape
     if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
         return black_box(replace(entry, kind=None))  # the bias is a row of W, say
-    more = _more_axes(found)
+    more = [] if found.recipe.single else _more_axes(found)
     if entry.is_class and more and _flat_gradient(more[0]):
         found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
         more = []
@@ -178,14 +180,21 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
+def _also(
+    entry: Entry,
+    size: Size,
+    draws: list[Draw],
+    *references: Reference,
+    single: str | None = None,
+) -> list[Situation]:
     """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
         found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
     given = found.recipe.gives("stride" if size.stride else "window", "pairs")
-    return [found] if found.right or given else []
+    alike = found.recipe.single == single
+    return [found] if found.right or (given and alike) else []
 
 
 def maxpool(entry: Entry) -> list[Situation]:
@@ -214,6 +223,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                         PoolReference(MaxPool(side, s))
                         for s in ([stride] if stride else [None, 2, 1])
                     ),
+                    single=main.recipe.single,
                 )
     return found
 

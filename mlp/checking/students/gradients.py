@@ -339,6 +339,8 @@ def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndar
     Where samples are coupled, the columns are the inputs of all of them, one after another.
     """
     mine, right = [], []
+    if len(trial.y) != trial.n:
+        return {}
     evidence = _evidence(s, trial, {}, [])
     for j in range(trial.y[0].size):
         upstream = np.zeros(trial.y.shape)

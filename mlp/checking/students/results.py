@@ -11,6 +11,8 @@ def named_results(result: Any, names: tuple[str, ...], inputs: tuple[str, ...]) 
     """What backward returned, by name: one array, a tuple in order, or a dict."""
     if isinstance(result, dict):
         return from_dict(result, names)
+    if isinstance(result, list) and len(names) == 1 and len(result) > 1:  # one array in parts
+        return {inputs[0]: np.array(result)}
     if isinstance(result, tuple | list) and not _is_one_array(result):
         return dict(zip(names, _flat(result), strict=False))
     return {inputs[0]: result}

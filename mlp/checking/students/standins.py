@@ -6,6 +6,7 @@ raises ModuleNotFoundError: a layer that needs the module cannot be checked, the
 
 import collections
 import collections.abc
+import functools
 import types
 from typing import Any
 
@@ -102,6 +103,19 @@ class StandInModule(types.ModuleType):
         return StandIn(f"{self.__name__}.{name}", self._loading)
 
 
+def _accept_no_shape(name: str) -> None:
+    """zeros(None) was an array of no axes."""
+    function = getattr(np, name)
+    if hasattr(function, "__wrapped__"):
+        return
+
+    @functools.wraps(function)
+    def tolerant(shape: Any = None, *arguments: Any, **options: Any) -> np.ndarray:
+        return function(() if shape is None else shape, *arguments, **options)
+
+    setattr(np, name, tolerant)
+
+
 def restore_old_names() -> None:
     """Names that NumPy and Python have dropped since: old files were right to use them."""
     old = {
@@ -113,6 +127,8 @@ def restore_old_names() -> None:
     for name, value in old.items():
         if name not in vars(np):
             setattr(np, name, value)
+    for name in ("zeros", "ones", "empty"):
+        _accept_no_shape(name)
     for name in collections.abc.__all__:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))
