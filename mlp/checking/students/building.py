@@ -15,7 +15,6 @@ from mlp.checking.students.adapters import (
     LossFunction,
     LossObject,
     ObjectSubject,
-    PairSubject,
     Recorder,
     Subject,
     backward_of,
@@ -32,7 +31,8 @@ from mlp.checking.students.names import (
     plain,
     target_comes_first,
 )
-from mlp.checking.students.pairs import build_pair
+from mlp.checking.students.pair_subject import PairSubject
+from mlp.checking.students.pairs import build_pair, layout_count
 from mlp.checking.students.slots import Slot, required, slots
 from mlp.checking.students.values import Size, asked, by_meaning
 
@@ -48,6 +48,8 @@ class Recipe:
     """Whether samples are columns."""
     swapped: bool = False
     """Whether a loss takes its target first."""
+    layout: int = 0
+    """Which of the shapes that the arrays of a function may have."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -77,7 +79,7 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
             return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return build_pair(entry, size, recipe.columns)
+    return build_pair(entry, size, recipe.columns, recipe.layout)
 
 
 def recipes(entry: Entry) -> list[Recipe]:
@@ -102,7 +104,9 @@ def _target_first(entry: Entry) -> bool | None:
 
 def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
-        return [Recipe(by_meaning, [])]
+        several = entry.is_pair and entry.make is None and not takes_target(entry)
+        count = layout_count(entry) if several else 1
+        return [Recipe(by_meaning, [], layout=i) for i in range(count)]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]

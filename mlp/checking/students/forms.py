@@ -11,6 +11,7 @@ import numpy as np
 
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
+from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
 from mlp.checking.students.readings import settle
@@ -31,6 +32,7 @@ from mlp.checking.students.situations import (
     agrees,
     fit,
     normal,
+    of_shapes,
     same_shape,
 )
 from mlp.checking.students.trials import Broken, WrongOutput, forward, run
@@ -256,9 +258,12 @@ def black_box(entry: Entry) -> list[Situation]:
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
 
     def draws(subject: Subject) -> list[Draw]:
+        shapes_known = getattr(subject, "shapes", None)
+        if shapes_known is not None:
+            return [of_shapes(shapes_known)]
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
-        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]
         return [
             normal(*shape, names=subject.inputs)
             for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
@@ -286,14 +291,18 @@ def _agrees_far_away(found: Situation) -> bool:
 
 
 def _identities(subject: Subject) -> list[Reference]:
-    if len(subject.inputs) == 2:
+    if subject.inputs == ("x", "y"):
         return [ProductReference()]
     if "W" in subject.parameters and subject.get("W").ndim == 2:
         return [AffineReference(False), AffineReference(True)]
+    if "W" in subject.parameters and subject.get("W").ndim == 4:
+        return convolutions()
     return [*(LayerReference(layer()) for layer in PLAIN.values()), LayerReference(Multiply())]
 
 
-def _kind(reference: Reference) -> str:
+def _kind(reference: Reference) -> str | None:
+    if isinstance(reference, ConvolutionReference):
+        return None
     names = {ProductReference: "Multiply", AffineReference: "Affine"}
     return names.get(type(reference)) or type(reference.layer).__name__
 

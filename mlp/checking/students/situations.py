@@ -49,6 +49,11 @@ def normal(*shape: int, names: tuple[str, ...] = ("x",)) -> Draw:
     return lambda rng, n: {name: rng.standard_normal((n, *shape)) for name in names}
 
 
+def of_shapes(shapes: dict[str, tuple[int, ...]]) -> Draw:
+    """Standard normal inputs, each of its own shape."""
+    return lambda rng, n: {name: rng.standard_normal((n, *s)) for name, s in shapes.items()}
+
+
 def fit(
     entry: Entry,
     sizes: list[Size],
@@ -107,7 +112,7 @@ def agrees(reference: Reference, arrays: Arrays, y: np.ndarray) -> bool:
     """Whether the output y is that of the reference, to five digits."""
     try:
         return close(y, reference.forward(arrays), 1e-5)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         return False
 
 
@@ -116,5 +121,5 @@ def same_shape(situation: Situation) -> bool:
     arrays = situation.arrays(np.random.default_rng(1), 7)
     try:
         return forward(situation.make(), arrays).shape == situation.reference.forward(arrays).shape
-    except (Broken, WrongOutput, ValueError):
+    except (Broken, WrongOutput, ValueError, KeyError):
         return False
