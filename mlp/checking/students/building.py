@@ -32,7 +32,7 @@ from mlp.checking.students.names import (
     target_comes_first,
 )
 from mlp.checking.students.pair_subject import PairSubject
-from mlp.checking.students.pairs import build_pair, layout_count
+from mlp.checking.students.pairs import build_pair, choices, layout_count
 from mlp.checking.students.slots import Slot, required, slots
 from mlp.checking.students.values import Size, asked, by_meaning
 
@@ -50,6 +50,8 @@ class Recipe:
     """Whether a loss takes its target first."""
     layout: int = 0
     """Which of the shapes that the arrays of a function may have."""
+    choice: str | None = None
+    """What a function is told to do, where it takes that as a text: "relu", "max", ..."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -79,7 +81,7 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
             return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return build_pair(entry, size, recipe.columns, recipe.layout)
+    return build_pair(entry, size, recipe.columns, recipe.layout, recipe.choice)
 
 
 def recipes(entry: Entry) -> list[Recipe]:
@@ -106,7 +108,8 @@ def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
         several = entry.is_pair and entry.make is None and not takes_target(entry)
         count = layout_count(entry) if several else 1
-        return [Recipe(by_meaning, [], layout=i) for i in range(count)]
+        choice = next(iter(choices(entry)), None) if several else None
+        return [Recipe(by_meaning, [], layout=i, choice=choice) for i in range(count)]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]

@@ -14,6 +14,7 @@ from mlp.checking.students.building import Size, accepts, constructor_arguments,
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
+from mlp.checking.students.pairs import choices
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
@@ -31,6 +32,7 @@ from mlp.checking.students.situations import (
     agreeing,
     agrees,
     fit,
+    maker,
     normal,
     of_shapes,
     same_shape,
@@ -44,6 +46,7 @@ def situations(entry: Entry) -> list[Situation]:
     if takes_target(entry):
         return loss(entry)
     found = FORMS.get(entry.kind or "", black_box)(entry)
+    found += _other_choices(entry, found[0])
     for situation in found:
         if situation.right:
             settle(situation)
@@ -281,6 +284,26 @@ def black_box(entry: Entry) -> list[Situation]:
         found.kind = _kind(found.reference)
         found.notes.append(f"its outputs are those of {found.reference.label}")
     return [found]
+
+
+def _other_choices(entry: Entry, main: Situation) -> list[Situation]:
+    """The other things that a function can be told to do: each has a branch of its own."""
+    found = []
+    for choice in choices(entry) if entry.is_pair and main.recipe.choice else []:
+        if choice == main.recipe.choice:
+            continue
+        recipe = replace(main.recipe, choice=choice)
+        make = maker(entry, main.size, recipe)
+        try:
+            forward(make(), main.arrays(np.random.default_rng(1), 4))
+        except (Broken, WrongOutput):
+            continue
+        other = replace(main, make=make, recipe=recipe, notes=[], kind=None)
+        found.append(replace(other, reference=OwnForward(make), right=True))
+    if found:
+        told = ", ".join(repr(s.recipe.choice) for s in (main, *found))
+        main.notes.append(f"it was told {told}")
+    return found
 
 
 def _agrees_far_away(found: Situation) -> bool:

@@ -3,11 +3,7 @@
 A layout that does not fit makes forward raise, and the next one is tried.
 """
 
-import ast
-import contextlib
-import inspect
 import re
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +15,7 @@ Shape = tuple[int, ...]
 TIMES = 2
 """Steps of a sequence."""
 CHANNELS, FILTERS, SIDE = 2, 3, 5
-"""Of images: no two of them are equal, so that no axis can pass for another."""
+"""Of images; one that is pooled has one row and one column less, which windows of 2 divide."""
 
 _STATE = re.compile(r"(prev(ious)?|last|old|init)[hcas]$|^[hcas](prev|last|old|0|init)$|^hidden|^hx$")
 _INPUT = re.compile(r"^w(x|xh|ax|ih|in|xa)$|^u$")
@@ -89,7 +85,8 @@ def _matrix(spelling: str, D: int, H: int, gates: int) -> Shape:
 
 def _convolution(function: str, names: list[str], channels_first: bool) -> Layout:
     """Two orders of axes: (C, H, W) with filters (F, C, 3, 3); (H, W, C) with (3, 3, C, F)."""
-    image = (CHANNELS, SIDE, SIDE) if channels_first else (SIDE, SIDE, CHANNELS)
+    side = SIDE - 1 if "pool" in plain(function) else SIDE
+    image = (CHANNELS, side, side) if channels_first else (side, side, CHANNELS)
     depthwise = "depthwise" in plain(function)
     filters = (FILTERS, CHANNELS, 3, 3) if channels_first else (3, 3, CHANNELS, FILTERS)
     if depthwise:
@@ -101,28 +98,6 @@ def _convolution(function: str, names: list[str], channels_first: bool) -> Layou
         vector = (width,) if channels_first else (1, 1, 1, width)
         parameters[name] = filters if is_filter else vector
     return Layout({names[0]: image}, parameters)
-
-
-def keys_of(function: Callable, argument: str) -> list[str]:
-    """The constant keys under which a function looks into an argument: `parameters["Wax"]`."""
-    found: list[str] = []
-    for node in ast.walk(_tree(function)):
-        if (
-            isinstance(node, ast.Subscript)
-            and isinstance(node.value, ast.Name)
-            and node.value.id == argument
-            and isinstance(node.slice, ast.Constant)
-            and isinstance(node.slice.value, str)
-        ):
-            found.append(node.slice.value)
-    return list(dict.fromkeys(found))
-
-
-def _tree(function: Callable) -> ast.AST:
-    """The function as it is written; an empty module where its source is not at hand."""
-    with contextlib.suppress(OSError, TypeError, SyntaxError):
-        return ast.parse(textwrap.dedent(inspect.getsource(function)))
-    return ast.Module([], [])
 
 
 class Gathered:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import Subject, training_flags
-from mlp.checking.students.layouts import Gathered, Layout, keys_of, layouts
+from mlp.checking.students.layouts import Gathered, Layout, layouts
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import meaning, plain
 from mlp.checking.students.pair_subject import PairSubject
-from mlp.checking.students.slots import required
+from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.values import Size, asked, by_meaning
 
 SECOND_INPUTS = {"y", "z", "b", "x2", "xb", "other", "right", "second", "v", "u", "q"}
@@ -23,9 +23,52 @@ _ARRAY_KEY = re.compile(r"^([WUb][A-Za-z_]{0,3}|gamma|beta)$")
 """Keys of dicts that hold arrays; with a digit they are those of a whole network."""
 
 
-def build_pair(entry: Entry, size: Size, columns: bool = False, layout: int = 0) -> Subject:
+class Activation(str):
+    """What to do after a product, for who wants its name, or an object with the two functions."""
+
+    def __call__(self, z: np.ndarray) -> np.ndarray:
+        return np.maximum(z, 0)
+
+    def forward(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The output, and what backward wants."""
+        return np.maximum(z, 0), z
+
+    def backward(self, upstream: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """The gradient."""
+        return upstream * (z > 0)
+
+
+_CHOICES = (
+    "relu sigmoid tanh linear identity leaky_relu lrelu softplus elu max average avg mean train "
+    "training"
+).split()
+
+
+def choices(entry: Entry) -> list[str]:
+    """The texts by which forward is told what to do, as its own code compares them."""
+    function = entry.code[0]
+    if not any(_takes_text(p) for p in inspect.signature(function).parameters.values()):
+        return []
+    constants = getattr(getattr(function, "__code__", None), "co_consts", ())
+    flat = [t for c in constants for t in (c if isinstance(c, tuple | frozenset) else (c,))]
+    known = {plain(t): t for t in flat if isinstance(t, str)}
+    return [known[plain(c)] for c in _CHOICES if plain(c) in known]
+
+
+def _takes_text(parameter: inspect.Parameter) -> bool:
+    may = parameter.default is parameter.empty or isinstance(parameter.default, str)
+    return may and meaning(parameter.name) in ("text", "flag")
+
+
+def build_pair(
+    entry: Entry, size: Size, columns: bool = False, layout: int = 0, choice: str | None = None
+) -> Subject:
     """The subject of a pair; `layout`: which of the shapes that its arrays may have."""
     function, names, extras = _arguments(entry, size)
+    if choice is not None:
+        told = [p for p in inspect.signature(entry.code[0]).parameters.values() if _takes_text(p)]
+        names = [n for n in names if n != told[0].name]
+        extras[told[0].name] = choice
     chosen = layouts(entry.name, names, size, columns)
     if not chosen:
         inputs, parameters = _split_arrays(entry, names[1:], size, columns)
@@ -123,7 +166,7 @@ def _option(name: str, size: Size, position: int | None = None) -> Any:
     if plain(name) == "g":
         return 2
     if meaning(name) == "text":
-        return "relu"
+        return Activation("relu")
     wanted = meaning(name)
     if position is not None and wanted not in ("window", "stride", "flag"):
         wanted = ("window", "stride")[min(position, 1)]

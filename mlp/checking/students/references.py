@@ -225,7 +225,7 @@ def loss_references(kind: str) -> list[LossReference]:
     return [LossReference(kind, share, 1.0, e) for e in (0.0, *EPSILONS) for share in SHARES]
 
 
-LARGE = 100
+LARGE = 20
 """Numbers in an input that are perturbed one by one; of larger ones, in all samples at once."""
 
 

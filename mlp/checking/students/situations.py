@@ -62,13 +62,13 @@ def fit(
 ) -> Situation:
     """The first combination that agrees with a reference, else the first that runs."""
     running: list[Situation] = []
-    first_error: Broken | WrongOutput | None = None
+    errors: list[Broken | WrongOutput] = []
     for size, recipe in itertools.product(sizes, recipes(entry)):
         try:
-            make = _maker(entry, size, recipe)
+            make = maker(entry, size, recipe)
             subject = make()
         except Broken as error:
-            first_error = first_error or error
+            errors.append(error)
             continue
         for draw in draws(subject):
             try:
@@ -79,17 +79,25 @@ def fit(
                     references(subject),
                 )
             except (Broken, WrongOutput) as error:
-                first_error = first_error or error
+                errors.append(error)
                 continue
             if found.right:
                 return found
             running.append(found)
     if running:
         return min(running, key=lambda s: not same_shape(s))
-    raise first_error or Broken("constructor", TypeError("found no way to build it"))
+    raise _telling(errors) or Broken("constructor", TypeError("found no way to build it"))
 
 
-def _maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
+def _telling(errors: list[Broken | WrongOutput]) -> Broken | WrongOutput | None:
+    """The first error that no other numbers could have prevented, else the first."""
+    own = [e for e in errors if isinstance(e, Broken) and isinstance(e.cause, NameError | ImportError)]
+    return next(iter([*own, *errors]), None)
+
+
+def maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
+    """What builds fresh subjects by one recipe."""
+
     def make() -> Subject:
         with guarded("constructor"):
             return build(entry, size, recipe)
