@@ -11,7 +11,6 @@ It never judges: what is missing is None.
 """
 
 import contextlib
-import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -70,70 +69,6 @@ class Subject:
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         """The student's gradients by name."""
         raise NotImplementedError
-
-
-class PairSubject(Subject):
-    """`f_forward(x, w, b) -> (out, cache)` and `f_backward(upstream, cache) -> (dx, dw, db)`."""
-
-    def __init__(
-        self,
-        functions: tuple[Callable, Callable],
-        inputs: tuple[str, ...],
-        parameters: dict[str, np.ndarray],
-        extras: dict[str, Any],
-        arguments: list[str] | None = None,
-    ) -> None:
-        """`arguments`: the names of those of forward that take the inputs and the parameters."""
-        self._forward, self._backward = functions
-        self.inputs = inputs
-        self.parameters = tuple(parameters)
-        self._arrays = dict(parameters)
-        self._extras = extras
-        self._names = arguments
-        self._cache: Any = None
-
-    def get(self, name: str) -> np.ndarray:
-        return self._arrays[name]
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self._arrays[name] = value.copy()
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        arrays = [*inputs, *self._arrays.values()]
-        extras = copy.deepcopy(self._extras)
-        if self._names is None:
-            result = self._forward(*arrays, **extras)
-        else:
-            result = self._forward(**dict(zip(self._names, arrays, strict=True)), **extras)
-        if isinstance(result, tuple) and len(result) >= 2:
-            self._cache = result[1] if len(result) == 2 else result[1:]
-            self._last = (*inputs, result[0])
-            return as_number(result[0]) if "target" in self.inputs else result[0]
-        self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
-        self._last = (*inputs, result)
-        return as_number(result) if "target" in self.inputs else result
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        names = (*self.inputs, *self.parameters)
-        if self.reading is not None:
-            result = self.reading.call(self._backward, self._sources(upstream))
-            return self.reading.named(result, names, self.inputs)
-        wanted = [n for n in required(self._backward) if not is_setting(n)]
-        settings = {n: default_for(n) for n in required(self._backward) if is_setting(n)}
-        given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
-        cache_first = bool(wanted) and plain(wanted[0]) == "cache"
-        arguments = (self._cache, *given) if cache_first else (*given, self._cache)
-        result = self._backward(*arguments, **settings)
-        return named_results(result, names, self.inputs)
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self._backward
-
-    def _sources(self, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
-        found = {"upstream": upstream[0] if upstream else None, "cache": self._cache}
-        return found | {"x": self._last[0], "y": self._last[-1]} | self._arrays
 
 
 class ObjectSubject(Subject):

@@ -16,7 +16,6 @@ from mlp.checking.students.adapters import (
     LossFunction,
     LossObject,
     ObjectSubject,
-    PairSubject,
     Recorder,
     Subject,
     backward_of,
@@ -26,17 +25,17 @@ from mlp.checking.students.adapters import (
 from mlp.checking.students.columns import Columns
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import (
-    BIASES,
-    WEIGHTS,
     is_loss,
     meaning,
     plain,
     target_comes_first,
 )
 from mlp.checking.students.neighbours import Neighbour
-from mlp.checking.students.pairs import build_pair
+from mlp.checking.students.pair_subject import PairSubject
+from mlp.checking.students.pairs import build_pair, choices, layout_count
+from mlp.checking.students.parameters import find_parameters, waits
 from mlp.checking.students.singles import SHAPES, OneByOne
-from mlp.checking.students.slots import Slot, required, slots
+from mlp.checking.students.slots import required
 from mlp.checking.students.values import ACTIVATION, Size, asked, by_meaning
 
 
@@ -53,6 +52,10 @@ class Recipe:
     """Whether a loss takes its target first."""
     single: str | None = None
     """How it takes one sample at a time, if it does."""
+    layout: int = 0
+    """Which of the shapes that the arrays of a function may have."""
+    choice: str | None = None
+    """What a function is told to do, where it takes that as a text: "relu", "max", ..."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -84,7 +87,7 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
             return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return build_pair(entry, size, recipe.columns)
+    return build_pair(entry, size, recipe.columns, recipe.layout, recipe.choice)
 
 
 def recipes(entry: Entry) -> list[Recipe]:
@@ -118,7 +121,10 @@ def _target_first(entry: Entry) -> bool | None:
 
 def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
-        return [Recipe(by_meaning, [])]
+        several = entry.is_pair and entry.make is None and not takes_target(entry)
+        count = layout_count(entry) if several else 1
+        choice = next(iter(choices(entry)), None) if several else None
+        return [Recipe(by_meaning, [], layout=i, choice=choice) for i in range(count)]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
@@ -251,19 +257,11 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)
     lazy = entry.kind == "Affine" and "W" not in found
-    if inputs == ("x",) and (lazy or _waits(instance)):  # made by the first forward pass
+    if inputs == ("x",) and (lazy or waits(instance)):  # made by the first forward pass
         first = np.zeros((2, *size.shape))
         call_forward(instance)(first.T if recipe.columns else first)
         found = find_parameters(instance, entry.kind)
     return ObjectSubject(instance, inputs, found)
-
-
-def _waits(instance: Any) -> bool:
-    """Whether it has weights that are not there yet."""
-    return any(
-        slot.read() is None and plain(slot.name) in WEIGHTS
-        for slot in slots(instance, everything=True)
-    )
 
 
 _FINISHING = ("set_input_shape", "build", "initialize", "initialise", "init_weights", "init_params",
@@ -319,65 +317,3 @@ def takes_target(entry: Entry) -> bool:
             or (told and wanted == inputs)
         )
     return True
-
-
-def find_parameters(instance: Any, kind: str | None) -> dict[str, Slot]:
-    """W and b by their usual names; for Affine under any name, by their shapes."""
-    arrays = [p for p in slots(instance) if not _is_gradient(p, instance)]
-    found: dict[str, Slot] = {}
-    for role, names in (("W", WEIGHTS), ("b", BIASES)):
-        named = [p for p in arrays if plain(p.name) in names or _wrapped(p, names)]
-        named = named or [p for p in arrays if p.name.lower().rpartition("_")[2] in names]
-        if named:
-            found[role] = named[0]
-    if kind == "Affine":
-        _complete_affine(found, arrays)
-    elif kind is None:
-        known = {id(p.read()) for p in found.values()}
-        for slot in arrays:
-            taken = slot.name in ("x", "y", "target")
-            if id(slot.read()) not in known and slot.read().size and not taken:
-                name = slot.path if isinstance(slot.holder, list) else slot.name
-                found.setdefault(name, slot)
-                known.add(id(slot.read()))
-    else:
-        found = {}
-    return found
-
-
-def _wrapped(slot: Slot, names: set[str]) -> bool:
-    """A Parameter object called W: the attribute of the layer has the name, not the array."""
-    return plain(slot.path) in names
-
-
-def _complete_affine(found: dict[str, Slot], arrays: list[Slot]) -> None:
-    if "W" not in found:
-        matrices = [p for p in arrays if p.read().ndim == 2 and min(p.read().shape) > 1]
-        if matrices:
-            found["W"] = matrices[0]
-    if "b" not in found and "W" in found:
-        rest = [p for p in arrays if p.read() is not found["W"].read()]
-        vectors = [p for p in rest if p.read().size in found["W"].read().shape]
-        if vectors:
-            found["b"] = vectors[0]
-
-
-def _is_gradient(slot: Slot, instance: Any) -> bool:
-    """dW, grad_b, W_old, ...: named after another array of the object, or inside a dict of gradients."""
-    if slot.holder is not instance and not isinstance(slot.holder, dict | list):
-        return slot.name in ("grad", "g", "gradient")
-    path = plain(slot.path)
-    if path.startswith(("grad", "dparam", "momentum", "velocity", "cache")):
-        return True
-    if {"last", "old", "prev", "previous", "velocity", "momentum"} & {*slot.name.lower().split("_")}:
-        return True
-    name = plain(slot.name)
-    for prefix in ("dld", "grad", "d", "v", "m"):
-        rest = name.removeprefix(prefix)
-        if rest != name and (rest in WEIGHTS | BIASES or _has(instance, rest)):
-            return True
-    return name.endswith("grad")
-
-
-def _has(instance: Any, name: str) -> bool:
-    return any(plain(p.name) == name for p in slots(instance))

@@ -14,6 +14,7 @@ class Columns(Subject):
     def __init__(self, inner: Subject) -> None:
         self.inner = inner
         self.inputs, self.parameters = inner.inputs, inner.parameters
+        self.shapes = getattr(inner, "shapes", None)
         if hasattr(inner, "instance"):
             self.instance = inner.instance
 
@@ -40,5 +41,6 @@ class Columns(Subject):
 
 
 def turned(value: Any) -> Any:
-    """The transpose of a matrix; anything else as it is."""
-    return value.T if isinstance(value, np.ndarray) and value.ndim == 2 else value
+    """A matrix, or a sequence (D, N, T), with the first two axes exchanged; else as it is."""
+    turns = isinstance(value, np.ndarray) and value.ndim in (2, 3)
+    return value.swapaxes(0, 1) if turns else value

@@ -13,8 +13,10 @@ import numpy as np
 from mlp.checking.students import singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
+from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
+from mlp.checking.students.pairs import choices
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
@@ -32,7 +34,9 @@ from mlp.checking.students.situations import (
     agreeing,
     agrees,
     fit,
+    maker,
     normal,
+    of_shapes,
     same_shape,
 )
 from mlp.checking.students.trials import Broken, WrongOutput, forward, run
@@ -44,6 +48,7 @@ def situations(entry: Entry) -> list[Situation]:
     if takes_target(entry):
         return loss(entry)
     found = FORMS.get(entry.kind or "", black_box)(entry)
+    found += _other_choices(entry, found[0])
     for situation in found:
         if situation.right:
             settle(situation)
@@ -282,9 +287,12 @@ def black_box(entry: Entry) -> list[Situation]:
     images_first = _IMAGES if _OF_IMAGES.search(entry.name) else []
 
     def draws(subject: Subject) -> list[Draw]:
+        shapes_known = getattr(subject, "shapes", None)
+        if shapes_known is not None:
+            return [of_shapes(shapes_known)]
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
-        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]
         ordered = [*shapes[:1], *widths, *shapes[1:], *images]
         if images_first:
             ordered = [*(size.shape for size in images_first), *images, *ordered]
@@ -313,6 +321,26 @@ _IMAGES = [
 ]
 
 
+def _other_choices(entry: Entry, main: Situation) -> list[Situation]:
+    """The other things that a function can be told to do: each has a branch of its own."""
+    found = []
+    for choice in choices(entry) if entry.is_pair and main.recipe.choice else []:
+        if choice == main.recipe.choice:
+            continue
+        recipe = replace(main.recipe, choice=choice)
+        make = maker(entry, main.size, recipe)
+        try:
+            forward(make(), main.arrays(np.random.default_rng(1), 4))
+        except (Broken, WrongOutput):
+            continue
+        other = replace(main, make=make, recipe=recipe, notes=[], kind=None)
+        found.append(replace(other, reference=OwnForward(make), right=True))
+    if found:
+        told = ", ".join(repr(s.recipe.choice) for s in (main, *found))
+        main.notes.append(f"it was told {told}")
+    return found
+
+
 def _agrees_far_away(found: Situation) -> bool:
     """ReLU6 is ReLU for small inputs only."""
     arrays = found.arrays(np.random.default_rng(4), 7)
@@ -321,14 +349,18 @@ def _agrees_far_away(found: Situation) -> bool:
 
 
 def _identities(subject: Subject) -> list[Reference]:
-    if len(subject.inputs) == 2:
+    if subject.inputs == ("x", "y"):
         return [ProductReference()]
     if "W" in subject.parameters and subject.get("W").ndim == 2:
         return [AffineReference(False), AffineReference(True)]
+    if "W" in subject.parameters and subject.get("W").ndim == 4:
+        return convolutions()
     return [*(LayerReference(layer()) for layer in PLAIN.values()), LayerReference(Multiply())]
 
 
-def _kind(reference: Reference) -> str:
+def _kind(reference: Reference) -> str | None:
+    if isinstance(reference, ConvolutionReference):
+        return None
     names = {ProductReference: "Multiply", AffineReference: "Affine"}
     return names.get(type(reference)) or type(reference.layer).__name__
 

@@ -53,6 +53,8 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
     wrong = [wrong_arrays(s, t, truth) for t, truth in zip(trials, truths, strict=True)]
     names = [a for a in truths[0] if any(a in w for w in wrong)]
+    if examination.entry.is_pair and not any(g is not None for g in trials[0].gradients.values()):
+        raise WrongOutput("backward returned None")
     if not wrong[0]:  # show the batch that went wrong
         trials, truths = trials[::-1], truths[::-1]
     if is_main or names:

@@ -56,6 +56,8 @@ UPSTREAM = re.compile(
     r"next_?(d|g|err)|back|loss_?grad|top_?(d|g)|eta$|v$)|_?(grad|gradient|delta|error|upstream)$"
 )
 """Arguments of backward that want the gradient of what comes after."""
+CACHES = ("cache", "caches", "ctx", "memory")
+"""Arguments of backward that want what forward kept for it."""
 TARGETS = (
     "t target targets ytrue label labels actual truth groundtruth gt expected desired ytarget "
     "correct ylabel real true teacher teach"
@@ -92,8 +94,8 @@ def plain(name: str) -> str:
 def kind_of(name: str) -> str | None:
     """Our name for the layer or loss that a whole name stands for; None for any other."""
     spelling = plain(name)
-    if spelling == "relu6":  # a function of its own, unlike Affine2
-        return None
+    if spelling == "relu6" or re.search("(linear|affine|dense|fc)activation", spelling):
+        return None  # functions of their own, unlike Affine2 and ReLUActivation
     while spelling not in _SPELLINGS:
         shorter = _NOISE.sub("", spelling, count=1)
         if shorter == spelling:

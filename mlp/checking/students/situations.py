@@ -57,6 +57,11 @@ def normal(*shape: int, names: tuple[str, ...] = ("x",)) -> Draw:
     return lambda rng, n: {name: rng.standard_normal((n, *shape)) for name in names}
 
 
+def of_shapes(shapes: dict[str, tuple[int, ...]]) -> Draw:
+    """Standard normal inputs, each of its own shape."""
+    return lambda rng, n: {name: rng.standard_normal((n, *s)) for name, s in shapes.items()}
+
+
 def fit(
     entry: Entry,
     sizes: list[Size],
@@ -65,16 +70,16 @@ def fit(
 ) -> Situation:
     """The first combination that agrees with a reference, else the first that runs."""
     running: list[Situation] = []
-    first_error: Broken | WrongOutput | None = None
+    errors: list[Broken | WrongOutput] = []
     together = list(itertools.product(sizes, recipes(entry)))
     for size, recipe in [*together, *itertools.product(sizes, single_recipes(entry))]:
         if recipe.single and running:
             break
         try:
-            make = _maker(entry, size, recipe)
+            make = maker(entry, size, recipe)
             subject = make()
         except Broken as error:
-            first_error = first_error or error
+            errors.append(error)
             continue
         for draw in draws(subject):
             try:
@@ -85,17 +90,27 @@ def fit(
                     references(subject),
                 )
             except (Broken, WrongOutput) as error:
-                first_error = first_error or error
+                errors.append(error)
                 continue
             if found.right:
                 return found
             running.append(found)
     if running:
         return min(running, key=lambda s: not same_shape(s))
-    raise first_error or Broken("constructor", TypeError("found no way to build it"))
+    raise _telling(errors) or Broken("constructor", TypeError("found no way to build it"))
 
 
-def _maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
+def _telling(errors: list[Broken | WrongOutput]) -> Broken | WrongOutput | None:
+    """The first error that no other numbers could have prevented, else the first."""
+    own = [
+        e for e in errors if isinstance(e, Broken) and isinstance(e.cause, NameError | ImportError)
+    ]
+    return next(iter([*own, *errors]), None)
+
+
+def maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
+    """What builds fresh subjects by one recipe."""
+
     def make() -> Subject:
         with guarded("constructor"):
             np.random.seed(0)  # noqa: NPY002  weights that were not found are at least the same
@@ -119,7 +134,7 @@ def agrees(reference: Reference, arrays: Arrays, y: np.ndarray) -> bool:
     """Whether the output y is that of the reference, to five digits."""
     try:
         return close(y, reference.forward(arrays), 1e-5)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, LookupError):
         return False
 
 
@@ -128,5 +143,5 @@ def same_shape(situation: Situation) -> bool:
     arrays = situation.arrays(np.random.default_rng(1), 7)
     try:
         return forward(situation.make(), arrays).shape == situation.reference.forward(arrays).shape
-    except (Broken, WrongOutput, ValueError):
+    except (Broken, WrongOutput, ValueError, KeyError):
         return False

@@ -1,5 +1,6 @@
 """Where an object keeps its arrays, and the gradients of them."""
 
+import dis
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -139,3 +140,20 @@ def required(function: Callable) -> list[str]:
         for p in inspect.signature(function).parameters.values()
         if p.default is p.empty and p.kind in kinds
     ]
+
+
+def keys_of(function: Callable, argument: str) -> list[str]:
+    """The constant keys under which a function looks into an argument: `parameters["Wax"]`."""
+    if not hasattr(function, "__code__"):
+        return []
+    steps = list(dis.get_instructions(function))
+    found = [
+        key.argval
+        for holder, key, looks in zip(steps, steps[1:], steps[2:], strict=False)
+        if holder.opname.startswith("LOAD_FAST")
+        and holder.argval == argument
+        and isinstance(key.argval, str)
+        and key.opname == "LOAD_CONST"
+        and looks.opname in ("BINARY_SUBSCR", "BINARY_OP")
+    ]
+    return list(dict.fromkeys(found))

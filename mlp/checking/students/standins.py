@@ -23,6 +23,13 @@ def divided(a: Any, b: Any) -> Any:
     return a // b if whole else a / b
 
 
+class Notebook:
+    """What `get_ipython()` gives in scripts that were notebooks: asked for anything, it does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **options: None
+
+
 _OPERATIONS = (
     "add radd sub rsub mul rmul truediv rtruediv floordiv mod pow rpow matmul rmatmul neg pos abs "
     "lt le gt ge getitem enter or ror and"
