@@ -12,13 +12,17 @@ It never judges: what is missing is None.
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
+from mlp.checking.students.blanks import is_blank
 from mlp.checking.students.names import (
+    BACKWARD_LIKE,
     BACKWARDS,
+    FORWARD_LIKE,
     FORWARDS,
     meaning,
     plain,
@@ -74,6 +78,9 @@ class Subject:
 class ObjectSubject(Subject):
     """An object with `forward(x)` and `backward(upstream)` that keeps what it needs."""
 
+    called = False
+    """Whether forward is to be reached by calling the object, which keeps what backward needs."""
+
     def __init__(
         self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Slot"]
     ) -> None:
@@ -104,7 +111,8 @@ class ObjectSubject(Subject):
         if hasattr(self.instance, "flush_gradients"):  # it collects batches until then
             with contextlib.suppress(AssertionError):
                 self.instance.flush_gradients()
-        result = call_forward(self.instance)(*inputs)
+        call = self.instance if self.called else call_forward(self.instance)
+        result = call(*inputs)
         if _is_with_cache(result):
             self._cache = result[1] if len(result) == 2 else result[1:]
             result = result[0]
@@ -134,8 +142,11 @@ class ObjectSubject(Subject):
         else:
             method = self.gradient_function
             extra = required(method)[len(upstream) :]
-            result = method(*upstream, *(default_for(name, recorder) for name in extra))
-            found = named_results(result, names, self.inputs)
+            if "wrt" in inspect.signature(method).parameters:
+                found = self._one_by_one(method, upstream)
+            else:
+                result = method(*upstream, *(default_for(name, recorder) for name in extra))
+                found = named_results(result, names, self.inputs)
         if found.get("x") is None and self.inputs[0] == "x":
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
         steps = self._steps(before)
@@ -149,6 +160,17 @@ class ObjectSubject(Subject):
             for way in ways:
                 if found.get(name) is None:
                     found[name] = way(name)
+        return found
+
+    def _one_by_one(self, method: Callable, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        """The gradients of `backward(upstream, wrt="w")`, each asked for by its name."""
+        found: dict[str, Any] = {}
+        for name in (self.inputs[0], *self.parameters):
+            for asked in {"x": ("x", "a", "input", "inputs")}.get(name, (name, name.lower())):
+                with contextlib.suppress(Exception):
+                    result = method(*(u.copy() for u in upstream), wrt=asked)
+                    if found.get(name) is None:
+                        found[name] = result
         return found
 
     def _steps(self, before: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -311,18 +333,27 @@ def training_flags(function: Callable) -> dict[str, bool]:
 
 def forward_of(layer: Any) -> Any:
     """The forward pass of a class or an object, under any of its usual names."""
-    return _method(layer, FORWARDS)
+    return _method(layer, FORWARDS, FORWARD_LIKE)
 
 
 def backward_of(layer: Any) -> Any:
     """The backward pass of a class or an object, under any of its usual names."""
-    return _method(layer, BACKWARDS)
+    return _method(layer, BACKWARDS, BACKWARD_LIKE)
 
 
-def _method(layer: Any, names: tuple[str, ...]) -> Any:
+def _method(layer: Any, names: tuple[str, ...], alike: re.Pattern) -> Any:
     own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     cls = layer if inspect.isclass(layer) else type(layer)
     spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
+    others = [n for n in vars(cls) if n in own and n[0] != "_" and alike.fullmatch(plain(n))]
+    usual = _first(layer, own, spelled, names)
+    if others and (usual is None or is_blank(usual)):
+        return own[others[0]]
+    return usual
+
+
+def _first(layer: Any, own: dict[str, Any], spelled: dict[str, Any], names: tuple[str, ...]) -> Any:
+    cls = layer if inspect.isclass(layer) else type(layer)
     for name in names:
         if name == "__call__":
             defined = any(name in vars(c) for c in cls.__mro__)

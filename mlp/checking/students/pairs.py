@@ -38,7 +38,23 @@ class Activation(str):
         return upstream * (z > 0)
 
 
-_CHOICES = ["relu", "sigmoid", "tanh", "linear", "identity", "leaky_relu", "lrelu", "softplus", "elu", "max", "average", "avg", "mean", "train", "training"]
+_CHOICES = [
+    "relu",
+    "sigmoid",
+    "tanh",
+    "linear",
+    "identity",
+    "leaky_relu",
+    "lrelu",
+    "softplus",
+    "elu",
+    "max",
+    "average",
+    "avg",
+    "mean",
+    "train",
+    "training",
+]
 
 
 def choices(entry: Entry) -> list[str]:
