@@ -27,8 +27,16 @@ from mlp.checking.students.names import (
     meaning,
     plain,
 )
+from mlp.checking.students.neighbours import Line
 from mlp.checking.students.results import named_results
-from mlp.checking.students.slots import Slot, attributes, required, slots
+from mlp.checking.students.slots import (
+    Slot,
+    attributes,
+    gradient_holders,
+    is_float_array,
+    required,
+    slots,
+)
 from mlp.checking.students.updating import RATE, rate_of
 
 OUTPUTS = ("output", "outputs", "out")
@@ -127,9 +135,7 @@ class ObjectSubject(Subject):
         return backward_of(self.instance)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        if hasattr(self.instance, "zero_grad"):
-            with contextlib.suppress(TypeError):
-                self.instance.zero_grad()
+        _clear(self.instance)
         before = {p.path: np.array(p.read()) for p in slots(self.instance)}
         names = (*self.inputs, *self.parameters)
         recorder = Recorder()
@@ -201,6 +207,22 @@ class ObjectSubject(Subject):
         if len(written) == 1:
             self._noticed[parameter] = written[0]
         return alike.get(self._noticed.get(parameter, ""))
+
+
+CLEARING = re.compile(r"(zero|clear|reset)_?(the_)?(grads?|gradients?)(_\w+)?")
+
+
+def _clear(instance: Any) -> None:
+    """Set gradients to 0 that are collected until the layer is told to: its own way to do so."""
+    for name in dir(instance):
+        if CLEARING.fullmatch(name):
+            with contextlib.suppress(TypeError):
+                getattr(instance, name)()
+    if hasattr(instance, "flush_gradients"):  # which would take what forward has kept with it
+        for _, holder in gradient_holders(instance):
+            for value in holder.values() if isinstance(holder, dict) else holder:
+                if is_float_array(value):
+                    value[...] = 0
 
 
 def kept(instance: Any, names: Iterable[str]) -> Any:
@@ -363,16 +385,22 @@ def _first(layer: Any, own: dict[str, Any], spelled: dict[str, Any], names: tupl
     return None
 
 
+_FUNCTIONS = ("actfn", "activationfn", "activationfunction", "activationfunc", "actfunc")
+"""Arguments of a gradient that want the activation before it."""
+
+
 def is_setting(argument: str) -> bool:
     """Whether an argument of backward wants no array: a learning rate, an optimizer, a name."""
     known = meaning(argument) in ("rate", "slope", "text", "flag") and plain(argument) != "p"
-    return known or "optim" in plain(argument)
+    return known or "optim" in plain(argument) or plain(argument) in _FUNCTIONS
 
 
 def default_for(argument: str, recorder: Recorder | None = None) -> Any:
     """Something harmless for an argument of backward beyond the upstream."""
     if "optim" in plain(argument):
         return recorder
+    if plain(argument) in _FUNCTIONS:
+        return Line()
     if meaning(argument) == "text":
         return "relu"
     return RATE if meaning(argument) in ("rate", "slope") else None
