@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
     LossFunction,
     LossObject,
@@ -76,6 +77,8 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     if entry.is_class:
         return _object(entry, size, recipe)
     if takes_target(entry):
+        if not entry.is_pair and weighted.roles(entry.code):
+            return weighted.WeightedLoss(entry.code, weighted.forms(entry.code)[recipe.layout])
         if not entry.is_pair:
             return LossFunction(entry.code)
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:

@@ -76,7 +76,7 @@ def _only_averaged(
     names: list[str],
 ) -> bool:
     pairs = zip(trials, truths, strict=True)
-    if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
+    if "target" in trials[0].arrays or "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
         return False
     if examination.loss_divides:
         why = "A loss in this file divides by the number of samples already."

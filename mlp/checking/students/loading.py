@@ -24,6 +24,7 @@ from mlp.checking.students.names import (
     target_comes_first,
 )
 from mlp.checking.students.slots import keys_of, required
+from mlp.checking.students.weighted import roles
 from mlp.checking.students.standins import restore_old_names
 
 
@@ -249,9 +250,9 @@ def _is_function(value: Any) -> bool:
 
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2:
+    if len(wanted) != 2 and not roles(function):
         return None
-    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
+    if len(wanted) == 2 and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):

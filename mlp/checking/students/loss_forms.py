@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlp.checking.students.building import Size
+from mlp.checking.students import weighted
+from mlp.checking.students.building import Recipe, Size
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.probabilities import OfProbabilities, of_probabilities
@@ -19,7 +20,9 @@ from mlp.checking.students.situations import (
     Situation,
     agreeing,
     fit,
+    maker,
 )
+from mlp.checking.students.values import by_meaning
 from mlp.checking.students.trials import Arrays, Broken, NothingToCheck, WrongOutput, forward, run
 
 
@@ -56,8 +59,34 @@ def targets(form: str, c: int = 4, domain: Callable | None = None) -> Draw:
     }
 
 
+def of_weights(entry: Entry) -> list[Situation]:
+    """A loss of weights: the first shapes for which it gives a number and their gradient."""
+    errors: list[Exception] = []
+    for i, form in enumerate(weighted.forms(entry.code)):
+        recipe = Recipe(by_meaning, [], layout=i)
+        make = maker(entry, Size(), recipe)
+        names = make().parameters
+        found = Situation(
+            make, weighted.draw(form), OwnForward(make, names=names), None, Size(), recipe
+        )
+        try:
+            rng = np.random.default_rng(8)
+            trials = [run(make(), found.arrays(rng, n), None, rng) for n in (7, 4)]
+        except (Broken, WrongOutput) as error:
+            errors.append(error)
+            continue
+        if all(t.y.shape == () and np.isfinite(t.y) for t in trials):
+            if trials[0].gradients["W"] is None:
+                raise NothingToCheck("it returns no gradient")
+            found.notes.append(f"checked: the gradients of {' and '.join(names)}")
+            return [found]
+    raise errors[0] if errors else NothingToCheck("its value is no number")
+
+
 def loss(entry: Entry) -> list[Situation]:
     """All forms of target that the code takes; summed or averaged: whichever the value is."""
+    if not entry.is_class and not entry.is_pair and weighted.roles(entry.code):
+        return of_weights(entry)
     kind = entry.kind if is_loss(entry.kind) else None
     draws = _loss_draws(kind)
     known: list[Reference] = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
