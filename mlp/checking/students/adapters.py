@@ -234,6 +234,31 @@ class LossObject(ObjectSubject):
         return named_results(result, ("x",), self.inputs)
 
 
+class LossBeforeSigmoid(LossObject):
+    """A loss of a = sigmoid(z) whose gradient is that for z: `delta(z, a, y)`."""
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self._z = inputs[0]
+        return super().forward(sigmoid(inputs[0]), inputs[1])
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        a = sigmoid(self._z)
+        wants_slope = "z" not in plain(required(self.gradient_function)[0])[:1]
+        first = a * (1 - a) if wants_slope else self._z.copy()
+        return {"x": self.gradient_function(first, a, self._last[1])}
+
+
+def takes_delta(cls: Any) -> bool:
+    """Whether the gradient of a loss takes z, or the slope of the activation there, before a."""
+    wanted = [n for n in required(backward_of(cls)) if n != "self"]
+    first = plain(wanted[0]) if len(wanted) == 3 else ""
+    return first in ("z", "zs", "zl") or "prime" in first or "slope" in first
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
 class LossFunction(Subject):
     """`softmax_loss(x, y) -> (loss, dx)`."""
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
+    LossBeforeSigmoid,
     LossFunction,
     LossObject,
     ObjectSubject,
@@ -21,6 +22,7 @@ from mlp.checking.students.adapters import (
     backward_of,
     call_forward,
     forward_of,
+    takes_delta,
 )
 from mlp.checking.students.columns import Columns
 from mlp.checking.students.loading import Entry
@@ -223,7 +225,8 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         instance = entry.code(*positional, **named)
         _finish(instance, size)
     if takes_target(entry):
-        return LossObject(instance, ("x", "target"), {})
+        made = LossBeforeSigmoid if takes_delta(entry.code) else LossObject
+        return made(instance, ("x", "target"), {})
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)

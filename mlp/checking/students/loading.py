@@ -127,6 +127,8 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
+    elif _trains_itself(name, backward):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
     else:
@@ -136,6 +138,13 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     ):
         entry.nothing, entry.unfinished = "it is a base class", False
     return entry
+
+
+def _trains_itself(name: str, backward: Callable) -> bool:
+    """Whether a class called a network has a backward pass from samples and targets."""
+    wanted = [plain(n) for n in required(backward) if n != "self"]
+    named = re.search("net|model|mlp|perceptron|classifier|regression", plain(name)) is not None
+    return named and len(wanted) >= 2 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
 
 
 def _is_pair_of_functions(cls: Any) -> bool:

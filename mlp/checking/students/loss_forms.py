@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlp.checking.students import weighted
+from mlp.checking.students.adapters import takes_delta
 from mlp.checking.students.building import Recipe, Size
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
@@ -87,7 +88,8 @@ def loss(entry: Entry) -> list[Situation]:
     """All forms of target that the code takes; summed or averaged: whichever the value is."""
     if not entry.is_class and not entry.is_pair and weighted.roles(entry.code):
         return of_weights(entry)
-    kind = entry.kind if is_loss(entry.kind) else None
+    before_sigmoid = entry.is_class and takes_delta(entry.code)
+    kind = entry.kind if is_loss(entry.kind) and not before_sigmoid else None
     draws = _loss_draws(kind)
     known: list[Reference] = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
     if kind != "SquaredError":
@@ -101,6 +103,8 @@ def loss(entry: Entry) -> list[Situation]:
         found.notes.append(f"its values are those of {found.reference.label}")
         if isinstance(found.reference, OfProbabilities):
             found.notes.append("tried on inputs between 0 and 1")
+    if before_sigmoid:
+        found.notes.append("the gradient is taken for that of z, where the input is sigmoid(z)")
     _needs_a_gradient(entry, found)
     return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
 
