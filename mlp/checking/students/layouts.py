@@ -84,12 +84,13 @@ def _matrix(spelling: str, D: int, H: int, gates: int) -> Shape:
 
 
 def _convolution(function: str, names: list[str], channels_first: bool) -> Layout:
-    """Two orders of axes: (C, H, W) with filters (F, C, 3, 3); (H, W, C) with (3, 3, C, F)."""
+    """Two orders of axes: (C, H, W) with filters (F, C, 3, 3); (H, W, C) with (2, 2, C, F)."""
     side = SIDE - 1 if "pool" in plain(function) else SIDE
-    image = (CHANNELS, side, side) if channels_first else (side, side, CHANNELS)
-    depthwise = "depthwise" in plain(function)
-    filters = (FILTERS, CHANNELS, 3, 3) if channels_first else (3, 3, CHANNELS, FILTERS)
-    if depthwise:
+    if channels_first:
+        image, filters = (CHANNELS, side, side), (FILTERS, CHANNELS, 3, 3)
+    else:
+        image, filters = (4, 4, CHANNELS), (2, 2, CHANNELS, FILTERS)
+    if "depthwise" in plain(function):
         filters = (CHANNELS, 1, 3, 3)
     width = filters[0] if channels_first else FILTERS
     parameters: dict[str, Shape] = {}
