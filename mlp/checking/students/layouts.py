@@ -32,6 +32,8 @@ class Layout:
     inputs: dict[str, Shape]
     """Shapes without the axis of the samples, which is the first."""
     parameters: dict[str, Shape]
+    below: int = 0
+    """Inputs are indices below this number, where it is not 0."""
 
 
 def layouts(function: str, names: list[str], size: Size, columns: bool) -> list[Layout]:
@@ -42,6 +44,8 @@ def layouts(function: str, names: list[str], size: Size, columns: bool) -> list[
             for steps in _steps(names)
             for gates in (1, 4, 3)
         ]
+    if "embed" in plain(function) and len(names) == 2:
+        return [Layout({names[0]: (TIMES,)}, {names[1]: (size.D, size.M)}, below=size.D)]
     if "conv" in plain(function) and len(names) > 1:
         return [_convolution(function, names, first) for first in (True, False)]
     return []

@@ -252,7 +252,7 @@ class OwnForward(Reference):
         return {
             name: self._function(name, arrays, upstream, richardson)
             for name in self.names or arrays
-            if name != "target"
+            if name != "target" and arrays[name].dtype.kind == "f"
         }
 
     def _function(
