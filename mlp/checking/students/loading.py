@@ -259,9 +259,10 @@ def _is_function(value: Any) -> bool:
 
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2 and not roles(function):
+    masked = len(wanted) == 3 and plain(wanted[2]) == "mask"
+    if len(wanted) != 2 and not masked and not roles(function):
         return None
-    if len(wanted) == 2 and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
+    if not roles(function) and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from mlp.checking.students import weighted
-from mlp.checking.students.adapters import takes_delta
+from mlp.checking.students.adapters import LossFunction, takes_delta, takes_mask
 from mlp.checking.students.building import Recipe, Size
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
@@ -88,6 +88,8 @@ def loss(entry: Entry) -> list[Situation]:
     """All forms of target that the code takes; summed or averaged: whichever the value is."""
     if not entry.is_class and not entry.is_pair and weighted.roles(entry.code):
         return of_weights(entry)
+    if not entry.is_class and not entry.is_pair and takes_mask(entry.code):
+        return _of_sequences(entry)
     before_sigmoid = entry.is_class and takes_delta(entry.code)
     kind = entry.kind if is_loss(entry.kind) and not before_sigmoid else None
     draws = _loss_draws(kind)
@@ -107,6 +109,20 @@ def loss(entry: Entry) -> list[Situation]:
         found.notes.append("the gradient is taken for that of z, where the input is sigmoid(z)")
     _needs_a_gradient(entry, found)
     return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
+
+
+def _of_sequences(entry: Entry) -> list[Situation]:
+    """Labels for each of the steps, some of which do not count."""
+
+    def draw(rng: np.random.Generator, n: int) -> Arrays:
+        return {"x": rng.standard_normal((n, 2, 4)), "target": rng.integers(3, size=(n, 2))}
+
+    unknown = OwnForward(lambda: LossFunction(entry.code))
+    found = fit(replace(entry, kind=None), [Size()], lambda s: [draw], lambda s: [unknown])
+    found.reference = OwnForward(found.make)
+    found.notes.append("tried with a mask that leaves out a third of the targets")
+    _needs_a_gradient(entry, found)
+    return [found]
 
 
 def _needs_a_gradient(entry: Entry, s: Situation) -> None:
