@@ -11,7 +11,6 @@ It never judges: what is missing is None.
 """
 
 import contextlib
-import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -26,6 +25,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.results import named_results
 from mlp.checking.students.slots import Slot, attributes, required, slots
+from mlp.checking.students.updating import RATE, rate_of
 
 OUTPUTS = ("output", "outputs", "out")
 INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
@@ -51,6 +51,8 @@ class Subject:
     parameters: tuple[str, ...] = ()
     reading: Understanding | None = None
     """How its backward pass is called and understood, where it was found out."""
+    updated = False
+    """Whether its last backward pass has taken a step of descent, which was taken back."""
 
     def get(self, name: str) -> np.ndarray:
         """The live array of a parameter."""
@@ -136,13 +138,33 @@ class ObjectSubject(Subject):
             found = named_results(result, names, self.inputs)
         if found.get("x") is None and self.inputs[0] == "x":
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
+        steps = self._steps(before)
         for name in self.parameters:
-            if found.get(name) is None:
-                found[name] = self._slots[name].gradient(self.instance)
-            if found[name] is None:
-                found[name] = self._written(name, before)
-            if found[name] is None:
-                found[name] = recorded(self.instance, recorder, self.get(name))
+            ways = (
+                lambda n: self._slots[n].gradient(self.instance),
+                steps.get,
+                lambda n: self._written(n, before),
+                lambda n: recorded(self.instance, recorder, self.get(n)),
+            )
+            for way in ways:
+                if found.get(name) is None:
+                    found[name] = way(name)
+        return found
+
+    def _steps(self, before: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Gradients by what a step of descent has made of the parameters; it is taken back."""
+        rate = rate_of(self.instance, self.gradient_function)
+        if rate is None:
+            return {}
+        found = {}
+        for name, slot in self._slots.items():
+            old, new = before.get(slot.path), self.get(name)
+            if old is None or np.array_equal(old, new):
+                continue
+            with contextlib.suppress(ValueError):  # shapes that do not fit together
+                found[name] = (old - new) / rate
+            self.set(name, old)
+        self.updated = bool(found)
         return found
 
     def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
@@ -216,6 +238,8 @@ class LossObject(ObjectSubject):
         self._last = given
         if value is None:
             value = kept(self.instance, ("loss", "value", "cost", *OUTPUTS))
+        if isinstance(value, np.ndarray) and np.array_equal(value, inputs[0]):  # it is handed on
+            value = kept(self.instance, ("loss", "value", "cost"))
         return as_number(value[0] if isinstance(value, tuple) else value)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
@@ -229,9 +253,10 @@ class LossObject(ObjectSubject):
         result = method(*arguments, **settings)
         if isinstance(result, tuple | list) and self.swapped and len(result) == 2:
             result = result[::-1]
+        found = named_results(result, ("x",), self.inputs)
         if result is None:
-            return {"x": kept(self.instance, INPUT_GRADIENTS)}
-        return named_results(result, ("x",), self.inputs)
+            found = {"x": kept(self.instance, INPUT_GRADIENTS)}
+        return found | {n: s.gradient(self.instance) for n, s in self._slots.items()}
 
 
 class LossBeforeSigmoid(LossObject):
@@ -357,4 +382,4 @@ def default_for(argument: str, recorder: Recorder | None = None) -> Any:
         return recorder
     if meaning(argument) == "text":
         return "relu"
-    return 0.1 if meaning(argument) in ("rate", "slope") else None
+    return RATE if meaning(argument) in ("rate", "slope") else None

@@ -36,6 +36,7 @@ class Columns(Subject):
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         self.inner.reading = self.reading
         found = self.inner.backward(*(turned(u) for u in upstream))
+        self.updated = self.inner.updated
         return {n: turned(g) if n in self.inputs else g for n, g in found.items()}
 
 

@@ -3,12 +3,14 @@
 The first situation is the main one. A new form is a new function here, and its line in `FORMS`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
@@ -52,7 +54,21 @@ def situations(entry: Entry) -> list[Situation]:
             settle(situation)
         if situation.recipe.columns:
             situation.notes.append("samples are columns")
+        if situation.recipe.single:
+            situation.notes.append(singles.NOTE)
+    if _takes_steps(found[0]):
+        found[0].notes.append(updating.NOTE)
     return found
+
+
+def _takes_steps(s: Situation) -> bool:
+    """Whether its backward pass changes the parameters, by the learning rate that it is given."""
+    subject, rng = s.make(), np.random.default_rng(7)
+    try:
+        run(subject, s.arrays(rng, 4), None, rng)
+    except (Broken, WrongOutput):
+        return False
+    return subject.updated
 
 
 def without_parameters(entry: Entry) -> list[Situation]:
@@ -91,7 +107,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     shape = found.make().get("W").shape
     if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
         return black_box(replace(entry, kind=None))  # the bias is a row of W, say
-    more = _more_axes(found)
+    more = [] if found.recipe.single else _more_axes(found)
     if entry.is_class and more and _flat_gradient(more[0]):
         found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
         more = []
@@ -169,14 +185,21 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
+def _also(
+    entry: Entry,
+    size: Size,
+    draws: list[Draw],
+    *references: Reference,
+    single: str | None = None,
+) -> list[Situation]:
     """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
         found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
     given = found.recipe.gives("stride" if size.stride else "window", "pairs")
-    return [found] if found.right or given else []
+    alike = found.recipe.single == single
+    return [found] if found.right or (given and alike) else []
 
 
 def maxpool(entry: Entry) -> list[Situation]:
@@ -205,6 +228,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                         PoolReference(MaxPool(side, s))
                         for s in ([stride] if stride else [None, 2, 1])
                     ),
+                    single=main.recipe.single,
                 )
     return found
 
@@ -217,6 +241,7 @@ def _pool_fit(
     for shape, images in ((vector, False), ((2, *image), True), (image, True)):
         references = [PoolReference(m) for m in _pools(images, known)]
         for size in sizes:
+            size = replace(size, image=shape)
             try:
                 found = fit(entry, [size], _always([normal(*shape)]), _always(references))
             except (Broken, WrongOutput) as error:
@@ -259,6 +284,7 @@ def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
 def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
+    images_first = _IMAGES if _OF_IMAGES.search(entry.name) else []
 
     def draws(subject: Subject) -> list[Draw]:
         shapes_known = getattr(subject, "shapes", None)
@@ -267,15 +293,15 @@ def black_box(entry: Entry) -> list[Situation]:
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
         images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]
-        return [
-            normal(*shape, names=subject.inputs)
-            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
-        ]
+        ordered = [*shapes[:1], *widths, *shapes[1:], *images]
+        if images_first:
+            ordered = [*(size.shape for size in images_first), *images, *ordered]
+        return [normal(*shape, names=subject.inputs) for shape in dict.fromkeys(ordered)]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size(), Size(D=2)], draws, references)
+    found = fit(entry, [*images_first, Size(), Size(D=2)], draws, references)
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
@@ -284,6 +310,15 @@ def black_box(entry: Entry) -> list[Situation]:
         found.kind = _kind(found.reference)
         found.notes.append(f"its outputs are those of {found.reference.label}")
     return [found]
+
+
+_OF_IMAGES = re.compile(r"conv|pool|upsampl|spatial|2d", re.IGNORECASE)
+"""Names of layers that want images."""
+_IMAGES = [
+    Size(D=2, window=window, stride=stride, image=image)
+    for image in ((2, 4, 4), (4, 4, 2), (4, 4))
+    for window, stride in ((2, 1), ((2, 2), (1, 1)))
+]
 
 
 def _other_choices(entry: Entry, main: Situation) -> list[Situation]:

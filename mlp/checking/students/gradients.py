@@ -11,10 +11,10 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, WHEN_AVERAGED, Examination, Wrong
+from mlp.checking.students.examination import AVERAGED, WHEN_AVERAGED, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
-from mlp.checking.students.situations import Situation
+from mlp.checking.students.situations import BATCHES, Situation
 from mlp.checking.students.trials import (
     LEAST,
     Arrays,
@@ -42,7 +42,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     """Judge the gradients in one situation; findings and rows go into the examination."""
     rng = np.random.default_rng(examination.seed + 1)
     try:
-        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
+        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in s.batches]
     except Broken as error:
         if examination.entry.kind == "Affine" and _named_when_square(examination, error):
             return False
@@ -76,7 +76,11 @@ def _only_averaged(
     names: list[str],
 ) -> bool:
     pairs = zip(trials, truths, strict=True)
-    if "target" in trials[0].arrays or "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
+    if (
+        "target" in trials[0].arrays
+        or "x" in names
+        or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs)
+    ):
         return False
     if examination.loss_divides:
         why = "A loss in this file divides by the number of samples already."
@@ -244,7 +248,7 @@ def _right_as_made(s: Situation, seed: int) -> bool:
     rng = np.random.default_rng(seed + 1)
     subject = s.make()
     made = {name: subject.get(name).copy() for name in subject.parameters}
-    trial = run(subject, s.draw(rng, BATCHES[0]) | made, None, rng)
+    trial = run(subject, s.draw(rng, s.batches[0]) | made, None, rng)
     truth = s.reference.gradients(trial.arrays, trial.upstream)
     return bool(made) and not wrong_arrays(s, trial, truth)
 
@@ -343,6 +347,8 @@ def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndar
     Where samples are coupled, the columns are the inputs of all of them, one after another.
     """
     mine, right = [], []
+    if len(trial.y) != trial.n:
+        return {}
     evidence = _evidence(s, trial, {}, [])
     for j in range(trial.y[0].size):
         upstream = np.zeros(trial.y.shape)

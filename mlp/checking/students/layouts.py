@@ -17,7 +17,9 @@ TIMES = 2
 CHANNELS, FILTERS, SIDE = 2, 3, 5
 """Of images; one that is pooled has one row and one column less, which windows of 2 divide."""
 
-_STATE = re.compile(r"(prev(ious)?|last|old|init)[hcas]$|^[hcas](prev|last|old|0|init)$|^hidden|^hx$")
+_STATE = re.compile(
+    r"(prev(ious)?|last|old|init)[hcas]$|^[hcas](prev|last|old|0|init)$|^hidden|^hx$"
+)
 _INPUT = re.compile(r"^w(x|xh|ax|ih|in|xa)$|^u$")
 _RECURRENT = re.compile(r"^w(h|hh|aa|hx|rec|ha)$")
 _GATE = re.compile(r"^w[fgicou]$")

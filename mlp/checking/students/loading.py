@@ -24,8 +24,8 @@ from mlp.checking.students.names import (
     target_comes_first,
 )
 from mlp.checking.students.slots import keys_of, required
-from mlp.checking.students.weighted import roles
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.weighted import roles
 
 
 class Loaded(NamedTuple):
@@ -133,9 +133,7 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
         entry.nothing = "it is an abstract base class"
     else:
         _mark_blanks(entry, forward, backward)
-    if entry.unfinished and any(
-        inspect.isclass(v) and v is not cls and issubclass(v, cls) for v in module.values()
-    ):
+    if (entry.unfinished and _subclasses(cls, module)) or _is_only_a_base(cls, module):
         entry.nothing, entry.unfinished = "it is a base class", False
     return entry
 
@@ -145,6 +143,20 @@ def _trains_itself(name: str, backward: Callable) -> bool:
     wanted = [plain(n) for n in required(backward) if n != "self"]
     named = re.search("net|model|mlp|perceptron|classifier|regression", plain(name)) is not None
     return named and len(wanted) >= 2 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
+
+
+def _subclasses(cls: Any, module: dict[str, Any]) -> list[Any]:
+    found = [v for v in module.values() if inspect.isclass(v)]
+    return [v for v in found if v is not cls and issubclass(v, cls)]
+
+
+def _is_only_a_base(cls: Any, module: dict[str, Any]) -> bool:
+    """Whether several classes are made of it, and each has a forward and a backward of its own."""
+    made = _subclasses(cls, module)
+    own = (forward_of(cls), backward_of(cls))
+    return len(made) > 1 and all(
+        forward_of(v) is not own[0] and backward_of(v) is not own[1] for v in made
+    )
 
 
 def _is_pair_of_functions(cls: Any) -> bool:

@@ -129,11 +129,24 @@ def meaning(argument: str) -> str | None:
     if whole in _TOKENS:
         return _TOKENS[whole]
     tokens = [t.lower() for t in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", argument)]
+    if counted := _counted(whole, tokens):
+        return counted
     known = {_TOKENS[t] for t in tokens if t in _TOKENS}
     for first in ("out", "pairs", "window", "stride", "in", "rng", "seed", "slope", "rate"):
         if first in known and not (first == "in" and "window" in known):
             return first
     return next(iter(known), None)
+
+
+def _counted(whole: str, tokens: list[str]) -> str | None:
+    """Numbers of filters and of channels: `filters` are many, a `filter` is one window."""
+    many = whole in ("filters", "outchannels", "cout", "outc", "nf", "numfilters", "nfilters")
+    several = {"num", "n", "number", "count", "nb", "no"} & {*tokens}
+    if many or (several and {"kernels", "kernel", "filters", "filter"} & {*tokens}):
+        return "out"
+    if {"out", "output"} & {*tokens}:
+        return None
+    return "in" if {"channels", "channel", "cin", "depth"} & {*tokens} else None
 
 
 def gradient_names(parameter: str) -> set[str]:

@@ -38,10 +38,23 @@ class Activation(str):
         return upstream * (z > 0)
 
 
-_CHOICES = (
-    "relu sigmoid tanh linear identity leaky_relu lrelu softplus elu max average avg mean train "
-    "training"
-).split()
+_CHOICES = [
+    "relu",
+    "sigmoid",
+    "tanh",
+    "linear",
+    "identity",
+    "leaky_relu",
+    "lrelu",
+    "softplus",
+    "elu",
+    "max",
+    "average",
+    "avg",
+    "mean",
+    "train",
+    "training",
+]
 
 
 def choices(entry: Entry) -> list[str]:

@@ -19,6 +19,8 @@ def named_results(
     """
     if isinstance(result, dict):
         return from_dict(result, names, arguments or {})
+    if isinstance(result, list) and len(names) == 1 and len(result) > 1:  # one array in parts
+        return {inputs[0]: np.array(result)}
     if isinstance(result, tuple | list) and not _is_one_array(result):
         return dict(zip(names, _flat(result), strict=False))
     return {inputs[0]: result}

@@ -197,7 +197,9 @@ def _counts_to_a_quotient(function: ast.FunctionDef) -> bool:
 def _is_quotient(value: ast.expr) -> bool:
     """Sums and products with a division in them, and no call that could have rounded it."""
     if isinstance(value, ast.BinOp):
-        return isinstance(value.op, ast.Div) or _is_quotient(value.left) or _is_quotient(value.right)
+        return (
+            isinstance(value.op, ast.Div) or _is_quotient(value.left) or _is_quotient(value.right)
+        )
     return False
 
 

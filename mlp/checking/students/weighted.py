@@ -15,7 +15,7 @@ from mlp.checking.students.names import BIASES, TARGETS, WEIGHTS, gradient_names
 from mlp.checking.students.slots import required
 
 _DATA = {"x", "xbatch", "xtrain", "xdev", "data", "images", "input", "inputs", "features"}
-_SETTINGS = {"reg", "lambda", "lambd", "lam", "lmbda", "regularization", "regstrength", "lambda"}
+_SETTINGS = {"reg", "lambda", "lambd", "lam", "lmbda", "regularization", "regstrength"}
 _NAMED = re.compile("loss|cost|propagat|objective|gradient|logistic|regression|softmax|svm")
 
 
