@@ -303,6 +303,31 @@ class LossObject(ObjectSubject):
         return found | {n: s.gradient(self.instance) for n, s in self._slots.items()}
 
 
+class LossBeforeSigmoid(LossObject):
+    """A loss of a = sigmoid(z) whose gradient is that for z: `delta(z, a, y)`."""
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self._z = inputs[0]
+        return super().forward(sigmoid(inputs[0]), inputs[1])
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        a = sigmoid(self._z)
+        wants_slope = "z" not in plain(required(self.gradient_function)[0])[:1]
+        first = a * (1 - a) if wants_slope else self._z.copy()
+        return {"x": self.gradient_function(first, a, self._last[1])}
+
+
+def takes_delta(cls: Any) -> bool:
+    """Whether the gradient of a loss takes z, or the slope of the activation there, before a."""
+    wanted = [n for n in required(backward_of(cls)) if n != "self"]
+    first = plain(wanted[0]) if len(wanted) == 3 else ""
+    return first in ("z", "zs", "zl") or "prime" in first or "slope" in first
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
+
+
 class LossFunction(Subject):
     """`softmax_loss(x, y) -> (loss, dx)`."""
 
@@ -316,7 +341,10 @@ class LossFunction(Subject):
     def forward(self, *inputs: np.ndarray) -> Any:
         given = inputs[::-1] if self.swapped else inputs
         self._last = given
-        result = self._function(*given)
+        if takes_mask(self._function):
+            result = self._function(*inputs, mask_of(inputs[1]))
+        else:
+            result = self._function(*given)
         if not isinstance(result, tuple) or len(result) < 2:
             return as_number(result)
         self._gradient = result[1]
@@ -330,6 +358,16 @@ class LossFunction(Subject):
             given = (np.ones(np.shape(self._last[0])), *self._last)
             return {"x": self._derivative(*given)}
         return {"x": self._derivative(*self._last[: len(wanted)])}
+
+
+def takes_mask(function: Callable) -> bool:
+    """Whether a loss of sequences is told which of the targets count."""
+    return "mask" in required(function)[2:]
+
+
+def mask_of(target: np.ndarray) -> np.ndarray:
+    """A mask for targets of any shape, that leaves every third of them out."""
+    return (np.arange(target.size) % 3 > 0).reshape(target.shape)
 
 
 def as_number(value: Any) -> Any:

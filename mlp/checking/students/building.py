@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
+    LossBeforeSigmoid,
     LossFunction,
     LossObject,
     ObjectSubject,
@@ -22,6 +24,7 @@ from mlp.checking.students.adapters import (
     backward_of,
     call_forward,
     forward_of,
+    takes_delta,
 )
 from mlp.checking.students.columns import Columns
 from mlp.checking.students.listed import Listed
@@ -88,6 +91,8 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     if entry.is_class:
         return _object(entry, size, recipe)
     if takes_target(entry):
+        if not entry.is_pair and weighted.roles(entry.code):
+            return weighted.WeightedLoss(entry.code, weighted.forms(entry.code)[recipe.layout])
         if not entry.is_pair:
             return LossFunction(entry.code)
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
@@ -261,6 +266,8 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         instance = entry.code(*positional, **named)
         _finish(instance, size)
     if takes_target(entry):
+        if takes_delta(entry.code):
+            return LossBeforeSigmoid(instance, ("x", "target"), {})
         sized = any(recipe.gives(wanted) for wanted in ("in", "out"))
         found = find_parameters(instance, None) if sized else {}
         own = {n: slot for n, slot in found.items() if n in ("W", "b")}

@@ -14,7 +14,7 @@ class Columns(Subject):
     def __init__(self, inner: Subject) -> None:
         self.inner = inner
         self.inputs, self.parameters = inner.inputs, inner.parameters
-        self.shapes = getattr(inner, "shapes", None)
+        self.shapes, self.below = getattr(inner, "shapes", None), getattr(inner, "below", 0)
         if hasattr(inner, "instance"):
             self.instance = inner.instance
 

@@ -321,7 +321,7 @@ def black_box(entry: Entry) -> list[Situation]:
     def draws(subject: Subject) -> list[Draw]:
         shapes_known = getattr(subject, "shapes", None)
         if shapes_known is not None:
-            return [of_shapes(shapes_known)]
+            return [of_shapes(shapes_known, subject.below)]  # type: ignore[attr-defined]
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
         images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]

@@ -34,6 +34,8 @@ class Layout:
     inputs: dict[str, Shape]
     """Shapes without the axis of the samples, which is the first."""
     parameters: dict[str, Shape]
+    below: int = 0
+    """Inputs are indices below this number, where it is not 0."""
 
 
 def layouts(function: str, names: list[str], size: Size, columns: bool) -> list[Layout]:
@@ -44,6 +46,8 @@ def layouts(function: str, names: list[str], size: Size, columns: bool) -> list[
             for steps in _steps(names)
             for gates in (1, 4, 3)
         ]
+    if "embed" in plain(function) and len(names) == 2:
+        return [Layout({names[0]: (TIMES,)}, {names[1]: (size.D, size.M)}, below=size.D)]
     if "conv" in plain(function) and len(names) > 1:
         return [_convolution(function, names, first) for first in (True, False)]
     return []
@@ -86,12 +90,13 @@ def _matrix(spelling: str, D: int, H: int, gates: int) -> Shape:
 
 
 def _convolution(function: str, names: list[str], channels_first: bool) -> Layout:
-    """Two orders of axes: (C, H, W) with filters (F, C, 3, 3); (H, W, C) with (3, 3, C, F)."""
+    """Two orders of axes: (C, H, W) with filters (F, C, 3, 3); (H, W, C) with (2, 2, C, F)."""
     side = SIDE - 1 if "pool" in plain(function) else SIDE
-    image = (CHANNELS, side, side) if channels_first else (side, side, CHANNELS)
-    depthwise = "depthwise" in plain(function)
-    filters = (FILTERS, CHANNELS, 3, 3) if channels_first else (3, 3, CHANNELS, FILTERS)
-    if depthwise:
+    if channels_first:
+        image, filters = (CHANNELS, side, side), (FILTERS, CHANNELS, 3, 3)
+    else:
+        image, filters = (4, 4, CHANNELS), (2, 2, CHANNELS, FILTERS)
+    if "depthwise" in plain(function):
         filters = (CHANNELS, 1, 3, 3)
     width = filters[0] if channels_first else FILTERS
     parameters: dict[str, Shape] = {}

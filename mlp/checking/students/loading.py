@@ -25,6 +25,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.weighted import roles
 
 
 class Loaded(NamedTuple):
@@ -126,6 +127,8 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
+    elif _trains_itself(name, backward):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
     else:
@@ -133,6 +136,13 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     if (entry.unfinished and _subclasses(cls, module)) or _is_only_a_base(cls, module):
         entry.nothing, entry.unfinished = "it is a base class", False
     return entry
+
+
+def _trains_itself(name: str, backward: Callable) -> bool:
+    """Whether a class called a network has a backward pass from samples and targets."""
+    wanted = [plain(n) for n in required(backward) if n != "self"]
+    named = re.search("net|model|mlp|perceptron|classifier|regression", plain(name)) is not None
+    return named and len(wanted) >= 2 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
 
 
 def _subclasses(cls: Any, module: dict[str, Any]) -> list[Any]:
@@ -261,9 +271,10 @@ def _is_function(value: Any) -> bool:
 
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2:
+    masked = len(wanted) == 3 and plain(wanted[2]) == "mask"
+    if len(wanted) != 2 and not masked and not roles(function):
         return None
-    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
+    if not roles(function) and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):

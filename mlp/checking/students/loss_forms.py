@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlp.checking.students import singles
-from mlp.checking.students.building import Size, accepts
+from mlp.checking.students import singles, weighted
+from mlp.checking.students.adapters import LossFunction, takes_delta, takes_mask
+from mlp.checking.students.building import Recipe, Size, accepts
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.of_each import OfEach, of_each
@@ -22,6 +23,7 @@ from mlp.checking.students.situations import (
     Situation,
     agreeing,
     fit,
+    maker,
 )
 from mlp.checking.students.trials import (
     Arrays,
@@ -32,6 +34,7 @@ from mlp.checking.students.trials import (
     forward,
     run,
 )
+from mlp.checking.students.values import by_meaning
 
 
 def keep_finite(found: Situation, clips: bool = False) -> None:
@@ -68,15 +71,46 @@ def targets(form: str, c: int = CLASSES, domain: Callable | None = None) -> Draw
     }
 
 
+def of_weights(entry: Entry) -> list[Situation]:
+    """A loss of weights: the first shapes for which it gives a number and their gradient."""
+    errors: list[Exception] = []
+    for i, form in enumerate(weighted.forms(entry.code)):
+        recipe = Recipe(by_meaning, [], layout=i)
+        make = maker(entry, Size(), recipe)
+        names = make().parameters
+        found = Situation(
+            make, weighted.draw(form), OwnForward(make, names=names), None, Size(), recipe
+        )
+        try:
+            rng = np.random.default_rng(8)
+            trials = [run(make(), found.arrays(rng, n), None, rng) for n in (7, 4)]
+        except (Broken, WrongOutput) as error:
+            errors.append(error)
+            continue
+        if all(t.y.shape == () and np.isfinite(t.y) for t in trials):
+            if trials[0].gradients["W"] is None:
+                raise NothingToCheck("it returns no gradient")
+            found.notes.append(f"checked: the gradients of {' and '.join(names)}")
+            return [found]
+    raise errors[0] if errors else NothingToCheck("its value is no number")
+
+
 def loss(entry: Entry) -> list[Situation]:
     """All forms of target that the code takes; summed or averaged: whichever the value is."""
-    kind = entry.kind if is_loss(entry.kind) else None
+    if not entry.is_class and not entry.is_pair and weighted.roles(entry.code):
+        return of_weights(entry)
+    if not entry.is_class and not entry.is_pair and takes_mask(entry.code):
+        return _of_sequences(entry)
+    before_sigmoid = entry.is_class and takes_delta(entry.code)
+    kind = entry.kind if is_loss(entry.kind) and not before_sigmoid else None
     draws = _loss_draws(kind)
     known: list[Reference] = [r for k in ([kind] if kind else LOSSES) for r in loss_references(k)]
     known += [r for k in ([kind] if kind else LOSSES) for r in of_each(k)]
     if kind != "SquaredError":
         known += of_probabilities()
-    if _BINARY.search(entry.name) and accepts(entry, "out"):  # an affine map is part of it
+    if (
+        entry.is_class and _BINARY.search(entry.name) and accepts(entry, "out")
+    ):  # an affine map is part of it
         sizes, draws = [Size(D=CLASSES, M=1)], {"one column": _binary}
     else:
         sizes = [Size(D=CLASSES, M=CLASSES)]
@@ -89,6 +123,8 @@ def loss(entry: Entry) -> list[Situation]:
         found.notes.append(f"its values are those of {found.reference.label}")
         if isinstance(found.reference, OfProbabilities):
             found.notes.append("tried on inputs between 0 and 1")
+    if before_sigmoid:
+        found.notes.append("the gradient is taken for that of z, where the input is sigmoid(z)")
     if isinstance(found.reference, OfEach):
         found.notes.append(f"the loss is a number {found.reference.share}")
     if found.recipe.single:
@@ -97,6 +133,20 @@ def loss(entry: Entry) -> list[Situation]:
     if _before_the_softmax(found):
         found.notes.append(BEFORE)
     return _that_backward_takes([found, *_other_targets(found, draws, known)], draws)
+
+
+def _of_sequences(entry: Entry) -> list[Situation]:
+    """Labels for each of the steps, some of which do not count."""
+
+    def draw(rng: np.random.Generator, n: int) -> Arrays:
+        return {"x": rng.standard_normal((n, 2, 4)), "target": rng.integers(3, size=(n, 2))}
+
+    unknown = OwnForward(lambda: LossFunction(entry.code))
+    found = fit(replace(entry, kind=None), [Size()], lambda s: [draw], lambda s: [unknown])
+    found.reference = OwnForward(found.make)
+    found.notes.append("tried with a mask that leaves out a third of the targets")
+    _needs_a_gradient(entry, found)
+    return [found]
 
 
 def _needs_a_gradient(entry: Entry, s: Situation) -> None:

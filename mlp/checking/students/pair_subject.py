@@ -22,8 +22,10 @@ class PairSubject(Subject):
 
     shapes: dict[str, tuple[int, ...]] | None = None
     """The shapes of the inputs, without the axis of the samples, where they are known."""
+    below = 0
+    """The inputs are indices below this number, where it is not 0: they have no gradient."""
     order: list[str] | None = None
-    """The names in the order of the arguments, where the inputs do not come first."""
+    """The names in the order of the gradients, where that is not inputs and parameters."""
     feature_axis = -1
     """Along which several outputs lie side by side."""
 
@@ -86,7 +88,7 @@ class PairSubject(Subject):
         names = tuple(self.order or (*self.inputs, *self.parameters))
         if self.reading is not None:
             result = self.reading.call(self._backward, self._sources(upstream))
-            return self.reading.named(result, names, self.inputs)
+            return self.reading.named(result, names, names[:1])
         wanted = [n for n in required(self._backward) if not is_setting(n)]
         settings = self._settings()
         given: tuple[Any, ...] = () if len(wanted) == 1 else self._split(upstream) or (1.0,)
@@ -96,7 +98,7 @@ class PairSubject(Subject):
             arguments = (cache, *given) if cache_first else (*given, cache)
             return self._backward(*arguments, **settings)
 
-        return named_results(_first_that_runs(call, self._rest), names, self.inputs, self._own())
+        return named_results(_first_that_runs(call, self._rest), names, names[:1], self._own())
 
     def _split(self, upstream: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         if not self._widths or not upstream:

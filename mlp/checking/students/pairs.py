@@ -97,7 +97,8 @@ def build_pair(
         extras,
         ordered,
     )
-    subject.order = [roles.get(n, n) for n in names]
+    subject.below = these.below
+    subject.order = [roles.get(n, n) for n in (names[1:] if these.below else names)]
     subject.shapes = {roles.get(n, n): shape for n, shape in these.inputs.items()}
     subject.feature_axis = 0 if columns else -1
     return subject

@@ -236,8 +236,14 @@ class OwnForward(Reference):
     label = "its own forward pass"
     tolerance = 1e-6
 
-    def __init__(self, make: Callable[[], Subject], seed: int | None = None) -> None:
-        self.make, self.seed = make, seed
+    def __init__(
+        self,
+        make: Callable[[], Subject],
+        seed: int | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        """`names`: the arrays whose gradients are wanted; all but the target, if None."""
+        self.make, self.seed, self.names = make, seed, names
 
     def forward(self, arrays: Arrays) -> np.ndarray:
         return self._evaluate(self.make(), arrays)
@@ -245,8 +251,8 @@ class OwnForward(Reference):
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
         return {
             name: self._function(name, arrays, upstream, richardson)
-            for name in arrays
-            if name != "target"
+            for name in self.names or arrays
+            if name != "target" and arrays[name].dtype.kind == "f"
         }
 
     def _function(

@@ -57,9 +57,17 @@ def normal(*shape: int, names: tuple[str, ...] = ("x",)) -> Draw:
     return lambda rng, n: {name: rng.standard_normal((n, *shape)) for name in names}
 
 
-def of_shapes(shapes: dict[str, tuple[int, ...]]) -> Draw:
-    """Standard normal inputs, each of its own shape."""
-    return lambda rng, n: {name: rng.standard_normal((n, *s)) for name, s in shapes.items()}
+def of_shapes(shapes: dict[str, tuple[int, ...]], below: int = 0) -> Draw:
+    """Standard normal inputs, each of its own shape; or indices below a number."""
+
+    def draw(rng: np.random.Generator, n: int) -> Arrays:
+        sizes = {name: (n, *shape) for name, shape in shapes.items()}
+        return {
+            name: rng.integers(below, size=size) if below else rng.standard_normal(size)
+            for name, size in sizes.items()
+        }
+
+    return draw
 
 
 def fit(

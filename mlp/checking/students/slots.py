@@ -143,11 +143,24 @@ def required(function: Callable) -> list[str]:
 
 
 def keys_of(function: Callable, argument: str) -> list[str]:
-    """The constant keys under which a function looks into an argument: `parameters["Wax"]`."""
-    if not hasattr(function, "__code__"):
+    """The constant keys under which a function looks into an argument: `parameters["Wax"]`.
+
+    Functions of the same file that it names, and that have an argument of that name, count.
+    """
+    if not inspect.isfunction(function):
         return []
+    named = [function.__globals__.get(n) for n in function.__code__.co_names]
+    passed = [
+        f for f in named
+        if inspect.isfunction(f) and f.__module__ == function.__module__ and f is not function
+        and argument in inspect.signature(f).parameters
+    ]  # fmt: skip
+    return list(dict.fromkeys(k for f in (function, *passed) for k in _own_keys(f, argument)))
+
+
+def _own_keys(function: Callable, argument: str) -> list[str]:
     steps = list(dis.get_instructions(function))
-    found = [
+    return [
         key.argval
         for holder, key, looks in zip(steps, steps[1:], steps[2:], strict=False)
         if holder.opname.startswith("LOAD_FAST")
@@ -156,4 +169,3 @@ def keys_of(function: Callable, argument: str) -> list[str]:
         and key.opname == "LOAD_CONST"
         and looks.opname in ("BINARY_SUBSCR", "BINARY_OP")
     ]
-    return list(dict.fromkeys(found))

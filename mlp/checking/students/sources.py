@@ -121,13 +121,19 @@ def bound_by_imports(path: Path) -> set[str]:
 
 
 def has_blank_branch(function: Callable) -> bool:
-    """Whether the function is a form to be filled in: one of its branches is only `pass`."""
+    """Whether the function is a form to be filled in: a lone `pass`, or `Z = None`, is left."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return False
+    if any(isinstance(n, ast.Assign) and _is_none(n.value) for n in ast.walk(tree)):
+        return True
     branches = [getattr(n, part, []) for n in ast.walk(tree) for part in ("body", "orelse")]
     return any(isinstance(b, list) and len(b) == 1 and isinstance(b[0], ast.Pass) for b in branches)
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
 
 
 def relative_depth(path: Path) -> int:
