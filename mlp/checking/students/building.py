@@ -15,20 +15,22 @@ import numpy as np
 
 from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
-    LossBeforeSigmoid,
-    LossFunction,
-    LossObject,
     ObjectSubject,
     Recorder,
     Subject,
     backward_of,
     call_forward,
     forward_of,
-    takes_delta,
 )
 from mlp.checking.students.columns import Columns
 from mlp.checking.students.listed import Listed
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.loss_subjects import (
+    LossBeforeSigmoid,
+    LossFunction,
+    LossObject,
+    takes_delta,
+)
 from mlp.checking.students.names import (
     is_loss,
     meaning,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students import singles, updating
+from mlp.checking.students import besides, singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
@@ -39,7 +39,7 @@ from mlp.checking.students.situations import (
     of_shapes,
     same_shape,
 )
-from mlp.checking.students.trials import Arrays, Broken, WrongOutput, forward, run
+from mlp.checking.students.trials import Broken, WrongOutput, forward, run
 from mlp.layers import MaxPool, Multiply
 
 
@@ -56,51 +56,11 @@ def situations(entry: Entry) -> list[Situation]:
             situation.notes.append("samples are columns")
         if situation.recipe.single:
             situation.notes.append(singles.NOTE)
-    if _hides_weights(entry, found[0]):
-        found[0].notes.append(HIDDEN)
-    if _takes_steps(found[0]):
+    if besides.hides_weights(entry, found[0]):
+        found[0].notes.append(besides.HIDDEN)
+    if besides.takes_steps(found[0]):
         found[0].notes.append(updating.NOTE)
     return found
-
-
-HIDDEN = (
-    "it holds random numbers beside the arrays that were checked: if they are parameters, their "
-    "gradients were not found and not checked"
-)
-
-
-def _hides_weights(entry: Entry, s: Situation) -> bool:
-    """Whether another seed gives another output, with all parameters that were found the same."""
-    if not entry.is_class or entry.make is not None or not isinstance(s.reference, OwnForward):
-        return False
-    arrays = s.arrays(np.random.default_rng(7), 4)
-    outputs = []
-    for seed in (0, 1):
-        try:
-            subject = maker(entry, s.size, s.recipe, seed)()
-            outputs += [
-                forward(subject, _for(subject, arrays)),
-                forward(subject, _for(subject, arrays)),
-            ]
-        except (Broken, WrongOutput, KeyError):
-            return False
-    same = np.array_equal(outputs[0], outputs[1], equal_nan=True)  # else it is random each time
-    return same and not np.array_equal(outputs[0], outputs[2], equal_nan=True)
-
-
-def _for(subject: Subject, arrays: Arrays) -> Arrays:
-    """Numbers for all that the subject has, also for what is no parameter."""
-    return {n: subject.get(n) for n in subject.parameters} | arrays
-
-
-def _takes_steps(s: Situation) -> bool:
-    """Whether its backward pass changes the parameters, by the learning rate that it is given."""
-    subject, rng = s.make(), np.random.default_rng(7)
-    try:
-        run(subject, s.arrays(rng, 4), None, rng)
-    except (Broken, WrongOutput):
-        return False
-    return subject.updated
 
 
 def without_parameters(entry: Entry) -> list[Situation]:

@@ -125,6 +125,8 @@ def is_loss(kind: str | None) -> bool:
 def meaning(argument: str) -> str | None:
     """What an argument of that name wants ("W", "b", "in", "out", "window", ...), or None."""
     whole = plain(argument)
+    if whole.startswith(("train", "istrain", "traning")) and whole != "trainingshape":
+        return "flag"
     if whole in WEIGHTS and argument != "kernel":
         return "W"
     if whole in BIASES:
