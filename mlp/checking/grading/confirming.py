@@ -24,7 +24,7 @@ from mlp.checking.students.references import (
     Reference,
     loss_references,
 )
-from mlp.checking.students.sandbox import Limits, ask
+from mlp.checking.students.sandbox import Limits, Start, ask
 from mlp.checking.students.trials import close
 from mlp.layers import MaxPool, Multiply
 
@@ -55,7 +55,12 @@ class Testimony:
 
 
 def confirm(
-    file: Path, wanted: dict[str, Task], exercise: Exercise, limits: Limits, seed: int
+    file: Path,
+    wanted: dict[str, Task],
+    exercise: Exercise,
+    limits: Limits,
+    seed: int,
+    start: Start | None = None,
 ) -> Testimony:
     """Ask a child for the numbers of the layers (names in the file), and compare them."""
     right = plan(exercise, seed) if exercise.network else None
@@ -69,7 +74,7 @@ def confirm(
         guarded=limits.guarded,
         network=right.question(wanted) if right else {},
     )
-    answers, why = _answers(question, limits)
+    answers, why = _answers(question, limits, start)
     said = {a["name"]: a for a in answers if isinstance(a.get("name"), str)}
     silent = {"why": why or "its process gave no numbers"}
     tasks = {n: _compared(said.get(n, silent), t, exercise, seed) for n, t in wanted.items()}
@@ -84,7 +89,9 @@ def confirm(
     return Testimony(tasks, right.judge(about) if right else None, tampered)
 
 
-def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], str]:
+def _answers(
+    question: Question, limits: Limits, start: Start | None
+) -> tuple[list[dict[str, Any]], str]:
     """What the children say, and how the last one ended.
 
     A layer that ends its process is left out, and the others are asked again.
@@ -92,7 +99,7 @@ def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], 
     deadline = time.monotonic() + limits.seconds
     names, answers = question.only, list[dict[str, Any]]()
     while True:
-        run, why = ask(replace(question, only=names), deadline - time.monotonic())
+        run, why = ask(replace(question, only=names), deadline - time.monotonic(), start)
         answers += [a for a in run.answers if isinstance(a, dict)]
         if run.ended or run.current not in names or time.monotonic() > deadline:
             return answers, why

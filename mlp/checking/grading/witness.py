@@ -306,5 +306,10 @@ def _changed(untouched: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Answer the question that standard input holds."""
     main(Question(**json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    start()
