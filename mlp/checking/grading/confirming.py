@@ -24,7 +24,7 @@ from mlp.checking.students.references import (
     Reference,
     loss_references,
 )
-from mlp.checking.students.sandbox import Limits, Start, ask
+from mlp.checking.students.sandbox import Limits, Start, ask, search_path
 from mlp.checking.students.trials import close
 from mlp.layers import MaxPool, Multiply
 
@@ -61,8 +61,12 @@ def confirm(
     limits: Limits,
     seed: int,
     start: Start | None = None,
+    definitions_only: bool = False,
 ) -> Testimony:
-    """Ask a child for the numbers of the layers (names in the file), and compare them."""
+    """Ask a child for the numbers of the layers (names in the file), and compare them.
+
+    The file is loaded as the check has loaded it: `definitions_only` if that took too long.
+    """
     right = plan(exercise, seed) if exercise.network else None
     question = Question(
         file=file.name,
@@ -72,6 +76,8 @@ def confirm(
         seed=seed,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
+        search=search_path(),
+        definitions_only=definitions_only,
         network=right.question(wanted) if right else {},
     )
     answers, why = _answers(question, limits, start)

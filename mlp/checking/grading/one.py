@@ -20,7 +20,7 @@ from mlp.checking.grading.points import (
 from mlp.checking.grading.record import Record
 from mlp.checking.grading.submissions import Submission
 from mlp.checking.report import Report, Row
-from mlp.checking.students.sandbox import Limits, Start, check_file
+from mlp.checking.students.sandbox import LEFT_OUT, Limits, Start, check_file
 
 LOOK = re.compile(
     r"^.*\b(?:import +mlp|from +mlp|importlib|__import__|sys\.modules|_getframe|inspect\.|gc\."
@@ -62,9 +62,7 @@ def grade_one(
             record.look += _looks(text, file.name)
             if not re.search(r"\b(?:def|class|lambda)\b", text):
                 continue
-            answers, network = _grade_file(
-                copies[file], record, exercise, limits, seed, start
-            )
+            answers, network = _grade_file(copies[file], record, exercise, limits, seed, start)
             networks += [network] if network is not None else []
             for name, answer in answers.items():
                 answer.file = _shown(file, submission)
@@ -109,7 +107,15 @@ def _grade_file(
     sound = {n: t for n, (t, r) in reports.items() if r.rows}
     told = Testimony({})
     if sound:
-        told = confirm(file, sound, exercise, limits, _seed(record.digest, seed), start)
+        told = confirm(
+            file,
+            sound,
+            exercise,
+            limits,
+            _seed(record.digest, seed),
+            start,
+            definitions_only=LEFT_OUT in outcome.notes,
+        )
     if told.tampered:
         record.look.append(f"{file.name}: {told.tampered}")
     found = {}

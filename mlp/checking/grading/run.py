@@ -26,6 +26,8 @@ from mlp.files.whole import write_whole
 
 CHILDREN = ("mlp.checking.students.child", "mlp.checking.grading.witness")
 """The programs that look at a submission."""
+LATE = "numpy.ma"
+"""NumPy loads it at the first use; each child would."""
 
 
 @dataclass
@@ -59,7 +61,9 @@ class Grading:
         with ExitStack() as stack:
             starts = queue.SimpleQueue[Start]()  # one for each worker
             for _ in range(workers):
-                starts.put(stack.enter_context(Nursery(*CHILDREN)).child if can_fork() else fresh)
+                starts.put(
+                    stack.enter_context(Nursery(*CHILDREN, LATE)).child if can_fork() else fresh
+                )
             pool = ThreadPoolExecutor(workers)
             stack.callback(pool.shutdown, cancel_futures=True)
             for submission in self.submissions:

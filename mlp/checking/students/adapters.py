@@ -25,7 +25,7 @@ from mlp.checking.students.names import (
     plain,
 )
 from mlp.checking.students.results import named_results
-from mlp.checking.students.slots import Slot, attributes, required, slots
+from mlp.checking.students.slots import Slot, arguments_of, attributes, required, slots
 
 OUTPUTS = ("output", "outputs", "out")
 INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
@@ -343,7 +343,7 @@ def training_flags(function: Callable) -> dict[str, bool]:
     """Flags to pass: some layers keep what backward needs only while training."""
     return {
         p.name: True
-        for p in inspect.signature(function).parameters.values()
+        for p in arguments_of(function)
         if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
     }
 
@@ -359,8 +359,11 @@ def backward_of(layer: Any) -> Any:
 
 
 def _method(layer: Any, names: tuple[str, ...]) -> Any:
-    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     cls = layer if inspect.isclass(layer) else type(layer)
+    usual = getattr(layer, names[0], None) if hasattr(cls, names[0]) else None
+    if callable(usual):
+        return usual
+    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
     for name in names:
         if name == "__call__":

@@ -29,6 +29,7 @@ from mlp.checking.students.wire import from_wire
 
 QUOTED_LINES = 5
 KEPT_BYTES = 4096
+LEFT_OUT = "statements that define nothing were left out: they take too long"
 
 
 @dataclass(frozen=True)
@@ -132,15 +133,15 @@ def check_file(
         samples=samples,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
-        search=[
-            str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
-        ],
+        search=search_path(),
     )
     try:
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
-    outcome = _outcome(path, task, _children(task, time.monotonic() + limits.seconds, start or fresh))
+    outcome = _outcome(
+        path, task, _children(task, time.monotonic() + limits.seconds, start or fresh)
+    )
     judged = [r.name for r in outcome.reports if r.verdict in JUDGED]
     outcome.reports += [
         Report(name, notes=["expected, and not among what was judged"], whole="FAIL")
@@ -148,6 +149,12 @@ def check_file(
         if not any(_stands_for(one, name, kinds or {}) for one in judged)
     ]
     return outcome
+
+
+def search_path() -> list[str]:
+    """The folders of the caller's PYTHONPATH."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [str(Path(folder).resolve()) for folder in folders if folder]
 
 
 JUDGED = ("PASS", "KINK", "FAIL", "INCONCLUSIVE")
@@ -173,7 +180,7 @@ def _children(task: Task, deadline: float, start: Start) -> Run:
         total.reports |= run.reports
         total.error, total.notes = run.error, total.notes or run.notes
         if run.loaded is None and why.startswith("took too long") and not task.definitions_only:
-            total.notes.append("statements that define nothing were left out: they take too long")
+            total.notes.append(LEFT_OUT)
             task = replace(task, definitions_only=True)
             continue
         if run.loaded is None:
@@ -260,9 +267,7 @@ def _drain(stream: Any, tail: collections.deque[bytes]) -> None:
         tail.append(block)
 
 
-def _watch(
-    child: Child, lines: TextIO, run: Run, task: Task, deadline: float
-) -> str:
+def _watch(child: Child, lines: TextIO, run: Run, task: Task, deadline: float) -> str:
     """Listen until the child ends, or its time is over; says how it ended."""
     rest = ""
     while True:

@@ -1,5 +1,6 @@
 """Where an object keeps its arrays, and the gradients of them."""
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -134,8 +135,21 @@ def required(function: Callable) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         inspect.Parameter.KEYWORD_ONLY,
     )
-    return [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.default is p.empty and p.kind in kinds
-    ]
+    return [p.name for p in arguments_of(function) if p.default is p.empty and p.kind in kinds]
+
+
+def arguments_of(function: Callable) -> list[inspect.Parameter]:
+    """What a function or a bound method takes; each layer is asked hundreds of times."""
+    if not inspect.ismethod(function) or not inspect.isfunction(function.__func__):
+        known = inspect.isfunction(function)
+        return _signature(function) if known else _arguments(function)
+    first, *rest = _signature(function.__func__) or [None]
+    takes_all = first is not None and first.kind is first.VAR_POSITIONAL
+    return [first, *rest] if takes_all else rest
+
+
+def _arguments(function: Callable) -> list[inspect.Parameter]:
+    return [*inspect.signature(function).parameters.values()]
+
+
+_signature = functools.lru_cache(maxsize=256)(_arguments)
