@@ -1,8 +1,8 @@
 """A process that has loaded all it needs once, and forks a child for each task.
 
-To start an interpreter and load NumPy takes as long as to check a file of layers. The nursery itself
-never sees a task: the child reads it from its own standard input, so nothing of one file, nor a key,
-is in the memory of the next one. Its orders and answers go through one pair of sockets.
+To start an interpreter and load NumPy takes as long as to check a file of layers. The nursery
+itself never sees a task: the child reads it from its own standard input, so nothing of one file,
+nor a key, is in the memory of the next one. Orders and answers go through one pair of sockets.
 
     parent   a module's name, with the handles of the child's input and output
     nursery  the child's process id, then, when it has ended, its exit status
@@ -20,7 +20,6 @@ import struct
 import subprocess
 import sys
 import traceback
-from pathlib import Path
 from typing import IO, Self
 
 from mlp.checking.students.child import Task

@@ -45,9 +45,14 @@ class Limits:
 class Child(Protocol):
     """A running child: a subprocess.Popen is one."""
 
-    pid: int
-    returncode: Any
-    stdout: IO[bytes] | None
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> Any: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
 
     def poll(self) -> int | None: ...
 
@@ -139,9 +144,8 @@ def check_file(
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
-    outcome = _outcome(
-        path, task, _children(task, time.monotonic() + limits.seconds, start or fresh)
-    )
+    run = _children(task, time.monotonic() + limits.seconds, start or fresh)
+    outcome = _outcome(path, task, run)
     judged = [r.name for r in outcome.reports if r.verdict in JUDGED]
     outcome.reports += [
         Report(name, notes=["expected, and not among what was judged"], whole="FAIL")

@@ -140,16 +140,17 @@ def required(function: Callable) -> list[str]:
 
 def arguments_of(function: Callable) -> list[inspect.Parameter]:
     """What a function or a bound method takes; each layer is asked hundreds of times."""
-    if not inspect.ismethod(function) or not inspect.isfunction(function.__func__):
-        known = inspect.isfunction(function)
-        return _signature(function) if known else _arguments(function)
-    first, *rest = _signature(function.__func__) or [None]
-    takes_all = first is not None and first.kind is first.VAR_POSITIONAL
-    return [first, *rest] if takes_all else rest
+    if inspect.isfunction(function):
+        return _known_arguments(function)
+    if inspect.ismethod(function) and inspect.isfunction(function.__func__):
+        every = _known_arguments(function.__func__)
+        takes_all = bool(every) and every[0].kind is inspect.Parameter.VAR_POSITIONAL
+        return every if takes_all else every[1:]
+    return _arguments(function)
 
 
 def _arguments(function: Callable) -> list[inspect.Parameter]:
     return [*inspect.signature(function).parameters.values()]
 
 
-_signature = functools.lru_cache(maxsize=256)(_arguments)
+_known_arguments = functools.lru_cache(maxsize=256)(_arguments)
