@@ -11,12 +11,14 @@ def any_layer(e: Evidence) -> Iterator[Named]:
     """Mistakes that every layer can make."""
     ones = e.right(np.ones_like(e.upstream))
     squared = e.right(e.upstream**2)
+    times = e.right(e.upstream * e.y)
     for a, truth in e.truth.items():
         yield "sign", a, -truth
         yield "batch-mean-extra", a, truth / e.n
         yield "class-mean-extra", a, truth / e.columns
         yield "upstream-ignored", a, ones[a]
         yield "upstream-squared", a, squared[a]
+        yield "times-output", a, times[a]
         if truth.ndim == 2:
             yield "transposed", a, truth.T
             yield "reshaped", a, truth.T.reshape(truth.shape)

@@ -27,6 +27,8 @@ from mlp.checking.students.loading import guess_names
 from mlp.checking.students.names import kind_of, plain
 from mlp.checking.students.wire import from_wire
 
+SHORTEST = 3.0
+"""Seconds that a layer gets, or half of what is left."""
 QUOTED_LINES = 5
 KEPT_BYTES = 4096
 LEFT_OUT = "statements that define nothing were left out: they take too long"
@@ -289,14 +291,18 @@ def _watch(child: Child, lines: TextIO, run: Run, task: Task, deadline: float) -
 
 
 def _limit(run: Run, task: Task, deadline: float) -> float:
-    """Each layer gets an equal share of the time that was left when it started."""
+    """Each layer gets an equal share of the time that was left when it started.
+
+    Where that is short it gets more, so that a busy machine does not end a good layer.
+    """
     if run.loaded is None and not task.definitions_only:
         return run.since + (deadline - run.since) / 2
     if run.loaded is None or run.current is None:
         return deadline
     wanted = [n for n in run.loaded if not task.only or n in task.only]
     left = len([n for n in wanted if n not in task.skip]) - len(run.reports)
-    return run.since + (deadline - run.since) / max(left, 1)
+    rest = deadline - run.since
+    return run.since + max(rest / max(left, 1), min(SHORTEST, rest / 2))
 
 
 def _how_it_ended(status: int, task: Task) -> str:
