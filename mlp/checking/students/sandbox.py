@@ -184,13 +184,15 @@ def _children(task: Task, deadline: float, start: Start) -> Run:
         run, why = _one_child(task, deadline, start)
         total.loaded = total.loaded or run.loaded
         total.reports |= run.reports
-        total.error, total.notes = run.error, total.notes or run.notes
+        total.notes = total.notes or run.notes
+        total.error = run.error if run.loaded is not None else total.error
         if run.loaded is None and why.startswith("took too long") and not task.definitions_only:
             total.notes.append(LEFT_OUT)
             task = replace(task, definitions_only=True)
             continue
         if run.loaded is None:
-            total.error = f"cannot load {task.file}: {why}"
+            if total.loaded is None:
+                total.error = f"cannot load {task.file}: {why}"
             return total
         if run.current is not None:
             total.reports[run.current] = Report(run.current, notes=[why], whole="ERROR")
