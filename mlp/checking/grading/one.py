@@ -20,6 +20,7 @@ from mlp.checking.grading.points import (
 from mlp.checking.grading.record import Record
 from mlp.checking.grading.submissions import Submission
 from mlp.checking.report import Report, Row
+from mlp.checking.students.guard import REFUSAL
 from mlp.checking.students.sandbox import LEFT_OUT, Limits, Start, check_file
 
 LOOK = re.compile(
@@ -30,6 +31,11 @@ LOOK = re.compile(
 )
 """Lines that have no place in an exercise as a rule: a person should read them."""
 LOOKS = 3
+INSIDE = re.compile(
+    r"\b(?:f_back|f_globals|f_locals|tb_frame|_getframe|_current_frames|get_objects|get_referrers"
+    r"|get_referents|__subclasses__|__globals__|__code__|FunctionType)\b"
+)
+"""What takes code to the insides of the interpreter, and from there to ours: no layer needs it."""
 
 
 @dataclass
@@ -98,6 +104,8 @@ def _grade_file(
     outcome = check_file(file, kinds=kinds, seed=seed, limits=limits, start=start)
     if outcome.error:
         record.notes.append(outcome.error)
+    said = [*outcome.notes, *(note for report in outcome.reports for note in report.notes)]
+    record.look += [f"{file.name}: {text}" for text in said if REFUSAL in text]
     reports: dict[str, tuple[Task, Report]] = {}
     for report in outcome.reports:
         task = exercise.task_of(report.name)
@@ -116,6 +124,8 @@ def _grade_file(
             start,
             definitions_only=LEFT_OUT in outcome.notes,
         )
+    if inside := INSIDE.search(file.read_text(encoding="utf-8", errors="replace")):
+        told.tampered = f"it reaches into the interpreter ({inside[0]})"
     if told.tampered:
         record.look.append(f"{file.name}: {told.tampered}")
     found = {}
