@@ -11,7 +11,6 @@ It never judges: what is missing is None.
 """
 
 import contextlib
-import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -26,6 +25,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.results import named_results
 from mlp.checking.students.slots import Slot, arguments_of, attributes, required, slots
+from mlp.checking.students.updating import RATE, rate_of
 
 OUTPUTS = ("output", "outputs", "out")
 INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
@@ -51,6 +51,8 @@ class Subject:
     parameters: tuple[str, ...] = ()
     reading: Understanding | None = None
     """How its backward pass is called and understood, where it was found out."""
+    updated = False
+    """Whether its last backward pass has taken a step of descent, which was taken back."""
 
     def get(self, name: str) -> np.ndarray:
         """The live array of a parameter."""
@@ -67,70 +69,6 @@ class Subject:
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         """The student's gradients by name."""
         raise NotImplementedError
-
-
-class PairSubject(Subject):
-    """`f_forward(x, w, b) -> (out, cache)` and `f_backward(upstream, cache) -> (dx, dw, db)`."""
-
-    def __init__(
-        self,
-        functions: tuple[Callable, Callable],
-        inputs: tuple[str, ...],
-        parameters: dict[str, np.ndarray],
-        extras: dict[str, Any],
-        arguments: list[str] | None = None,
-    ) -> None:
-        """`arguments`: the names of those of forward that take the inputs and the parameters."""
-        self._forward, self._backward = functions
-        self.inputs = inputs
-        self.parameters = tuple(parameters)
-        self._arrays = dict(parameters)
-        self._extras = extras
-        self._names = arguments
-        self._cache: Any = None
-
-    def get(self, name: str) -> np.ndarray:
-        return self._arrays[name]
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self._arrays[name] = value.copy()
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        arrays = [*inputs, *self._arrays.values()]
-        extras = copy.deepcopy(self._extras)
-        if self._names is None:
-            result = self._forward(*arrays, **extras)
-        else:
-            result = self._forward(**dict(zip(self._names, arrays, strict=True)), **extras)
-        if isinstance(result, tuple) and len(result) >= 2:
-            self._cache = result[1] if len(result) == 2 else result[1:]
-            self._last = (*inputs, result[0])
-            return as_number(result[0]) if "target" in self.inputs else result[0]
-        self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
-        self._last = (*inputs, result)
-        return as_number(result) if "target" in self.inputs else result
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        names = (*self.inputs, *self.parameters)
-        if self.reading is not None:
-            result = self.reading.call(self._backward, self._sources(upstream))
-            return self.reading.named(result, names, self.inputs)
-        wanted = [n for n in required(self._backward) if not is_setting(n)]
-        settings = {n: default_for(n) for n in required(self._backward) if is_setting(n)}
-        given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
-        cache_first = bool(wanted) and plain(wanted[0]) == "cache"
-        arguments = (self._cache, *given) if cache_first else (*given, self._cache)
-        result = self._backward(*arguments, **settings)
-        return named_results(result, names, self.inputs)
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self._backward
-
-    def _sources(self, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
-        found = {"upstream": upstream[0] if upstream else None, "cache": self._cache}
-        return found | {"x": self._last[0], "y": self._last[-1]} | self._arrays
 
 
 class ObjectSubject(Subject):
@@ -200,13 +138,33 @@ class ObjectSubject(Subject):
             found = named_results(result, names, self.inputs)
         if found.get("x") is None and self.inputs[0] == "x":
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
+        steps = self._steps(before)
         for name in self.parameters:
-            if found.get(name) is None:
-                found[name] = self._slots[name].gradient(self.instance)
-            if found[name] is None:
-                found[name] = self._written(name, before)
-            if found[name] is None:
-                found[name] = recorded(self.instance, recorder, self.get(name))
+            ways = (
+                lambda n: self._slots[n].gradient(self.instance),
+                steps.get,
+                lambda n: self._written(n, before),
+                lambda n: recorded(self.instance, recorder, self.get(n)),
+            )
+            for way in ways:
+                if found.get(name) is None:
+                    found[name] = way(name)
+        return found
+
+    def _steps(self, before: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Gradients by what a step of descent has made of the parameters; it is taken back."""
+        rate = rate_of(self.instance, self.gradient_function)
+        if rate is None:
+            return {}
+        found = {}
+        for name, slot in self._slots.items():
+            old, new = before.get(slot.path), self.get(name)
+            if old is None or np.array_equal(old, new):
+                continue
+            with contextlib.suppress(ValueError):  # shapes that do not fit together
+                found[name] = (old - new) / rate
+            self.set(name, old)
+        self.updated = bool(found)
         return found
 
     def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
@@ -280,6 +238,8 @@ class LossObject(ObjectSubject):
         self._last = given
         if value is None:
             value = kept(self.instance, ("loss", "value", "cost", *OUTPUTS))
+        if isinstance(value, np.ndarray) and np.array_equal(value, inputs[0]):  # it is handed on
+            value = kept(self.instance, ("loss", "value", "cost"))
         return as_number(value[0] if isinstance(value, tuple) else value)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
@@ -293,9 +253,35 @@ class LossObject(ObjectSubject):
         result = method(*arguments, **settings)
         if isinstance(result, tuple | list) and self.swapped and len(result) == 2:
             result = result[::-1]
+        found = named_results(result, ("x",), self.inputs)
         if result is None:
-            return {"x": kept(self.instance, INPUT_GRADIENTS)}
-        return named_results(result, ("x",), self.inputs)
+            found = {"x": kept(self.instance, INPUT_GRADIENTS)}
+        return found | {n: s.gradient(self.instance) for n, s in self._slots.items()}
+
+
+class LossBeforeSigmoid(LossObject):
+    """A loss of a = sigmoid(z) whose gradient is that for z: `delta(z, a, y)`."""
+
+    def forward(self, *inputs: np.ndarray) -> Any:
+        self._z = inputs[0]
+        return super().forward(sigmoid(inputs[0]), inputs[1])
+
+    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
+        a = sigmoid(self._z)
+        wants_slope = "z" not in plain(required(self.gradient_function)[0])[:1]
+        first = a * (1 - a) if wants_slope else self._z.copy()
+        return {"x": self.gradient_function(first, a, self._last[1])}
+
+
+def takes_delta(cls: Any) -> bool:
+    """Whether the gradient of a loss takes z, or the slope of the activation there, before a."""
+    wanted = [n for n in required(backward_of(cls)) if n != "self"]
+    first = plain(wanted[0]) if len(wanted) == 3 else ""
+    return first in ("z", "zs", "zl") or "prime" in first or "slope" in first
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-z))
 
 
 class LossFunction(Subject):
@@ -311,7 +297,10 @@ class LossFunction(Subject):
     def forward(self, *inputs: np.ndarray) -> Any:
         given = inputs[::-1] if self.swapped else inputs
         self._last = given
-        result = self._function(*given)
+        if takes_mask(self._function):
+            result = self._function(*inputs, mask_of(inputs[1]))
+        else:
+            result = self._function(*given)
         if not isinstance(result, tuple) or len(result) < 2:
             return as_number(result)
         self._gradient = result[1]
@@ -325,6 +314,16 @@ class LossFunction(Subject):
             given = (np.ones(np.shape(self._last[0])), *self._last)
             return {"x": self._derivative(*given)}
         return {"x": self._derivative(*self._last[: len(wanted)])}
+
+
+def takes_mask(function: Callable) -> bool:
+    """Whether a loss of sequences is told which of the targets count."""
+    return "mask" in required(function)[2:]
+
+
+def mask_of(target: np.ndarray) -> np.ndarray:
+    """A mask for targets of any shape, that leaves every third of them out."""
+    return (np.arange(target.size) % 3 > 0).reshape(target.shape)
 
 
 def as_number(value: Any) -> Any:
@@ -386,4 +385,4 @@ def default_for(argument: str, recorder: Recorder | None = None) -> Any:
         return recorder
     if meaning(argument) == "text":
         return "relu"
-    return 0.1 if meaning(argument) in ("rate", "slope") else None
+    return RATE if meaning(argument) in ("rate", "slope") else None

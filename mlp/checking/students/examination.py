@@ -12,8 +12,6 @@ from mlp.checking.students.loading import Entry
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import Trial
 
-BATCHES = (7, 11)
-"""Sizes that are no width and no number of classes in any situation."""
 AVERAGED = "gradients of parameters are averaged over the batch, not summed"
 
 

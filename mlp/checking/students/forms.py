@@ -3,16 +3,20 @@
 The first situation is the main one. A new form is a new function here, and its line in `FORMS`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
+from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
+from mlp.checking.students.pairs import choices
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
@@ -30,7 +34,9 @@ from mlp.checking.students.situations import (
     agreeing,
     agrees,
     fit,
+    maker,
     normal,
+    of_shapes,
     same_shape,
 )
 from mlp.checking.students.trials import Broken, WrongOutput, forward, run
@@ -42,12 +48,27 @@ def situations(entry: Entry) -> list[Situation]:
     if takes_target(entry):
         return loss(entry)
     found = FORMS.get(entry.kind or "", black_box)(entry)
+    found += _other_choices(entry, found[0])
     for situation in found:
         if situation.right:
             settle(situation)
         if situation.recipe.columns:
             situation.notes.append("samples are columns")
+        if situation.recipe.single:
+            situation.notes.append(singles.NOTE)
+    if _takes_steps(found[0]):
+        found[0].notes.append(updating.NOTE)
     return found
+
+
+def _takes_steps(s: Situation) -> bool:
+    """Whether its backward pass changes the parameters, by the learning rate that it is given."""
+    subject, rng = s.make(), np.random.default_rng(7)
+    try:
+        run(subject, s.arrays(rng, 4), None, rng)
+    except (Broken, WrongOutput):
+        return False
+    return subject.updated
 
 
 def without_parameters(entry: Entry) -> list[Situation]:
@@ -86,7 +107,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     shape = found.make().get("W").shape
     if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
         return black_box(replace(entry, kind=None))  # the bias is a row of W, say
-    more = _more_axes(found)
+    more = [] if found.recipe.single else _more_axes(found)
     if entry.is_class and more and _flat_gradient(more[0]):
         found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
         more = []
@@ -164,14 +185,21 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
+def _also(
+    entry: Entry,
+    size: Size,
+    draws: list[Draw],
+    *references: Reference,
+    single: str | None = None,
+) -> list[Situation]:
     """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
         found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
     given = found.recipe.gives("stride" if size.stride else "window", "pairs")
-    return [found] if found.right or given else []
+    alike = found.recipe.single == single
+    return [found] if found.right or (given and alike) else []
 
 
 def maxpool(entry: Entry) -> list[Situation]:
@@ -200,6 +228,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                         PoolReference(MaxPool(side, s))
                         for s in ([stride] if stride else [None, 2, 1])
                     ),
+                    single=main.recipe.single,
                 )
     return found
 
@@ -212,6 +241,7 @@ def _pool_fit(
     for shape, images in ((vector, False), ((2, *image), True), (image, True)):
         references = [PoolReference(m) for m in _pools(images, known)]
         for size in sizes:
+            size = replace(size, image=shape)
             try:
                 found = fit(entry, [size], _always([normal(*shape)]), _always(references))
             except (Broken, WrongOutput) as error:
@@ -254,20 +284,24 @@ def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
 def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
+    images_first = _IMAGES if _OF_IMAGES.search(entry.name) else []
 
     def draws(subject: Subject) -> list[Draw]:
+        shapes_known = getattr(subject, "shapes", None)
+        if shapes_known is not None:
+            return [of_shapes(shapes_known, subject.below)]  # type: ignore[attr-defined]
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
-        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
-        return [
-            normal(*shape, names=subject.inputs)
-            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
-        ]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]
+        ordered = [*shapes[:1], *widths, *shapes[1:], *images]
+        if images_first:
+            ordered = [*(size.shape for size in images_first), *images, *ordered]
+        return [normal(*shape, names=subject.inputs) for shape in dict.fromkeys(ordered)]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size(), Size(D=2)], draws, references)
+    found = fit(entry, [*images_first, Size(), Size(D=2)], draws, references)
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
@@ -278,6 +312,35 @@ def black_box(entry: Entry) -> list[Situation]:
     return [found]
 
 
+_OF_IMAGES = re.compile(r"conv|pool|upsampl|spatial|2d", re.IGNORECASE)
+"""Names of layers that want images."""
+_IMAGES = [
+    Size(D=2, window=window, stride=stride, image=image)
+    for image in ((2, 4, 4), (4, 4, 2), (4, 4))
+    for window, stride in ((2, 1), ((2, 2), (1, 1)))
+]
+
+
+def _other_choices(entry: Entry, main: Situation) -> list[Situation]:
+    """The other things that a function can be told to do: each has a branch of its own."""
+    found = []
+    for choice in choices(entry) if entry.is_pair and main.recipe.choice else []:
+        if choice == main.recipe.choice:
+            continue
+        recipe = replace(main.recipe, choice=choice)
+        make = maker(entry, main.size, recipe)
+        try:
+            forward(make(), main.arrays(np.random.default_rng(1), 4))
+        except (Broken, WrongOutput):
+            continue
+        other = replace(main, make=make, recipe=recipe, notes=[], kind=None)
+        found.append(replace(other, reference=OwnForward(make), right=True))
+    if found:
+        told = ", ".join(repr(s.recipe.choice) for s in (main, *found))
+        main.notes.append(f"it was told {told}")
+    return found
+
+
 def _agrees_far_away(found: Situation) -> bool:
     """ReLU6 is ReLU for small inputs only."""
     arrays = found.arrays(np.random.default_rng(4), 7)
@@ -286,14 +349,18 @@ def _agrees_far_away(found: Situation) -> bool:
 
 
 def _identities(subject: Subject) -> list[Reference]:
-    if len(subject.inputs) == 2:
+    if subject.inputs == ("x", "y"):
         return [ProductReference()]
     if "W" in subject.parameters and subject.get("W").ndim == 2:
         return [AffineReference(False), AffineReference(True)]
+    if "W" in subject.parameters and subject.get("W").ndim == 4:
+        return convolutions()
     return [*(LayerReference(layer()) for layer in PLAIN.values()), LayerReference(Multiply())]
 
 
-def _kind(reference: Reference) -> str:
+def _kind(reference: Reference) -> str | None:
+    if isinstance(reference, ConvolutionReference):
+        return None
     names = {ProductReference: "Multiply", AffineReference: "Affine"}
     return names.get(type(reference)) or type(reference.layer).__name__
 

@@ -10,10 +10,10 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, WHEN_AVERAGED, Examination, Wrong
+from mlp.checking.students.examination import AVERAGED, WHEN_AVERAGED, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
-from mlp.checking.students.situations import Situation
+from mlp.checking.students.situations import BATCHES, Situation
 from mlp.checking.students.trials import (
     LEAST,
     Arrays,
@@ -42,7 +42,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     """Judge the gradients in one situation; findings and rows go into the examination."""
     rng = np.random.default_rng(examination.seed + 1)
     try:
-        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
+        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in s.batches]
     except Broken as error:
         if examination.entry.kind == "Affine" and _named_when_square(examination, error):
             return False
@@ -53,6 +53,8 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
     wrong = [wrong_arrays(s, t, truth) for t, truth in zip(trials, truths, strict=True)]
     names = [a for a in truths[0] if any(a in w for w in wrong)]
+    if examination.entry.is_pair and not any(g is not None for g in trials[0].gradients.values()):
+        raise WrongOutput("backward returned None")
     if not wrong[0]:  # show the batch that went wrong
         trials, truths = trials[::-1], truths[::-1]
     shown = {n for n, row in examination.rows.items() if row.verdict == "FAIL"}
@@ -76,7 +78,11 @@ def _only_averaged(
     names: list[str],
 ) -> bool:
     pairs = zip(trials, truths, strict=True)
-    if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
+    if (
+        "target" in trials[0].arrays
+        or "x" in names
+        or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs)
+    ):
         return False
     if examination.loss_divides:
         why = "A loss in this file divides by the number of samples already."
@@ -131,6 +137,8 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
         return True
     if name not in ("x", "y"):
         found = fitted(found, truth)
+        if found.shape == () and not found.any() and not truth.any():
+            return False  # a plain 0 for what has no influence
     if found.shape != truth.shape:
         return True
     if close(found, truth, s.reference.tolerance):
@@ -228,7 +236,7 @@ def _right_as_made(s: Situation, seed: int) -> bool:
     rng = np.random.default_rng(seed + 1)
     subject = s.make()
     made = {name: subject.get(name).copy() for name in subject.parameters}
-    trial = run(subject, s.draw(rng, BATCHES[0]) | made, None, rng)
+    trial = run(subject, s.draw(rng, s.batches[0]) | made, None, rng)
     truth = s.reference.gradients(trial.arrays, trial.upstream)
     return bool(made) and not wrong_arrays(s, trial, truth)
 
@@ -327,6 +335,8 @@ def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndar
     Where samples are coupled, the columns are the inputs of all of them, one after another.
     """
     mine, right = [], []
+    if len(trial.y) != trial.n:
+        return {}
     evidence = _evidence(s, trial, {}, [])
     for j in range(trial.y[0].size):
         upstream = np.zeros(trial.y.shape)

@@ -4,7 +4,9 @@ What is found on the way is collected in an Examination, which becomes the repor
 """
 
 import re
+import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
 from mlp.checking.students.references import LossReference, PoolReference
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.sources import bound_by_imports, has_blank_branch
 from mlp.checking.students.trials import (
     Arrays,
     Broken,
@@ -78,8 +81,11 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
         _show(examination)
         known = any(str(error) in text for text in examination.mistakes.values())
         return examination.report(note=None if known else str(error))
-    if isinstance(error, WrongOutput) and "returned None" in str(error):
+    if _is_unfinished(entry, error):
         return examination.report("unfinished", f"it is unfinished: {error}")
+    if missing := _not_imported(error):
+        why = f"{missing} is imported in a file of it, and that import failed here"
+        return examination.report("ERROR", f"{error}; {why}")
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
@@ -90,6 +96,25 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
         why = f"nothing to check: found no way to build it ({error}); give make_{entry.name}()"
         return examination.report("nothing to check", why)
     return examination.report("ERROR", str(error))
+
+
+def _is_unfinished(entry: Entry, error: Exception) -> bool:
+    """Whether it gave None, or stumbled over a None in a function with a branch left blank."""
+    if isinstance(error, WrongOutput):
+        return "returned None" in str(error)
+    stumbled = isinstance(error, Broken) and "NoneType" in str(error.cause)
+    functions = entry.code if entry.is_pair else ()
+    return stumbled and any(has_blank_branch(f) for f in functions)
+
+
+def _not_imported(error: Exception) -> str | None:
+    """The name that is not defined because a file could not import it: a module to be compiled."""
+    cause = getattr(error, "cause", None)
+    if not isinstance(cause, NameError) or cause.__traceback__ is None:
+        return None
+    frame = traceback.extract_tb(cause.__traceback__)[-1]
+    bound = bound_by_imports(Path(frame.filename)) if frame.filename.endswith(".py") else set()
+    return cause.name if cause.name in bound else None
 
 
 def _backward_is_broken(entry: Entry, error: Exception) -> bool:
@@ -212,7 +237,7 @@ def _other_batches(examination: Examination, main: Situation) -> None:
     if isinstance(main.reference, LossReference) and main.reference.kind == "KLDivergence":
         return
     rng = np.random.default_rng(examination.seed + 4)
-    for n in (1, 2, 7):
+    for n in (1, 2, 7) if main.size.image is None else (1, 2):
         arrays = main.arrays(rng, n)
         who = "one sample" if n == 1 else f"{n} samples"
         try:

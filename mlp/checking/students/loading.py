@@ -15,9 +15,17 @@ from mlp.checking.students.adapters import (
     forward_of,
 )
 from mlp.checking.students.importing import Tree, failed, run_file
-from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
-from mlp.checking.students.slots import required
+from mlp.checking.students.names import (
+    TARGETS,
+    is_loss,
+    kind_of,
+    meaning,
+    plain,
+    target_comes_first,
+)
+from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.weighted import roles
 
 
 class Loaded(NamedTuple):
@@ -26,6 +34,10 @@ class Loaded(NamedTuple):
     module: ModuleType
     error: BaseException | None
     notes: list[str]
+
+
+_TESTING = re.compile(r"(^|_)(tests?|check|case)(_|$)", re.IGNORECASE)
+"""Functions that try a layer, or hold numbers for it."""
 
 
 @dataclass
@@ -77,7 +89,7 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
             continue
         if inspect.isclass(value) and value.__name__ == name:
             entry = _class_entry(name, value, vars(module))
-        elif _is_function(value) and not name.startswith("_"):
+        elif _is_function(value) and not (name.startswith("_") or _TESTING.search(name)):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
             entry.kind = names.get(entry.name) or _plausible(entry)
@@ -115,23 +127,52 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
+    elif _trains_itself(name, backward):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
     else:
         _mark_blanks(entry, forward, backward)
-    if entry.unfinished and any(
-        inspect.isclass(v) and v is not cls and issubclass(v, cls) for v in module.values()
-    ):
+    if (entry.unfinished and _subclasses(cls, module)) or _is_only_a_base(cls, module):
         entry.nothing, entry.unfinished = "it is a base class", False
     return entry
+
+
+def _trains_itself(name: str, backward: Callable) -> bool:
+    """Whether a class called a network has a backward pass from samples and targets."""
+    wanted = [plain(n) for n in required(backward) if n != "self"]
+    named = re.search("net|model|mlp|perceptron|classifier|regression", plain(name)) is not None
+    return named and len(wanted) >= 2 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
+
+
+def _subclasses(cls: Any, module: dict[str, Any]) -> list[Any]:
+    found = [v for v in module.values() if inspect.isclass(v)]
+    return [v for v in found if v is not cls and issubclass(v, cls)]
+
+
+def _is_only_a_base(cls: Any, module: dict[str, Any]) -> bool:
+    """Whether several classes are made of it, and each has a forward and a backward of its own."""
+    made = _subclasses(cls, module)
+    own = (forward_of(cls), backward_of(cls))
+    return len(made) > 1 and all(
+        forward_of(v) is not own[0] and backward_of(v) is not own[1] for v in made
+    )
 
 
 def _is_pair_of_functions(cls: Any) -> bool:
     """A class that is but a place for two functions: `forward(x, w, b)`, `backward(u, cache)`."""
     kept = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
-    if not all(isinstance(k, staticmethod) for k in kept) or is_loss(kind_of(cls.__name__)):
+    if not all(isinstance(k, staticmethod) or _without_self(k) for k in kept):
+        return False
+    if is_loss(kind_of(cls.__name__)):
         return False
     return len(required(cls.backward)) >= 2
+
+
+def _without_self(method: Any) -> bool:
+    """A function in a class that takes no instance: it is called through the class."""
+    first = next(iter(inspect.signature(method).parameters), "self") if callable(method) else "self"
+    return inspect.isfunction(method) and first not in ("self", "cls", "this", "_", "s", "ctx")
 
 
 def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
@@ -154,10 +195,7 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
     if "forward" in name:
         return _pair_entry(name, function, module)
     if "backward" in name:
-        forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
-        if forward in module or stem in module:
-            return None
-        return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
+        return _lonely_backward(name, function, module)
     spelled = {plain(n): n for n in module}
     partner = next((n for p in _PARTNERS if (n := spelled.get(plain(p.format(name))))), None)
     if partner and _is_function(module[partner]):
@@ -170,6 +208,17 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
     if any(_undone(p, plain(name)) in spelled for p in _PARTNERS):
         return None
     return _loss_entry(name, function)
+
+
+def _lonely_backward(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
+    """A backward pass without a forward pass of its own; an alternative shares another's."""
+    forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
+    if forward in module or stem in module:
+        return None
+    shared = module.get(re.sub(r"_?alt(ernative)?_?\d*$", "", forward))
+    if _is_function(shared):
+        return Entry(stem, (shared, function), kind_of(re.sub(r"_?alt.*$", "", stem)))
+    return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
 
 
 def _undone(pattern: str, name: str) -> str | None:
@@ -190,9 +239,24 @@ def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry 
     entry = Entry(stem, (function, partner), kind_of(stem))
     if not _is_function(partner):
         entry.nothing = f"there is no {wanted}"
+    elif len(required(function)) > 1 and required(function) == required(partner):
+        entry.nothing = (
+            f"{partner.__name__} takes what {name} takes, and no upstream: "
+            "of which of them it gives the derivative is unknown"
+        )
+    elif _is_network(function, partner):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     else:
         _mark_blanks(entry, function, partner)
     return entry
+
+
+def _is_network(forward: Callable, backward: Callable) -> bool:
+    """Parameters of several layers in a dict, or a backward pass that starts at the targets."""
+    numbered = [k for n in required(forward) for k in keys_of(forward, n) if re.search(r"\d$", k)]
+    wanted = [plain(n) for n in required(backward)]
+    from_targets = len(wanted) >= 3 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
+    return bool(numbered) or (from_targets and not {"x", "y"} >= set(wanted))
 
 
 def _stem(name: str, word: str) -> str:
@@ -207,9 +271,10 @@ def _is_function(value: Any) -> bool:
 
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2:
+    masked = len(wanted) == 3 and plain(wanted[2]) == "mask"
+    if len(wanted) != 2 and not masked and not roles(function):
         return None
-    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
+    if not roles(function) and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):

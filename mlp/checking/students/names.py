@@ -56,6 +56,8 @@ UPSTREAM = re.compile(
     r"next_?(d|g|err)|back|loss_?grad|top_?(d|g)|eta$|v$)|_?(grad|gradient|delta|error|upstream)$"
 )
 """Arguments of backward that want the gradient of what comes after."""
+CACHES = ("cache", "caches", "ctx", "memory")
+"""Arguments of backward that want what forward kept for it."""
 TARGETS = (
     "t target targets ytrue label labels actual truth groundtruth gt expected desired ytarget "
     "correct ylabel real true teacher teach"
@@ -92,8 +94,8 @@ def plain(name: str) -> str:
 def kind_of(name: str) -> str | None:
     """Our name for the layer or loss that a whole name stands for; None for any other."""
     spelling = plain(name)
-    if spelling == "relu6":  # a function of its own, unlike Affine2
-        return None
+    if spelling == "relu6" or re.search("(linear|affine|dense|fc)activation", spelling):
+        return None  # functions of their own, unlike Affine2 and ReLUActivation
     while spelling not in _SPELLINGS:
         shorter = _NOISE.sub("", spelling, count=1)
         if shorter == spelling:
@@ -127,11 +129,24 @@ def meaning(argument: str) -> str | None:
     if whole in _TOKENS:
         return _TOKENS[whole]
     tokens = [t.lower() for t in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", argument)]
+    if counted := _counted(whole, tokens):
+        return counted
     known = {_TOKENS[t] for t in tokens if t in _TOKENS}
     for first in ("out", "pairs", "window", "stride", "in", "rng", "seed", "slope", "rate"):
         if first in known and not (first == "in" and "window" in known):
             return first
     return next(iter(known), None)
+
+
+def _counted(whole: str, tokens: list[str]) -> str | None:
+    """Numbers of filters and of channels: `filters` are many, a `filter` is one window."""
+    many = whole in ("filters", "outchannels", "cout", "outc", "nf", "numfilters", "nfilters")
+    several = {"num", "n", "number", "count", "nb", "no"} & {*tokens}
+    if many or (several and {"kernels", "kernel", "filters", "filter"} & {*tokens}):
+        return "out"
+    if {"out", "output"} & {*tokens}:
+        return None
+    return "in" if {"channels", "channel", "cin", "depth"} & {*tokens} else None
 
 
 def gradient_names(parameter: str) -> set[str]:

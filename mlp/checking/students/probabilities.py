@@ -29,7 +29,10 @@ class OfProbabilities(Reference):
             if self.binary:
                 terms += (1 - t) * np.log(1 - p)
         if self.share == EACH:
-            return -terms.sum(axis=1)
+            parts = -terms.sum(axis=1)
+            return parts[0] if len(parts) == 1 else parts
+        if self.share == ENTRY:
+            return -terms
         return np.asarray(-terms.sum() * SHARES[self.share](*p.shape))
 
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
@@ -37,10 +40,23 @@ class OfProbabilities(Reference):
         slopes = -t / p
         if self.binary:
             slopes += (1 - t) / (1 - p)
-        return {"x": slopes * (1 if self.share == EACH else SHARES[self.share](*p.shape))}
+        return {"x": slopes * self._part(p)}
+
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
+        """The gradient with respect to the input of the softmax or sigmoid that gave them."""
+        p = arrays["x"]
+        return (p - _rows(arrays)) * self._part(p)
+
+    def _part(self, p: np.ndarray) -> float:
+        return 1.0 if self.share in (EACH, ENTRY) else SHARES[self.share](*p.shape)
 
 
 EACH = "of each sample"
+ENTRY = "of each entry"
+BEFORE = (
+    "backward gives the gradient with respect to the input of the softmax or sigmoid whose output "
+    "the loss takes (p - t): the layer before must not multiply by its derivative again"
+)
 
 
 def _rows(arrays: Arrays) -> np.ndarray:
@@ -50,4 +66,4 @@ def _rows(arrays: Arrays) -> np.ndarray:
 
 def of_probabilities() -> list[Reference]:
     """All accepted ways to add them up."""
-    return [OfProbabilities(binary, s) for binary in (False, True) for s in (*SHARES, EACH)]
+    return [OfProbabilities(binary, s) for binary in (False, True) for s in (*SHARES, EACH, ENTRY)]

@@ -296,6 +296,8 @@ def early(bench: Bench) -> Iterator[Finding]:
 def whole(bench: Bench) -> Iterator[Finding]:
     """Integer input is noted, whatever happens."""
     arrays = dict(bench.first)
+    if arrays["x"].dtype.kind != "f":
+        return
     rounded = np.round(3 * arrays["x"])
     try:
         right = bench.fresh(arrays | {"x": rounded}, bench.upstream)

@@ -18,13 +18,12 @@ from mlp.checking.students.adapters import (
     default_for,
     is_setting,
 )
-from mlp.checking.students.names import UPSTREAM, meaning, plain
+from mlp.checking.students.names import CACHES, UPSTREAM, meaning, plain
 from mlp.checking.students.results import named_results
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.slots import required
 from mlp.checking.students.trials import Broken, WrongOutput, backward, close, fitted, forward
 
-CACHES = ("cache", "caches", "ctx", "memory")
 LOCAL = "backward returns the local derivative: it was multiplied by the upstream"
 
 
@@ -71,7 +70,7 @@ def settle(situation: Situation) -> Situation:
     subject = situation.make()
     if "target" in subject.inputs or not hasattr(subject, "gradient_function"):
         return situation
-    arrays = situation.arrays(rng, 7)
+    arrays = situation.arrays(rng, situation.batches[0])
     try:
         upstream = rng.standard_normal(forward(subject, arrays).shape)
         truth = situation.reference.gradients(arrays, upstream)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mlp import losses
-from mlp.checking.oracles import one_sided, richardson
+from mlp.checking.oracles import by_samples, one_sided, richardson
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.trials import Arrays, forward
 from mlp.layers import Affine, Layer, MaxPool, Multiply, ReLU, Sigmoid, Softmax
@@ -225,6 +225,10 @@ def loss_references(kind: str) -> list[LossReference]:
     return [LossReference(kind, share, 1.0, e) for e in (0.0, *EPSILONS) for share in SHARES]
 
 
+LARGE = 20
+"""Numbers in an input that are perturbed one by one; of larger ones, in all samples at once."""
+
+
 class OwnForward(Reference):
     """The student's own forward pass, with its gradients by Richardson's central differences."""
 
@@ -232,8 +236,14 @@ class OwnForward(Reference):
     label = "its own forward pass"
     tolerance = 1e-6
 
-    def __init__(self, make: Callable[[], Subject], seed: int | None = None) -> None:
-        self.make, self.seed = make, seed
+    def __init__(
+        self,
+        make: Callable[[], Subject],
+        seed: int | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        """`names`: the arrays whose gradients are wanted; all but the target, if None."""
+        self.make, self.seed, self.names = make, seed, names
 
     def forward(self, arrays: Arrays) -> np.ndarray:
         return self._evaluate(self.make(), arrays)
@@ -241,15 +251,20 @@ class OwnForward(Reference):
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
         return {
             name: self._function(name, arrays, upstream, richardson)
-            for name in arrays
-            if name != "target"
+            for name in self.names or arrays
+            if name != "target" and arrays[name].dtype.kind == "f"
         }
 
     def _function(
         self, name: str, arrays: Arrays, upstream: np.ndarray, oracle: Callable
     ) -> np.ndarray:
         value = arrays[name]
-        found = oracle(self.along(name, arrays), value, np.asarray(upstream))
+        f = self.along(name, arrays)
+        if value.size > LARGE and oracle is richardson:
+            together = by_samples(f, value, np.asarray(upstream))
+            if together is not None:
+                return together
+        found = oracle(f, value, np.asarray(upstream))
         return found.gradient.reshape(value.shape)
 
     def along(self, name: str, arrays: Arrays) -> Callable[[np.ndarray], np.ndarray]:

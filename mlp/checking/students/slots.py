@@ -1,5 +1,6 @@
 """Where an object keeps its arrays, and the gradients of them."""
 
+import dis
 import functools
 import inspect
 from collections.abc import Callable, Iterator
@@ -154,3 +155,32 @@ def _arguments(function: Callable) -> list[inspect.Parameter]:
 
 
 _known_arguments = functools.lru_cache(maxsize=256)(_arguments)
+
+
+def keys_of(function: Callable, argument: str) -> list[str]:
+    """The constant keys under which a function looks into an argument: `parameters["Wax"]`.
+
+    Functions of the same file that it names, and that have an argument of that name, count.
+    """
+    if not inspect.isfunction(function):
+        return []
+    named = [function.__globals__.get(n) for n in function.__code__.co_names]
+    passed = [
+        f for f in named
+        if inspect.isfunction(f) and f.__module__ == function.__module__ and f is not function
+        and argument in inspect.signature(f).parameters
+    ]  # fmt: skip
+    return list(dict.fromkeys(k for f in (function, *passed) for k in _own_keys(f, argument)))
+
+
+def _own_keys(function: Callable, argument: str) -> list[str]:
+    steps = list(dis.get_instructions(function))
+    return [
+        key.argval
+        for holder, key, looks in zip(steps, steps[1:], steps[2:], strict=False)
+        if holder.opname.startswith("LOAD_FAST")
+        and holder.argval == argument
+        and isinstance(key.argval, str)
+        and key.opname == "LOAD_CONST"
+        and looks.opname in ("BINARY_SUBSCR", "BINARY_OP")
+    ]
