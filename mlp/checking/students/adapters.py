@@ -31,6 +31,7 @@ from mlp.checking.students.neighbours import Line
 from mlp.checking.students.results import named_results
 from mlp.checking.students.slots import (
     Slot,
+    arguments_of,
     attributes,
     gradient_holders,
     is_float_array,
@@ -286,7 +287,7 @@ def training_flags(function: Callable) -> dict[str, bool]:
     """Flags to pass: some layers keep what backward needs only while training."""
     return {
         p.name: True
-        for p in inspect.signature(function).parameters.values()
+        for p in arguments_of(function)
         if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
     }
 
@@ -302,8 +303,11 @@ def backward_of(layer: Any) -> Any:
 
 
 def _method(layer: Any, names: tuple[str, ...], alike: re.Pattern) -> Any:
-    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     cls = layer if inspect.isclass(layer) else type(layer)
+    usual = getattr(layer, names[0], None) if hasattr(cls, names[0]) else None
+    if callable(usual) and not is_blank(usual):
+        return usual
+    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
     others = [n for n in vars(cls) if n in own and n[0] != "_" and alike.fullmatch(plain(n))]
     usual = _first(layer, own, spelled, names)

@@ -9,7 +9,7 @@ right, so that no kink is held against anybody.
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -89,23 +89,35 @@ class Case(NamedTuple):
     what: str
     yours: np.ndarray
     right: np.ndarray
+    steps: str = ""
+
+    def told(self) -> Counterexample:
+        """With all that is needed to redo it."""
+        given = _settings(self.situation) | self.arrays
+        if self.what != "forward" and "target" not in given:
+            given["upstream"] = self.upstream
+        given = {name: np.asarray(value, np.float64) for name, value in given.items()}
+        yours, right = self.yours.astype(float), self.right.astype(float)
+        return Counterexample(given, self.what, yours, right, self.steps)
+
+
+Show = Callable[[Situation, Arrays, np.ndarray], Case | None]
+"""What is wrong with these numbers, if anything is."""
 
 
 def smallest(entry: Entry, wrong: Wrong) -> Counterexample | None:
     """The smallest that is found within the budget; None if not even the judge's own shows it."""
     budget = Budget()
-    case = _first(entry, wrong, budget)
+
+    def show(s: Situation, arrays: Arrays, upstream: np.ndarray) -> Case | None:
+        return shown(s, arrays, upstream, wrong.names)
+
+    case = first(entry, wrong.situation, show, budget)
     if case is not None:
-        case = _simplified(case, wrong.names, budget)
+        case = simplified(case, show, budget)
     else:
-        case = shown(wrong.situation, wrong.trial.arrays, wrong.trial.upstream, wrong.names)
-    if case is None:
-        return None
-    given = _settings(case.situation) | case.arrays
-    if case.what != "forward" and "target" not in given:
-        given["upstream"] = case.upstream
-    given = {name: np.asarray(value, np.float64) for name, value in given.items()}
-    return Counterexample(given, case.what, case.yours.astype(float), case.right.astype(float))
+        case = show(wrong.situation, wrong.trial.arrays, wrong.trial.upstream)
+    return None if case is None else case.told()
 
 
 def at_kink(entry: Entry, s: Situation) -> Counterexample | None:
@@ -178,7 +190,7 @@ def _shown(s: Situation, arrays: Arrays, upstream: np.ndarray, names: list[str])
         yours, right = found.get(name), truths[name]
         if yours is None or not _differ(yours, right):
             continue
-        if _smooth(s, trial, name, right):
+        if smooth(s, trial, name, right):
             return Case(s, arrays, upstream, f"d{name}", yours, right)
     return None
 
@@ -190,7 +202,7 @@ def _differ(yours: np.ndarray, right: np.ndarray) -> bool:
     return bool(yours.any() or right.any())
 
 
-def _smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
+def smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
     """Whether the slopes of the forward pass on both sides are what is called right."""
     if isinstance(s.reference, OwnForward):
         f = s.reference.along(name, trial.arrays)
@@ -208,21 +220,24 @@ def _smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
     return True
 
 
-def _first(entry: Entry, wrong: Wrong, budget: Budget) -> Case | None:
-    """The first of ever more numbers that show it."""
+def first(
+    entry: Entry, situation: Situation, show: Show, budget: Budget, twice: tuple[str, ...] = ()
+) -> Case | None:
+    """The first of ever more numbers that show it; with other ones, x1, for what comes `twice`."""
     rng = np.random.default_rng(0)
-    drawn = wrong.situation.draw(rng, MANY)
+    drawn = situation.draw(rng, MANY)
     inside = {name for name, value in drawn.items() if value.min() >= 0 and value.max() <= 1}
-    for s, n in _sizes(entry, wrong.situation):
+    for s, n in _sizes(entry, situation):
         for _ in range(TRIES):
             if budget.spent():
                 return None
             try:
                 arrays = _small(s, n, inside, rng)
                 y = forward(s.make(), arrays)
+                arrays |= {f"{k}1": _small(s, n, inside, rng)[k] for k in twice}
             except REFUSED:
                 break
-            case = shown(s, arrays, _upstream(arrays, y, rng), wrong.names)
+            case = show(s, arrays, _upstream(arrays, y, rng))
             if case is not None:
                 return case
     return None
@@ -321,7 +336,7 @@ def _upstream(arrays: Arrays, y: np.ndarray, rng: np.random.Generator) -> np.nda
     return np.ones(y.shape) if "target" in arrays else rng.choice(WHOLE[1:], y.shape)
 
 
-def _simplified(case: Case, names: list[str], budget: Budget) -> Case:
+def simplified(case: Case, show: Show, budget: Budget) -> Case:
     """Each number in turn becomes the simplest with which the result is still wrong."""
     changed = True
     while changed:
@@ -330,7 +345,7 @@ def _simplified(case: Case, names: list[str], budget: Budget) -> Case:
             for value in _simpler(case, name, i):
                 if budget.spent():
                     return case
-                better = shown(case.situation, *_with(case, name, i, value), names)
+                better = show(case.situation, *_with(case, name, i, value))
                 if better is not None and better.what == case.what:
                     case, changed = better, True
                     break

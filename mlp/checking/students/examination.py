@@ -56,6 +56,8 @@ class Examination:
     kink: bool = False
     flaws: dict[str, str] = field(default_factory=dict)
     """Flaws of style, as the mistakes."""
+    main: Situation | None = None
+    """The usual way of using it, once it is found."""
     wrong: Wrong | None = None
     """The first that was found."""
     counterexample: Counterexample | None = None

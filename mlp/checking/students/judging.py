@@ -20,6 +20,7 @@ from mlp.checking.students.counterexample import at_kink, smallest
 from mlp.checking.students.examination import AVERAGED, Examination, Finding, Wrong
 from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
+from mlp.checking.students.histories import HISTORIES, smallest_history
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
 from mlp.checking.students.references import LossReference, OwnForward, PoolReference
@@ -67,9 +68,13 @@ def _judged(examination: Examination) -> Report:
 
 
 def _show(examination: Examination) -> None:
-    """Add the smallest counterexample, unless it depends on what was computed before."""
-    if examination.wrong is not None and "stale-cache" not in examination.mistakes:
-        examination.counterexample = smallest(examination.entry, examination.wrong)
+    """Add the smallest counterexample: of one pass or, where that shows nothing, of several."""
+    entry, mistakes = examination.entry, examination.mistakes
+    if examination.wrong is not None and "stale-cache" not in mistakes:
+        examination.counterexample = smallest(entry, examination.wrong)
+    for identity in HISTORIES:
+        if identity in mistakes and not examination.counterexample and examination.main is not None:
+            examination.counterexample = smallest_history(entry, examination.main, identity)
 
 
 def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
@@ -146,7 +151,7 @@ def _hopeless(entry: Entry, error: Exception) -> bool:
 def _examine(examination: Examination) -> None:
     """All checks in their order: what one of them finds may make the next ones pointless."""
     found = _situations(examination)
-    main = found[0]
+    main = examination.main = found[0]
     examination.oracle = main.reference.oracle
     if main.recipe.columns:  # there, 1/N stands in the layers
         examination.loss_divides = False

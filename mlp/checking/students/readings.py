@@ -23,7 +23,7 @@ from mlp.checking.students.names import CACHES, UPSTREAM, meaning, plain
 from mlp.checking.students.results import named_results
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.slots import required
-from mlp.checking.students.trials import Broken, WrongOutput, backward, close, forward
+from mlp.checking.students.trials import Broken, WrongOutput, backward, close, fitted, forward
 
 LOCAL = "backward returns the local derivative: it was multiplied by the upstream"
 
@@ -136,13 +136,9 @@ def _score(
         return -1
     tolerance = max(1e-4, situation.reference.tolerance)
     return sum(
-        found.get(n) is not None and close(_shaped(found[n], truth[n]), truth[n], tolerance)
+        found.get(n) is not None and close(fitted(found[n], truth[n]), truth[n], tolerance)
         for n in truth
     )
-
-
-def _shaped(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return found.reshape(truth.shape) if found.size == truth.size and found.ndim < 3 else found
 
 
 def _readings(subject: Subject) -> Iterator[Reading]:
