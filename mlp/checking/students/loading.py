@@ -233,7 +233,7 @@ def _undone(pattern: str, name: str) -> str | None:
 def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
     stem = _stem(name, "forward")
     wanted = name.replace("forward", "backward")
-    partner = module.get(wanted) or module.get(f"{stem}_backward")
+    partner: Any = module.get(wanted) or module.get(f"{stem}_backward")
     if not stem or (not _is_function(partner) and len(required(function)) > 4):
         return None
     entry = Entry(stem, (function, partner), kind_of(stem))
