@@ -48,7 +48,9 @@ def main(question: Question) -> None:
         key = question.key
         begin(question)
         untouched = _snapshot()
-        module = load(Path(question.path))[0]
+        search = [Path(folder) for folder in question.search]
+        definitions_only = question.definitions_only
+        module = load(Path(question.path), search=search, definitions_only=definitions_only).module
         entries = {e.name: e for e in find(module, question.kinds)}
         say(out, key, loaded=[*entries], error=None, notes=[])
         found: dict[str, Situation | str] = {}
@@ -306,5 +308,10 @@ def _changed(untouched: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Answer the question that standard input holds."""
     main(Question(**json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    start()

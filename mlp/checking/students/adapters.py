@@ -12,19 +12,32 @@ It never judges: what is missing is None.
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
+from mlp.checking.students.blanks import is_blank
 from mlp.checking.students.names import (
+    BACKWARD_LIKE,
     BACKWARDS,
+    FORWARD_LIKE,
     FORWARDS,
     meaning,
     plain,
 )
+from mlp.checking.students.neighbours import Line
 from mlp.checking.students.results import named_results
-from mlp.checking.students.slots import Slot, attributes, required, slots
+from mlp.checking.students.slots import (
+    Slot,
+    arguments_of,
+    attributes,
+    gradient_holders,
+    is_float_array,
+    required,
+    slots,
+)
 from mlp.checking.students.updating import RATE, rate_of
 
 OUTPUTS = ("output", "outputs", "out")
@@ -74,6 +87,9 @@ class Subject:
 class ObjectSubject(Subject):
     """An object with `forward(x)` and `backward(upstream)` that keeps what it needs."""
 
+    called = False
+    """Whether forward is to be reached by calling the object, which keeps what backward needs."""
+
     def __init__(
         self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Slot"]
     ) -> None:
@@ -104,7 +120,8 @@ class ObjectSubject(Subject):
         if hasattr(self.instance, "flush_gradients"):  # it collects batches until then
             with contextlib.suppress(AssertionError):
                 self.instance.flush_gradients()
-        result = call_forward(self.instance)(*inputs)
+        call = self.instance if self.called else call_forward(self.instance)
+        result = call(*inputs)
         if _is_with_cache(result):
             self._cache = result[1] if len(result) == 2 else result[1:]
             result = result[0]
@@ -119,9 +136,7 @@ class ObjectSubject(Subject):
         return backward_of(self.instance)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        if hasattr(self.instance, "zero_grad"):
-            with contextlib.suppress(TypeError):
-                self.instance.zero_grad()
+        _clear(self.instance)
         before = {p.path: np.array(p.read()) for p in slots(self.instance)}
         names = (*self.inputs, *self.parameters)
         recorder = Recorder()
@@ -134,8 +149,11 @@ class ObjectSubject(Subject):
         else:
             method = self.gradient_function
             extra = required(method)[len(upstream) :]
-            result = method(*upstream, *(default_for(name, recorder) for name in extra))
-            found = named_results(result, names, self.inputs)
+            if "wrt" in inspect.signature(method).parameters:
+                found = self._one_by_one(method, upstream)
+            else:
+                result = method(*upstream, *(default_for(name, recorder) for name in extra))
+                found = named_results(result, names, self.inputs)
         if found.get("x") is None and self.inputs[0] == "x":
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
         steps = self._steps(before)
@@ -149,6 +167,17 @@ class ObjectSubject(Subject):
             for way in ways:
                 if found.get(name) is None:
                     found[name] = way(name)
+        return found
+
+    def _one_by_one(self, method: Callable, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        """The gradients of `backward(upstream, wrt="w")`, each asked for by its name."""
+        found: dict[str, Any] = {}
+        for name in (self.inputs[0], *self.parameters):
+            for asked in {"x": ("x", "a", "input", "inputs")}.get(name, (name, name.lower())):
+                with contextlib.suppress(Exception):
+                    result = method(*(u.copy() for u in upstream), wrt=asked)
+                    if found.get(name) is None:
+                        found[name] = result
         return found
 
     def _steps(self, before: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -179,6 +208,22 @@ class ObjectSubject(Subject):
         if len(written) == 1:
             self._noticed[parameter] = written[0]
         return alike.get(self._noticed.get(parameter, ""))
+
+
+CLEARING = re.compile(r"(zero|clear|reset)_?(the_)?(grads?|gradients?)(_\w+)?")
+
+
+def _clear(instance: Any) -> None:
+    """Set gradients to 0 that are collected until the layer is told to: its own way to do so."""
+    for name in dir(instance):
+        if CLEARING.fullmatch(name):
+            with contextlib.suppress(TypeError):
+                getattr(instance, name)()
+    if hasattr(instance, "flush_gradients"):  # which would take what forward has kept with it
+        for _, holder in gradient_holders(instance):
+            for value in holder.values() if isinstance(holder, dict) else holder:
+                if is_float_array(value):
+                    value[...] = 0
 
 
 def kept(instance: Any, names: Iterable[str]) -> Any:
@@ -226,106 +271,6 @@ def _is_with_cache(result: Any) -> bool:
     return isinstance(result, tuple) and len(result) >= 2 and isinstance(result[0], np.ndarray)
 
 
-class LossObject(ObjectSubject):
-    """A loss with `forward(y, target)` and `backward()`."""
-
-    swapped = False
-    """Whether the target is the first argument."""
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        given = inputs[::-1] if self.swapped else inputs
-        value = call_forward(self.instance)(*given)
-        self._last = given
-        if value is None:
-            value = kept(self.instance, ("loss", "value", "cost", *OUTPUTS))
-        if isinstance(value, np.ndarray) and np.array_equal(value, inputs[0]):  # it is handed on
-            value = kept(self.instance, ("loss", "value", "cost"))
-        return as_number(value[0] if isinstance(value, tuple) else value)
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        method = self.gradient_function
-        wanted = [n for n in required(method) if not is_setting(n)]
-        settings = {n: default_for(n) for n in required(method) if is_setting(n)}
-        if len(wanted) == 3:
-            arguments = (np.ones(np.shape(self._last[0])), *self._last)
-        else:
-            arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
-        result = method(*arguments, **settings)
-        if isinstance(result, tuple | list) and self.swapped and len(result) == 2:
-            result = result[::-1]
-        found = named_results(result, ("x",), self.inputs)
-        if result is None:
-            found = {"x": kept(self.instance, INPUT_GRADIENTS)}
-        return found | {n: s.gradient(self.instance) for n, s in self._slots.items()}
-
-
-class LossBeforeSigmoid(LossObject):
-    """A loss of a = sigmoid(z) whose gradient is that for z: `delta(z, a, y)`."""
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        self._z = inputs[0]
-        return super().forward(sigmoid(inputs[0]), inputs[1])
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        a = sigmoid(self._z)
-        wants_slope = "z" not in plain(required(self.gradient_function)[0])[:1]
-        first = a * (1 - a) if wants_slope else self._z.copy()
-        return {"x": self.gradient_function(first, a, self._last[1])}
-
-
-def takes_delta(cls: Any) -> bool:
-    """Whether the gradient of a loss takes z, or the slope of the activation there, before a."""
-    wanted = [n for n in required(backward_of(cls)) if n != "self"]
-    first = plain(wanted[0]) if len(wanted) == 3 else ""
-    return first in ("z", "zs", "zl") or "prime" in first or "slope" in first
-
-
-def sigmoid(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
-
-
-class LossFunction(Subject):
-    """`softmax_loss(x, y) -> (loss, dx)`."""
-
-    inputs = ("x", "target")
-    swapped = False
-
-    def __init__(self, function: Callable, gradient: Callable | None = None) -> None:
-        self._function, self._derivative = function, gradient
-        self._gradient: Any = None
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        given = inputs[::-1] if self.swapped else inputs
-        self._last = given
-        if takes_mask(self._function):
-            result = self._function(*inputs, mask_of(inputs[1]))
-        else:
-            result = self._function(*given)
-        if not isinstance(result, tuple) or len(result) < 2:
-            return as_number(result)
-        self._gradient = result[1]
-        return as_number(result[0])
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        if self._derivative is None:
-            return {"x": self._gradient}
-        wanted = [n for n in required(self._derivative) if not is_setting(n)]
-        if len(wanted) == 3:
-            given = (np.ones(np.shape(self._last[0])), *self._last)
-            return {"x": self._derivative(*given)}
-        return {"x": self._derivative(*self._last[: len(wanted)])}
-
-
-def takes_mask(function: Callable) -> bool:
-    """Whether a loss of sequences is told which of the targets count."""
-    return "mask" in required(function)[2:]
-
-
-def mask_of(target: np.ndarray) -> np.ndarray:
-    """A mask for targets of any shape, that leaves every third of them out."""
-    return (np.arange(target.size) % 3 > 0).reshape(target.shape)
-
-
 def as_number(value: Any) -> Any:
     """A loss of shape (1,) or (1, 1) as one of shape ()."""
     return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
@@ -342,25 +287,37 @@ def training_flags(function: Callable) -> dict[str, bool]:
     """Flags to pass: some layers keep what backward needs only while training."""
     return {
         p.name: True
-        for p in inspect.signature(function).parameters.values()
+        for p in arguments_of(function)
         if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
     }
 
 
 def forward_of(layer: Any) -> Any:
     """The forward pass of a class or an object, under any of its usual names."""
-    return _method(layer, FORWARDS)
+    return _method(layer, FORWARDS, FORWARD_LIKE)
 
 
 def backward_of(layer: Any) -> Any:
     """The backward pass of a class or an object, under any of its usual names."""
-    return _method(layer, BACKWARDS)
+    return _method(layer, BACKWARDS, BACKWARD_LIKE)
 
 
-def _method(layer: Any, names: tuple[str, ...]) -> Any:
-    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
+def _method(layer: Any, names: tuple[str, ...], alike: re.Pattern) -> Any:
     cls = layer if inspect.isclass(layer) else type(layer)
+    usual = getattr(layer, names[0], None) if hasattr(cls, names[0]) else None
+    if callable(usual) and not is_blank(usual):
+        return usual
+    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
+    others = [n for n in vars(cls) if n in own and n[0] != "_" and alike.fullmatch(plain(n))]
+    usual = _first(layer, own, spelled, names)
+    if others and (usual is None or is_blank(usual)):
+        return own[others[0]]
+    return usual
+
+
+def _first(layer: Any, own: dict[str, Any], spelled: dict[str, Any], names: tuple[str, ...]) -> Any:
+    cls = layer if inspect.isclass(layer) else type(layer)
     for name in names:
         if name == "__call__":
             defined = any(name in vars(c) for c in cls.__mro__)
@@ -370,16 +327,22 @@ def _method(layer: Any, names: tuple[str, ...]) -> Any:
     return None
 
 
+_FUNCTIONS = ("actfn", "activationfn", "activationfunction", "activationfunc", "actfunc")
+"""Arguments of a gradient that want the activation before it."""
+
+
 def is_setting(argument: str) -> bool:
     """Whether an argument of backward wants no array: a learning rate, an optimizer, a name."""
     known = meaning(argument) in ("rate", "slope", "text", "flag") and plain(argument) != "p"
-    return known or "optim" in plain(argument)
+    return known or "optim" in plain(argument) or plain(argument) in _FUNCTIONS
 
 
 def default_for(argument: str, recorder: Recorder | None = None) -> Any:
     """Something harmless for an argument of backward beyond the upstream."""
     if "optim" in plain(argument):
         return recorder
+    if plain(argument) in _FUNCTIONS:
+        return Line()
     if meaning(argument) == "text":
         return "relu"
     return RATE if meaning(argument) in ("rate", "slope") else None

@@ -6,6 +6,7 @@ forward pass accepts the input is kept.
 
 import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,19 +15,22 @@ import numpy as np
 
 from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
-    LossBeforeSigmoid,
-    LossFunction,
-    LossObject,
     ObjectSubject,
     Recorder,
     Subject,
     backward_of,
     call_forward,
     forward_of,
-    takes_delta,
 )
 from mlp.checking.students.columns import Columns
+from mlp.checking.students.listed import Listed
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.loss_subjects import (
+    LossBeforeSigmoid,
+    LossFunction,
+    LossObject,
+    takes_delta,
+)
 from mlp.checking.students.names import (
     is_loss,
     meaning,
@@ -53,6 +57,8 @@ class Recipe:
     """Whether samples are columns."""
     swapped: bool = False
     """Whether a loss takes its target first."""
+    listed: bool = False
+    """Whether it takes its inputs as one list."""
     single: str | None = None
     """How it takes one sample at a time, if it does."""
     layout: int = 0
@@ -76,6 +82,8 @@ def build(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     subject = _built(entry, size, recipe)
     if recipe.swapped and isinstance(subject, LossObject | LossFunction):
         subject.swapped = True
+    if recipe.listed and isinstance(subject, ObjectSubject):
+        return Listed(subject)
     if recipe.single:
         return OneByOne(subject, recipe.single)
     return Columns(subject) if recipe.columns else subject
@@ -98,6 +106,8 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
 def recipes(entry: Entry) -> list[Recipe]:
     """The ways to build it, likeliest first."""
     found = _row_recipes(entry)
+    if entry.is_class and _JOINING.search(entry.name):
+        found = [*(replace(r, listed=True) for r in found), *found]
     if takes_target(entry):
         first = _target_first(entry)
         swaps = (True, False) if first else (False, True)
@@ -106,6 +116,10 @@ def recipes(entry: Entry) -> list[Recipe]:
         return found
     turned = [replace(r, columns=True) for r in found]
     return turned if entry.columns else [*found, *turned]
+
+
+_JOINING = re.compile("^(add|sum|multiply|mul|merge|concat)", re.IGNORECASE)
+"""Names of layers that may take several inputs."""
 
 
 def single_recipes(entry: Entry) -> list[Recipe]:

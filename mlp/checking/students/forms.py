@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.checking.students import singles, updating
+from mlp.checking.students import besides, singles, updating
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
@@ -56,19 +56,11 @@ def situations(entry: Entry) -> list[Situation]:
             situation.notes.append("samples are columns")
         if situation.recipe.single:
             situation.notes.append(singles.NOTE)
-    if _takes_steps(found[0]):
+    if besides.hides_weights(entry, found[0]):
+        found[0].notes.append(besides.HIDDEN)
+    if besides.takes_steps(found[0]):
         found[0].notes.append(updating.NOTE)
     return found
-
-
-def _takes_steps(s: Situation) -> bool:
-    """Whether its backward pass changes the parameters, by the learning rate that it is given."""
-    subject, rng = s.make(), np.random.default_rng(7)
-    try:
-        run(subject, s.arrays(rng, 4), None, rng)
-    except (Broken, WrongOutput):
-        return False
-    return subject.updated
 
 
 def without_parameters(entry: Entry) -> list[Situation]:

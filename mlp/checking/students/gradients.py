@@ -1,6 +1,5 @@
 """The gradients: right or wrong, and if wrong, which mistake it is."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from mlp.checking.students.trials import (
     WrongOutput,
     backward,
     close,
+    fitted,
     forward,
     run,
 )
@@ -57,8 +57,10 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
         raise WrongOutput("backward returned None")
     if not wrong[0]:  # show the batch that went wrong
         trials, truths = trials[::-1], truths[::-1]
-    if is_main or names:
-        fill_rows(examination, s, trials[0], truths[0], names)
+    shown = {n for n, row in examination.rows.items() if row.verdict == "FAIL"}
+    new = truths[0] if is_main else {n: truths[0][n] for n in names if n not in shown}
+    if new:
+        fill_rows(examination, s, trials[0], new, [n for n in names if n in new])
     if names and _only_averaged(examination, s, trials, truths, names):
         return True
     if names:
@@ -103,6 +105,7 @@ def _style(
             examination.blame("extra-axis", "", f"d{name} has the shape {found.shape}, not {own}.")
         elif found.shape != own:
             text = f"the gradient of {name} has the shape {found.shape}, {name} has {own}"
+            text += ": updates work all the same"
             examination.notes.append(text)
         if found.dtype.kind in "biu":
             detail = f"d{name} is {found.dtype}; the numbers are exact here."
@@ -122,20 +125,6 @@ def cut_to(found: np.ndarray, truth: np.ndarray) -> np.dtype | None:
         if short and close(found.astype(np.float64), truth, count * float(np.finfo(dtype).eps)):
             return np.dtype(dtype)
     return None
-
-
-def fitted(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """found in the shape of truth, if that adds or removes axes of length 1 and does no harm.
-
-    An update `b -= rate * db` must not turn b into a matrix.
-    """
-    if found.shape == truth.shape or np.squeeze(found).shape != np.squeeze(truth).shape:
-        return found
-    try:
-        harmless = math.prod(np.broadcast_shapes(found.shape, truth.shape)) == truth.size
-    except ValueError:
-        return found
-    return found.reshape(truth.shape) if harmless else found
 
 
 def wrong_arrays(s: Situation, trial: Trial, truth: Arrays) -> list[str]:

@@ -1,6 +1,5 @@
 """Find the layers in a student's file: classes, pairs of functions, loss functions."""
 
-import dis
 import functools
 import inspect
 import re
@@ -14,6 +13,7 @@ from mlp.checking.students.adapters import (
     backward_of,
     forward_of,
 )
+from mlp.checking.students.blanks import is_blank
 from mlp.checking.students.importing import Tree, failed, run_file
 from mlp.checking.students.names import (
     TARGETS,
@@ -290,17 +290,3 @@ def _mark_blanks(entry: Entry, forward: Any, backward: Any) -> None:
     elif blanks:
         entry.nothing = f"{blanks[0]} is still blank"
     entry.unfinished = bool(blanks)
-
-
-def is_blank(function: Any) -> bool:
-    """A body of nothing but a docstring, pass, `...`, or raise NotImplementedError."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
-    steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
-    plain_steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
-    raising = {"LOAD_GLOBAL", "PRECALL", "CALL", "RAISE_VARARGS", "CACHE", "PUSH_NULL", "COPY_FREE"}
-    if any(value in ("NotImplementedError", "NotImplemented") for _, value in steps):
-        return all(op in plain_steps | raising for op, _ in steps)
-    returned = steps[-2][1] if len(steps) > 1 and steps[-2][0] == "LOAD_CONST" else steps[-1][1]
-    return returned is None and all(op in plain_steps for op, _ in steps)

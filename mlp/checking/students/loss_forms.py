@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from mlp.checking.students import singles, weighted
-from mlp.checking.students.adapters import LossFunction, takes_delta, takes_mask
 from mlp.checking.students.building import Recipe, Size, accepts
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.loss_subjects import LossFunction, takes_delta, takes_mask
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.of_each import OfEach, of_each
 from mlp.checking.students.probabilities import BEFORE, OfProbabilities, of_probabilities

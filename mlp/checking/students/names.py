@@ -51,6 +51,9 @@ BACKWARDS = (
     "backward_gradient", "compute_gradient", "calculate_gradient", "dactivation",
 )  # fmt: skip
 """Names of the two methods of a class, likeliest first."""
+FORWARD_LIKE = re.compile(r"(forward|fprop|fwd)\w+|for(loss|drop|pass|prop)")
+BACKWARD_LIKE = re.compile(r"(backward|backprop|bprop|bwd)\w+|back(loss|drop|pass|prop)")
+"""Plain names of a method that may be one of the two, where no usual name is found."""
 UPSTREAM = re.compile(
     r"^(d(?!ata)|g$|u$|grad|delta|upstream|err|out_?grad|output_(err|grad|delta)|accum|global|"
     r"next_?(d|g|err)|back|loss_?grad|top_?(d|g)|eta$|v$)|_?(grad|gradient|delta|error|upstream)$"
@@ -122,6 +125,8 @@ def is_loss(kind: str | None) -> bool:
 def meaning(argument: str) -> str | None:
     """What an argument of that name wants ("W", "b", "in", "out", "window", ...), or None."""
     whole = plain(argument)
+    if whole.startswith(("train", "istrain", "traning")) and whole != "trainingshape":
+        return "flag"
     if whole in WEIGHTS and argument != "kernel":
         return "W"
     if whole in BIASES:

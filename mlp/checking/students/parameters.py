@@ -48,7 +48,7 @@ def _complete_affine(found: dict[str, Slot], arrays: list[Slot]) -> None:
 
 
 def _is_gradient(slot: Slot, instance: Any) -> bool:
-    """dW, grad_b, W_old: named after another array of the object, or in a dict of gradients."""
+    """dW, grad_b, W_old, ...: named after an array of the object, or in a dict of gradients."""
     if slot.holder is not instance and not isinstance(slot.holder, dict | list):
         return slot.name in ("grad", "g", "gradient")
     path = plain(slot.path)

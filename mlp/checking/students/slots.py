@@ -1,6 +1,7 @@
 """Where an object keeps its arrays, and the gradients of them."""
 
 import dis
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -135,11 +136,25 @@ def required(function: Callable) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         inspect.Parameter.KEYWORD_ONLY,
     )
-    return [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.default is p.empty and p.kind in kinds
-    ]
+    return [p.name for p in arguments_of(function) if p.default is p.empty and p.kind in kinds]
+
+
+def arguments_of(function: Callable) -> list[inspect.Parameter]:
+    """What a function or a bound method takes; each layer is asked hundreds of times."""
+    if inspect.isfunction(function):
+        return _known_arguments(function)
+    if inspect.ismethod(function) and inspect.isfunction(function.__func__):
+        every = _known_arguments(function.__func__)
+        takes_all = bool(every) and every[0].kind is inspect.Parameter.VAR_POSITIONAL
+        return every if takes_all else every[1:]
+    return _arguments(function)
+
+
+def _arguments(function: Callable) -> list[inspect.Parameter]:
+    return [*inspect.signature(function).parameters.values()]
+
+
+_known_arguments = functools.lru_cache(maxsize=256)(_arguments)
 
 
 def keys_of(function: Callable, argument: str) -> list[str]:
