@@ -105,6 +105,7 @@ def _style(
             examination.blame("extra-axis", "", f"d{name} has the shape {found.shape}, not {own}.")
         elif found.shape != own:
             text = f"the gradient of {name} has the shape {found.shape}, {name} has {own}"
+            text += ": updates work all the same"
             examination.notes.append(text)
         if found.dtype.kind in "biu":
             detail = f"d{name} is {found.dtype}; the numbers are exact here."

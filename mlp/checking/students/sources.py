@@ -113,7 +113,7 @@ def imported(path: Path) -> set[str]:
 def bound_by_imports(path: Path) -> set[str]:
     """The names that import statements of a script would define; none where it cannot be read."""
     try:
-        tree = _parsed(path.read_bytes())
+        tree = _parsed(_without_magics(path.read_text("utf-8-sig", errors="replace")))
     except (SyntaxError, ValueError, OSError):
         return set()
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]

@@ -24,7 +24,7 @@ def divided(a: Any, b: Any) -> Any:
 
 
 class Notebook:
-    """What `get_ipython()` gives in scripts that were notebooks: asked for anything, it does nothing."""
+    """What `get_ipython()` gives in scripts that were notebooks: it does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         return lambda *arguments, **options: None
