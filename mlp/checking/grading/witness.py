@@ -26,6 +26,7 @@ from mlp.checking.students.child import Task, begin, say
 from mlp.checking.students.forms import situations
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.standins import restore_old_names
 from mlp.checking.students.trials import backward, describe, forward
 from mlp.layers import Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax
 
@@ -47,6 +48,7 @@ def main(question: Question) -> None:
     with open(question.results, "a", encoding="utf-8", buffering=1) as out:
         key = question.key
         begin(question)
+        restore_old_names()  # this changes NumPy, and for the better
         untouched = _snapshot()
         search = [Path(folder) for folder in question.search]
         definitions_only = question.definitions_only

@@ -25,6 +25,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.tensors import of_arrays, torch_of
 from mlp.checking.students.weighted import roles
 
 
@@ -92,6 +93,8 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
         elif _is_function(value) and not (name.startswith("_") or _TESTING.search(name)):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
+            if entry.is_pair and (torch := torch_of(vars(module))):
+                entry.code = tuple(of_arrays(f, torch) for f in entry.code)
             entry.kind = names.get(entry.name) or _plausible(entry)
             entries.append(entry)
     return entries

@@ -44,9 +44,9 @@ class Reference:
         """Whether a gradient that differs at one entry may be right all the same."""
         return False
 
-    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
-        """Another gradient that is as right, if there is one."""
-        return None
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
+        """Other gradients that are as right, if there are any."""
+        return []
 
 
 class LayerReference(Reference):
@@ -194,11 +194,11 @@ class LossReference(Reference):
         loss.forward(arrays["x"], arrays["target"])
         return {"x": loss.backward() * self._part(arrays)}
 
-    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
         if not self.epsilon or name != "x":
-            return None
+            return []
         slopes = by_differences(lambda x: self.forward(arrays | {"x": x}), arrays["x"])
-        return slopes(np.asarray(upstream))
+        return [slopes(np.asarray(upstream))]
 
     def _lowered(self, x: np.ndarray, target: np.ndarray) -> float:
         """The sum over the batch with the epsilon in its logarithms."""
@@ -266,6 +266,12 @@ class OwnForward(Reference):
                 self._kept.clear()
             self._kept[key] = by_differences(self.along(name, arrays), arrays[name])
         return self._kept[key]
+
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
+        """A loss that is a number of each sample may have the gradient of their mean."""
+        if "target" not in arrays or np.ndim(upstream) == 0:
+            return []
+        return [self._gradient(name, arrays)(np.asarray(upstream)) / len(arrays["x"])]
 
     def along(self, name: str, arrays: Arrays) -> Callable[[np.ndarray], np.ndarray]:
         """The output as a function of one array alone."""
