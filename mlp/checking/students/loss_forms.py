@@ -109,6 +109,8 @@ def loss(entry: Entry) -> list[Situation]:
     known += [r for k in ([kind] if kind else LOSSES) for r in of_each(k)]
     if kind != "SquaredError":
         known += of_probabilities()
+    if kind is None:  # of labels, it is the cross-entropy
+        known.sort(key=lambda r: r.kind == "KLDivergence")
     if (
         entry.is_class and _BINARY.search(entry.name) and accepts(entry, "out")
     ):  # an affine map is part of it
