@@ -283,13 +283,15 @@ def call_forward(instance: Any) -> Callable:
     return (lambda *x: method(*x, **flags)) if flags else method
 
 
+_NOT_TRAINING = re.compile("(is)?(eval|test|infer)")
+"""Plain names of flags that say that the layer is not being trained."""
+
+
 def training_flags(function: Callable) -> dict[str, bool]:
     """Flags to pass: some layers keep what backward needs only while training."""
-    return {
-        p.name: True
-        for p in arguments_of(function)
-        if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
-    }
+    flags = [p for p in arguments_of(function) if meaning(p.name) == "flag"]
+    wanted = {p.name: not _NOT_TRAINING.match(plain(p.name)) for p in flags}
+    return {p.name: wanted[p.name] for p in flags if p.default in (not wanted[p.name], p.empty)}
 
 
 def forward_of(layer: Any) -> Any:

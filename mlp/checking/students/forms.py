@@ -66,7 +66,11 @@ def situations(entry: Entry) -> list[Situation]:
 def without_parameters(entry: Entry) -> list[Situation]:
     """One of ours that has no parameters, on one input."""
     reference = LayerReference(PLAIN[entry.kind or ""]())
-    return [fit(entry, [Size()], _always([normal(5)]), _always([reference]))]
+    found = fit(entry, [Size()], _always([normal(5)]), _always([reference]))
+    sized = entry.is_class and any(accepts(entry, wanted) for wanted in ("in", "out"))
+    if sized and not found.right and not same_shape(found):  # an affine map is part of it
+        return black_box(replace(entry, kind=None))
+    return [found]
 
 
 def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
@@ -281,6 +285,7 @@ def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
     images_first = _IMAGES if _OF_IMAGES.search(entry.name) else []
+    images_first = _SEQUENCES if _OF_SEQUENCES.search(entry.name) else images_first
 
     def draws(subject: Subject) -> list[Draw]:
         shapes_known = getattr(subject, "shapes", None)
@@ -308,6 +313,9 @@ def black_box(entry: Entry) -> list[Situation]:
     return [found]
 
 
+_OF_SEQUENCES = re.compile(r"(conv|pool|sampl)\w*1d", re.IGNORECASE)
+"""Names of layers that want samples of channels and one more axis."""
+_SEQUENCES = [Size(D=2, window=2, stride=1, image=shape) for shape in ((2, 6), (6, 2))]
 _OF_IMAGES = re.compile(r"conv|pool|upsampl|spatial|2d", re.IGNORECASE)
 """Names of layers that want images."""
 _IMAGES = [
@@ -348,7 +356,13 @@ def _trim(found: Situation) -> None:
         trial = run(found.make(), found.arrays(rng, 4), None, rng)
     except (Broken, WrongOutput):
         return
-    kept = {n for n in found.make().parameters if trial.gradients.get(n) is not None}
+    subject, arrays = found.make(), found.arrays(rng, 4)
+    forward(subject, arrays)
+    kept = {
+        n
+        for n in subject.parameters
+        if trial.gradients.get(n) is not None and np.array_equal(subject.get(n), arrays[n])
+    }  # what forward itself sets, such as a running mean, is no parameter
     whole, first = found.make, found.make()
     constants = {n: first.get(n).copy() for n in first.parameters if n not in kept}
 

@@ -83,7 +83,8 @@ _MEANINGS = {
     "seed": "seed",
     "slope": "alpha slope leak negativeslope leakiness",
     "rate": "rate p prob lr learning ratio eps epsilon scale std sigma momentum temperature keep",
-    "flag": "train training mode istraining trainflg trainflag eval",
+    "flag": "train training mode istraining trainflg trainflag eval iseval evalmode test istest "
+    "testing inference testmode",
     "text": "name activation init initializer",
 }
 _TOKENS = {token: meaning for meaning, tokens in _MEANINGS.items() for token in tokens.split()}
