@@ -87,7 +87,7 @@ def test_right_gradients_pass_and_wrong_ones_fail(name, reports):
         ("linear_activation", "it was told 'relu', 'tanh'"),
         ("linear_activation", "samples are columns"),
         ("rnn_cell", "samples are columns"),
-        ("conv", "its outputs are those of a convolution of images (H, W, C) with stride 2 and "
+        ("conv", "its outputs are those of a convolution of images (H, W, C) with stride 1 and "
                  "padding 1"),
         ("pool", "it was told 'max', 'average'"),
         ("propagate", "checked: the gradients of W and b"),

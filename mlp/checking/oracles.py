@@ -205,42 +205,6 @@ def richardson(
     return NumericalGradient(gradient, tolerance, terms, floor, "central differences", bent)
 
 
-def by_samples(f: Function, x: np.ndarray, upstream: np.ndarray) -> np.ndarray | None:
-    """The gradient as by `richardson`, in one sweep for all samples; None if it cannot be had so.
-
-    It claims that row n of x moves row n of f only, and that f is smooth where it is tried: steps
-    in random directions must then change <upstream, f> by what the gradient foretells.
-    """
-    point, upstream = np.array(x, np.float64), np.asarray(upstream, np.float64)
-    if upstream.ndim == 0 or len(upstream) != len(point):
-        return None
-    rows = point.reshape(len(point), -1)
-    weights = upstream.reshape(len(point), -1)
-    typical = min(1.0, float(np.sqrt(np.mean(point**2)))) or 1.0
-    h = 2.0 ** np.round(np.log2(EPS**0.2 * typical))
-
-    def slopes(at: np.ndarray, change: np.ndarray | float) -> np.ndarray:
-        """Of each row of <upstream, f>, at two steps of which the h^2 term is taken out."""
-        saved, found = at.copy(), []
-        for step in (h, h / 2):
-            at[...] = saved + step * change
-            above = f(point).reshape(weights.shape)
-            at[...] = saved - step * change
-            below = f(point).reshape(weights.shape)
-            at[...] = saved
-            found.append((weights * (above - below)).sum(axis=1) / (2 * step))
-        return (4 * found[1] - found[0]) / 3
-
-    gradient = np.stack([slopes(rows[:, i], 1.0) for i in range(rows.shape[1])], axis=1)
-    rng = np.random.default_rng(0)
-    for _ in range(2):
-        v = rng.standard_normal(rows.shape)
-        expected, size = (gradient * v).sum(axis=1), (abs(gradient) * abs(v)).sum(axis=1)
-        if not (abs(slopes(rows, v) - expected) <= 1e-7 * max(1.0, largest(size))).all():
-            return None
-    return gradient.reshape(point.shape)
-
-
 def central(f: Function, x: np.ndarray, coordinate: int) -> np.ndarray:
     """The derivative of every output in one flat coordinate of x, as `richardson` does it."""
     point = np.array(x, np.float64)

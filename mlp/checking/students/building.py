@@ -150,6 +150,10 @@ def _row_recipes(entry: Entry) -> list[Recipe]:
     found = [Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
     if helpful != needed:
         found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
+    padded = [n for n in names if plain(n) in ("padding", "pad") and n not in helpful]
+    for way in ("valid", "same") if padded else ():
+        first = found[0]
+        found.append(replace(first, names=[*first.names, *padded], fill=_padded(first.fill, way)))
     if any(ACTIVATION.fullmatch(plain(name)) for name in needed):
         found += [replace(r, fill=_activated(r.fill, a)) for a in _ACTIVATIONS for r in found]
     return found
@@ -157,6 +161,10 @@ def _row_recipes(entry: Entry) -> list[Recipe]:
 
 _ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "identity", None)
 """What names an activation, where no function will do."""
+
+
+def _padded(fill: Callable, way: str) -> Callable[[str, int, Size], Any]:
+    return lambda name, i, size: way if plain(name) in ("padding", "pad") else fill(name, i, size)
 
 
 def _activated(fill: Callable, activation: str | None) -> Callable[[str, int, Size], Any]:

@@ -16,7 +16,6 @@ from mlp.checking.students.building import Size, accepts, constructor_arguments,
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
-from mlp.checking.students.pairs import choices
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
@@ -34,12 +33,12 @@ from mlp.checking.students.situations import (
     agreeing,
     agrees,
     fit,
-    maker,
     normal,
     of_shapes,
     same_shape,
 )
 from mlp.checking.students.trials import Broken, WrongOutput, forward, run
+from mlp.checking.students.variants import variants
 from mlp.layers import MaxPool, Multiply
 
 
@@ -48,7 +47,7 @@ def situations(entry: Entry) -> list[Situation]:
     if takes_target(entry):
         return loss(entry)
     found = FORMS.get(entry.kind or "", black_box)(entry)
-    found += _other_choices(entry, found[0])
+    found += variants(entry, found[0])
     for situation in found:
         if situation.right:
             settle(situation)
@@ -311,26 +310,6 @@ _IMAGES = [
     for image in ((2, 4, 4), (4, 4, 2), (4, 4))
     for window, stride in ((2, 1), ((2, 2), (1, 1)))
 ]
-
-
-def _other_choices(entry: Entry, main: Situation) -> list[Situation]:
-    """The other things that a function can be told to do: each has a branch of its own."""
-    found = []
-    for choice in choices(entry) if entry.is_pair and main.recipe.choice else []:
-        if choice == main.recipe.choice:
-            continue
-        recipe = replace(main.recipe, choice=choice)
-        make = maker(entry, main.size, recipe)
-        try:
-            forward(make(), main.arrays(np.random.default_rng(1), 4))
-        except (Broken, WrongOutput):
-            continue
-        other = replace(main, make=make, recipe=recipe, notes=[], kind=None)
-        found.append(replace(other, reference=OwnForward(make), right=True))
-    if found:
-        told = ", ".join(repr(s.recipe.choice) for s in (main, *found))
-        main.notes.append(f"it was told {told}")
-    return found
 
 
 def _agrees_far_away(found: Situation) -> bool:

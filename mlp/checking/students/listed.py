@@ -1,4 +1,4 @@
-"""Layers that take their inputs as one list: `forward([x, y])`, `backward(upstream) -> [dx, dy]`."""
+"""Layers that take their inputs as a list: `forward([x, y])`, `backward(upstream) -> [dx, dy]`."""
 
 from collections.abc import Callable
 from typing import Any

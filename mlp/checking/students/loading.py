@@ -25,6 +25,7 @@ from mlp.checking.students.names import (
 )
 from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.tensors import of_arrays, torch_of
 from mlp.checking.students.weighted import roles
 
 
@@ -92,6 +93,8 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
         elif _is_function(value) and not (name.startswith("_") or _TESTING.search(name)):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
+            if entry.is_pair and (torch := torch_of(vars(module))):
+                entry.code = tuple(of_arrays(f, torch) for f in entry.code)
             entry.kind = names.get(entry.name) or _plausible(entry)
             entries.append(entry)
     return entries
@@ -207,7 +210,24 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
         return entry
     if any(_undone(p, plain(name)) in spelled for p in _PARTNERS):
         return None
+    if flag := _derivative_flag(function):
+        return Entry(name, (function, functools.partial(function, **{flag: True})), kind_of(name))
     return _loss_entry(name, function)
+
+
+def _derivative_flag(function: Callable) -> str | None:
+    """The argument that makes a function its own derivative: `sigmoid(x, derivative=False)`."""
+    return next(
+        (
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.default is False and _DERIVATIVE.search(plain(p.name))
+        ),
+        None,
+    )
+
+
+_DERIVATIVE = re.compile(r"prime|deriv|^grad|^backward$|^backprop$|^d$|^dx$|^der$")
 
 
 def _lonely_backward(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
@@ -233,7 +253,7 @@ def _undone(pattern: str, name: str) -> str | None:
 def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
     stem = _stem(name, "forward")
     wanted = name.replace("forward", "backward")
-    partner = module.get(wanted) or module.get(f"{stem}_backward")
+    partner: Any = module.get(wanted) or module.get(f"{stem}_backward")
     if not stem or (not _is_function(partner) and len(required(function)) > 4):
         return None
     entry = Entry(stem, (function, partner), kind_of(stem))

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from mlp.checking.students import singles, weighted
+from mlp.checking.students.adapters import Subject
 from mlp.checking.students.building import Recipe, Size, accepts
 from mlp.checking.students.loading import Entry
-from mlp.checking.students.loss_subjects import LossFunction, takes_delta, takes_mask
+from mlp.checking.students.loss_subjects import LossFunction, LossObject, takes_delta, takes_mask
 from mlp.checking.students.names import LOSSES, is_loss
 from mlp.checking.students.of_each import OfEach, of_each
 from mlp.checking.students.probabilities import BEFORE, OfProbabilities, of_probabilities
@@ -123,6 +124,8 @@ def loss(entry: Entry) -> list[Situation]:
         found.notes.append(f"its values are those of {found.reference.label}")
         if isinstance(found.reference, OfProbabilities):
             found.notes.append("tried on inputs between 0 and 1")
+    if entry.is_class and _takes_its_output(found):
+        found.notes.append(OUTPUT)
     if before_sigmoid:
         found.notes.append("the gradient is taken for that of z, where the input is sigmoid(z)")
     if isinstance(found.reference, OfEach):
@@ -158,6 +161,37 @@ def _needs_a_gradient(entry: Entry, s: Situation) -> None:
         raise NothingToCheck("it returns no gradient")
 
 
+OUTPUT = "backward was given the output that forward kept, in the place of its input"
+
+
+def _takes_its_output(s: Situation) -> bool:
+    """Whether backward wants the probabilities that forward has made of its input and kept."""
+    plain_make = s.make
+
+    def make() -> Subject:
+        subject = plain_make()
+        if isinstance(subject, LossObject):
+            subject.from_output = True
+        return subject
+
+    rng = np.random.default_rng(8)
+    arrays = s.arrays(rng, 7)
+    other = replace(s, make=make)
+    if not s.right or _is_right(s, arrays) or not _is_right(other, arrays):
+        return False
+    s.make = make
+    return True
+
+
+def _is_right(s: Situation, arrays: Arrays) -> bool:
+    try:
+        trial = run(s.make(), arrays, None, np.random.default_rng(8))
+    except (Broken, WrongOutput):
+        return False
+    found, truth = trial.gradients.get("x"), s.reference.gradients(arrays, trial.upstream)["x"]
+    return found is not None and close(found, truth, 1e-6)
+
+
 _BINARY = re.compile("sigmoid|binary|logistic", re.IGNORECASE)
 
 
@@ -178,9 +212,8 @@ def _before_the_softmax(s: Situation) -> bool:
         trial = run(s.make(), s.arrays(rng, 7), None, rng)
     except (Broken, WrongOutput):
         return False
-    other = s.reference.also_right("x", trial.arrays, trial.upstream)
-    found = trial.gradients.get("x")
-    return found is not None and other is not None and close(found, other, 1e-6)
+    other, found = s.reference.before(trial.arrays), trial.gradients.get("x")
+    return found is not None and any(close(found, other / n, 1e-6) for n in (1, trial.n))
 
 
 def _loss_draws(kind: str | None) -> dict[str, Draw]:

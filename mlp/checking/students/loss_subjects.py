@@ -27,6 +27,8 @@ class LossObject(ObjectSubject):
 
     swapped = False
     """Whether the target is the first argument."""
+    from_output = False
+    """Whether backward is to be given the output that forward kept, for its input."""
 
     def forward(self, *inputs: np.ndarray) -> Any:
         given = inputs[::-1] if self.swapped else inputs
@@ -42,6 +44,9 @@ class LossObject(ObjectSubject):
         method = self.gradient_function
         wanted = [n for n in required(method) if not is_setting(n)]
         settings = {n: default_for(n) for n in required(method) if is_setting(n)}
+        if self.from_output:
+            output = kept(self.instance, OUTPUTS)
+            self._last = tuple(output if i == self.swapped else v for i, v in enumerate(self._last))
         if len(wanted) == 3:
             at = next((i for i, n in enumerate(wanted) if plain(n) == "z"), 0)
             ones = np.ones(np.shape(self._last[0]))

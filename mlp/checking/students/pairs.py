@@ -38,23 +38,8 @@ class Activation(str):
         return upstream * (z > 0)
 
 
-_CHOICES = [
-    "relu",
-    "sigmoid",
-    "tanh",
-    "linear",
-    "identity",
-    "leaky_relu",
-    "lrelu",
-    "softplus",
-    "elu",
-    "max",
-    "average",
-    "avg",
-    "mean",
-    "train",
-    "training",
-]
+_CHOICES = """relu sigmoid tanh linear identity leaky_relu lrelu softplus elu
+    max average avg mean train training"""
 
 
 def choices(entry: Entry) -> list[str]:
@@ -65,7 +50,7 @@ def choices(entry: Entry) -> list[str]:
     constants = getattr(getattr(function, "__code__", None), "co_consts", ())
     flat = [t for c in constants for t in (c if isinstance(c, tuple | frozenset) else (c,))]
     known = {plain(t): t for t in flat if isinstance(t, str)}
-    return [known[plain(c)] for c in _CHOICES if plain(c) in known]
+    return [known[plain(c)] for c in _CHOICES.split() if plain(c) in known]
 
 
 def _takes_text(parameter: inspect.Parameter) -> bool:

@@ -18,6 +18,10 @@ from mlp.checking.students.trials import Arrays, Broken, WrongOutput, close, for
 
 BATCHES = (7, 11)
 """Sizes that are no width and no number of classes in any situation."""
+ENOUGH, MANY = 6, 60
+"""Combinations that run, of a layer of unknown and of known kind, after which no other is tried."""
+TRIES = 1000
+"""Combinations that fail, after which only those for one sample at a time are tried."""
 Draw = Callable[[np.random.Generator, int], Arrays]
 
 
@@ -81,8 +85,10 @@ def fit(
     errors: list[Broken | WrongOutput] = []
     together = list(itertools.product(sizes, recipes(entry)))
     for size, recipe in [*together, *itertools.product(sizes, single_recipes(entry))]:
-        if recipe.single and running:
+        if len(running) >= (ENOUGH if entry.kind is None else MANY) or (recipe.single and running):
             break
+        if len(errors) > TRIES and not recipe.single:
+            continue
         try:
             make = maker(entry, size, recipe)
             subject = make()
