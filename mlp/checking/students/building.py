@@ -232,6 +232,7 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
         yield _arrays(shape, bias)
     if count == 1:
         yield lambda name, i, size: (size.D, size.M)
+        yield lambda name, i, size: (2, 2, size.D, size.M)  # a kernel with its channels
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3

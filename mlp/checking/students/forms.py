@@ -20,6 +20,7 @@ from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
     AffineReference,
+    ChannelsLast,
     Flattening,
     LayerReference,
     OwnForward,
@@ -51,7 +52,7 @@ def situations(entry: Entry) -> list[Situation]:
     for situation in found:
         if situation.right:
             settle(situation)
-        if situation.recipe.columns:
+        if situation.recipe.columns and situation.draw(np.random.default_rng(0), 2)["x"].ndim == 2:
             situation.notes.append("samples are columns")
         if situation.recipe.single:
             situation.notes.append(singles.NOTE)
@@ -229,8 +230,11 @@ def _pool_fit(
 ) -> Situation:
     attempts: list[Situation] = []
     errors: list[Exception] = []
-    for shape, images in ((vector, False), ((2, *image), True), (image, True)):
-        references = [PoolReference(m) for m in _pools(images, known)]
+    shapes = ((vector, False), ((2, *image), True), (image, True), ((*image, 2), True))
+    for shape, images in shapes:
+        references: list[Reference] = [PoolReference(m) for m in _pools(images, known)]
+        if len(shape) == 3 and shape[-1] == 2:
+            references = [ChannelsLast(r) for r in references]
         for size in sizes:
             size = replace(size, image=shape)
             try:
@@ -239,6 +243,7 @@ def _pool_fit(
                 errors.append(error)
                 continue
             if found.right:
+                found.kind = found.kind if isinstance(found.reference, PoolReference) else None
                 return found
             attempts.append(found)
     if attempts:

@@ -83,6 +83,23 @@ class PoolReference(LayerReference):
         return views[steps].reshape(-1, int(np.prod(self.window)))
 
 
+class ChannelsLast(Reference):
+    """A pool of images (N, H, W, C)."""
+
+    def __init__(self, inner: Reference) -> None:
+        self.inner, self.label = inner, f"{inner.label} of images (N, H, W, C)"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return np.moveaxis(self.inner.forward(self._turned(arrays)), 1, -1)
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        found = self.inner.gradients(self._turned(arrays), np.moveaxis(upstream, -1, 1))
+        return {"x": np.moveaxis(found["x"], 1, -1)}
+
+    def _turned(self, arrays: Arrays) -> Arrays:
+        return {"x": np.ascontiguousarray(np.moveaxis(arrays["x"], -1, 1))}
+
+
 class AffineReference(Reference):
     """x W + b, or x W^T + b for weights (M, D); b of any shape with M entries, or absent."""
 
