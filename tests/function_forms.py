@@ -80,7 +80,9 @@ def conv_forward(A_prev, W, b, hparameters):
     m, n = (X.shape[1] - f) // s + 1, (X.shape[2] - f) // s + 1
     Z = np.zeros((len(X), m, n, W.shape[3]))
     for i, j in np.ndindex(m, n):
-        Z[:, i, j] = np.tensordot(X[:, i*s:i*s+f, j*s:j*s+f], W, 3) + b.ravel()
+        for c in range(W.shape[3]):
+            Z[:, i, j, c] = (X[:, i*s:i*s+f, j*s:j*s+f] * W[..., c]).sum((1, 2, 3)) + float(
+                b[:, :, :, c])
     return Z, (X, W, b, s, pad)
 def conv_backward(dZ, cache):
     X, W, b, s, pad = cache; f = W.shape[0]

@@ -1,6 +1,7 @@
 """A class graded: points, pages, names, and what is kept."""
 
 import html.parser
+import os
 import re
 import subprocess
 import sys
@@ -85,6 +86,17 @@ def test_the_screen_has_a_line_for_each_and_says_what_is_still_packed(lecture):
     assert re.search(r"^Žák Łukasz +ok +ok +FAIL +ok +16$", said.stdout, re.MULTILINE)
     assert re.search(r"^Blank Bob +- +- +- +- +0$", said.stdout, re.MULTILINE)
     assert "Zip Zoe is not graded: Zip Zoe.zip is still packed: unpack it" in said.stderr
+
+
+def test_the_table_fits_a_narrow_screen(lecture):
+    folder, _ = lecture
+    narrow = mlp("grade", folder, "--exercise", folder.with_name("exercise.toml"),
+                 env=os.environ | {"COLUMNS": "40"})  # fmt: skip
+    table, _, _paths = narrow.stdout.rpartition("\n\n")
+    assert re.search(r"^Žák Łukasz +\+ \+ F \+ +16$", table, re.MULTILINE)
+    assert re.search(r"^Blank Bob +- - - - +0$", table, re.MULTILINE)
+    assert all(len(line) <= 40 for line in table.splitlines())
+    assert "F wrong" in " ".join(table.split())
 
 
 class Page(html.parser.HTMLParser):

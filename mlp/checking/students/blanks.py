@@ -1,15 +1,20 @@
 """Functions that are still to be written."""
 
 import dis
+import functools
 import inspect
+from types import CodeType
 from typing import Any
 
 
 def is_blank(function: Any) -> bool:
     """A body of nothing but a docstring, pass, `...`, or raise NotImplementedError."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
+    return code is not None and _does_nothing(code)
+
+
+@functools.lru_cache(maxsize=256)  # each layer is asked hundreds of times
+def _does_nothing(code: CodeType) -> bool:
     steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
     plain_steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
     raising = {"LOAD_GLOBAL", "PRECALL", "CALL", "RAISE_VARARGS", "CACHE", "PUSH_NULL", "COPY_FREE"}

@@ -106,7 +106,7 @@ def _is_unfinished(entry: Entry, error: Exception) -> bool:
     if isinstance(error, WrongOutput):
         return "returned None" in str(error)
     stumbled = isinstance(error, Broken) and "NoneType" in str(error.cause)
-    functions = entry.code if entry.is_pair else ()
+    functions = entry.code if entry.is_pair else () if entry.is_class else (entry.code,)
     return stumbled and any(has_blank_branch(f) for f in functions)
 
 

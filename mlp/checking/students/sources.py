@@ -154,7 +154,8 @@ def _parsed(source: bytes | str, name: str = "<source>") -> ast.Module:
 def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]:
     tree = _parsed(source, name)
     if _written_for_python_2(tree):
-        tree = ast.fix_missing_locations(_OldDivision().visit(tree))
+        tree = _OldDivision().visit(tree)
+    tree = ast.fix_missing_locations(_OldNumbers().visit(tree))
     flags = 0
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -214,6 +215,31 @@ class _OldDivision(ast.NodeTransformer):
         return ast.copy_location(ast.Call(function, [node.left, node.right], []), node)
 
 
+class _OldNumbers(ast.NodeTransformer):
+    """Arrays of one entry are numbers in `float(a)` and `z[i, j] = a`, as NumPy long had it."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        called = getattr(node.func, "id", None) or getattr(node.func, "attr", "")  # or np.float
+        if called in ("float", "int") and len(node.args) == 1 and not node.keywords:
+            node.args = [_call(OLD_NUMBER, node.args)]
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            holder = ast.Name(target.value.id, ast.Load())
+            node.value = _call(OLD_NUMBER, [node.value, holder])
+        return node
+
+
+def _call(name: str, arguments: list[ast.expr]) -> ast.Call:
+    call = ast.Call(ast.Name(name, ast.Load()), arguments, [])
+    return ast.copy_location(call, arguments[0])
+
+
+OLD_NUMBER = "_number_of_old_numpy"
 OLD_DIVISION = "_division_of_python_2"
 
 

@@ -23,6 +23,12 @@ def divided(a: Any, b: Any) -> Any:
     return a // b if whole else a / b
 
 
+def as_one_number(value: Any, holder: Any = None) -> Any:
+    """An array of one entry as a number, to be put into an array; anything else as it is."""
+    single = isinstance(value, np.ndarray) and value.size == 1 and value.ndim > 0
+    return value.reshape(()) if single and (holder is None or type(holder) is np.ndarray) else value
+
+
 class Notebook:
     """What `get_ipython()` gives in scripts that were notebooks: it does nothing."""
 

@@ -1,9 +1,11 @@
 """Functions of torch's tensors, as functions of arrays.
 
-Whoever writes `x.mm(w)` wants tensors. They are made of what goes in, and what comes out is made
-into arrays again, the cache as well. Nothing here loads torch: it is the file's own.
+Whoever writes `x.mm(w)` wants tensors. Where arrays are refused, tensors are made of what goes in,
+and what comes out is made into arrays again, the cache as well. Nothing here loads torch: it is
+the file's own.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from types import ModuleType
@@ -22,7 +24,7 @@ def torch_of(module: dict[str, Any]) -> ModuleType | None:
 
 
 def of_arrays(function: Callable, torch: ModuleType) -> Callable:
-    """The function for arrays."""
+    """The function for arrays: what arrays will not do is tried with tensors."""
 
     def tensor(value: Any) -> Any:
         return torch.tensor(np.array(value, order="C")) if isinstance(value, np.ndarray) else value
@@ -32,8 +34,13 @@ def of_arrays(function: Callable, torch: ModuleType) -> Callable:
 
     @functools.wraps(function)
     def converted(*arguments: Any, **options: Any) -> Any:
-        given = _each(arguments, tensor), _each(options, tensor)
-        return _each(function(*given[0], **given[1]), array)
+        try:  # a file may have both: functions of arrays beside those that call torch
+            return _each(function(*arguments, **options), array)
+        except (AttributeError, TypeError, RuntimeError) as error:
+            given = _each(arguments, tensor), _each(options, tensor)
+            with contextlib.suppress(Exception):
+                return _each(function(*given[0], **given[1]), array)
+            raise error
 
     return converted
 
