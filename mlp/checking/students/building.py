@@ -224,6 +224,8 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
     yield _shapes
+    if count == 1:
+        yield lambda name, i, size: (size.D, size.M)
     yield _whole_shapes
     lazy = kind == "Affine" and count == 1
     sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
@@ -232,7 +234,6 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
     for shape, bias in _array_shapes():
         yield _arrays(shape, bias)
     if count == 1:
-        yield lambda name, i, size: (size.D, size.M)
         yield lambda name, i, size: (2, 2, size.D, size.M)  # a kernel with its channels
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))

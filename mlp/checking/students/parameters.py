@@ -73,6 +73,7 @@ def _has(instance: Any, name: str) -> bool:
 def waits(instance: Any) -> bool:
     """Whether it has weights that are not there yet."""
     return any(
-        slot.read() is None and plain(slot.name) in WEIGHTS
+        slot.read() is None
+        and (plain(slot.name) in WEIGHTS or plain(slot.path).startswith("param"))
         for slot in slots(instance, everything=True)
     )
