@@ -75,6 +75,8 @@ def grade_one(
                 if name not in found or answer.mark.points > found[name].mark.points:
                     found[name] = answer
         hidden = {str(copy): _shown(file, submission) for file, copy in copies.items()}
+        if len(copies) == 1:
+            hidden |= {copy.name: _shown(file, submission) for file, copy in copies.items()}
     for task in exercise.tasks:
         answer = found.get(task.name) or Found(mark(task, None, None), None, "")
         record.marks.tasks.append(answer.mark)

@@ -77,7 +77,7 @@ EARLY = (
 )
 WHOLE = (
     "integer input gives other results than the same numbers as floats: what is written into an "
-    "array made like an integer array loses its fractions; begin with x = np.asarray(x, float)"
+    "array made like an integer array loses its fractions; begin with x = 1.0 * x"
 )
 TASKS = {
     "unchanged_arguments": "Called with arrays of its own",
