@@ -224,6 +224,7 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
     yield _shapes
+    yield _whole_shapes
     lazy = kind == "Affine" and count == 1
     sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
     yield lambda name, i, size: sizes(size)[min(i, 1)]
@@ -244,6 +245,12 @@ def _shapes(name: str, index: int, size: Size) -> Any:
     if plain(name) in ("dim", "dims", "shape", "weightshape", "wshape", "sizes", "trainingshape"):
         return (size.D, size.M)
     return (wanted,) if isinstance(wanted, int) and meaning(name) in ("in", "out", None) else wanted
+
+
+def _whole_shapes(name: str, index: int, size: Size) -> Any:
+    """The shape of a sample for each argument called a dimension or a shape of the input."""
+    asks = meaning(name) in ("in", None) and plain(name).endswith(("dim", "dims", "shape", "size"))
+    return size.shape if asks else by_meaning(name, index, size)
 
 
 def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlp.checking.students import besides, singles, updating
 from mlp.checking.students.adapters import Subject
+from mlp.checking.students.alone import for_one_sample
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
 from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
@@ -67,6 +68,7 @@ def without_parameters(entry: Entry) -> list[Situation]:
     """One of ours that has no parameters, on one input."""
     reference = LayerReference(PLAIN[entry.kind or ""]())
     found = fit(entry, [Size()], _always([normal(5)]), _always([reference]))
+    found = for_one_sample(entry, found, [normal(5)], [reference])
     sized = entry.is_class and any(accepts(entry, wanted) for wanted in ("in", "out"))
     if sized and not found.right and not same_shape(found):  # an affine map is part of it
         return black_box(replace(entry, kind=None))
@@ -94,6 +96,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
         return list(usual if shape[0] == size.D else usual[::-1])
 
     found = fit(entry, [size], widths, orientations)
+    found = for_one_sample(entry, found, [normal(size.D)], orientations(found.make()))
     if isinstance(found.reference, OwnForward):
         found.reference = OwnForward(found.make)
         found.right, found.kind = True, None
@@ -302,7 +305,11 @@ def black_box(entry: Entry) -> list[Situation]:
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [*images_first, Size(), Size(D=2)], draws, references)
+    other_sizes = [] if images_first else _IMAGES[:1]
+    sizes = [*images_first, Size(), Size(D=2), *other_sizes]
+    found = fit(entry, sizes, draws, references)
+    own = OwnForward(found.make)
+    found = for_one_sample(entry, found, [normal(*shape) for shape in _SINGLE], [own])
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
@@ -313,6 +320,8 @@ def black_box(entry: Entry) -> list[Situation]:
     return [found]
 
 
+_SINGLE: list[tuple[int, ...]] = [(5,), (2, 4, 4), (4, 4), (4, 4, 2)]
+"""Shapes of a single sample."""
 _OF_SEQUENCES = re.compile(r"(conv|pool|sampl)\w*1d", re.IGNORECASE)
 """Names of layers that want samples of channels and one more axis."""
 _SEQUENCES = [Size(D=2, window=2, stride=1, image=shape) for shape in ((2, 6), (6, 2))]
