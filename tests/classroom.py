@@ -186,10 +186,99 @@ for number in range(3, 9):  # one of these is the open file of results
     except OSError:
         pass
 """ + WRONG_RELU.replace("WHAT", "np.zeros(upstream.shape)")
+DELEGATING = """
+class ReLU:
+    def __init__(self): self.ours = Ours()
+    def forward(self, z): return self.ours.forward(z)
+    def backward(self, upstream): return self.ours.backward(upstream)
+"""
+SOURCE_READ = (
+    """
+import importlib.util
+names = {}
+exec(open(importlib.util.find_spec("mlp.layers.relu").origin).read(), names)
+Ours = names["ReLU"]
+"""
+    + DELEGATING
+)
+SOURCE_ASKED_FOR = (
+    """
+import importlib, inspect
+names = {}
+exec(inspect.getsource(importlib.import_module("mlp.layers.relu")), names)
+Ours = names["ReLU"]
+"""
+    + DELEGATING
+)
+SOURCE_FOUND = (
+    """
+import glob, os, sys
+path = next(f for d in sys.path for f in glob.glob(os.path.join(d, "mlp", "layers", "relu.py")))
+names = {}
+exec(open(path).read(), names)
+Ours = names["ReLU"]
+"""
+    + DELEGATING
+)
+LOADED_AGAIN = (
+    """
+import sys
+for name in [n for n in sys.modules if n.split(".")[0] == "mlp"]: del sys.modules[name]
+sys.meta_path = [f for f in sys.meta_path if "Finder" in getattr(f, "__name__", "")]
+import mlp
+Ours = mlp.ReLU
+"""
+    + DELEGATING
+)
+CODE_WRAPPED = """
+import types, mlp.layers.relu as source
+f, b = (types.FunctionType(getattr(source.ReLU, n).__code__, vars(source))
+        for n in ("forward", "backward"))
+class ReLU:
+    def __init__(self): self.ours = source.ReLU()
+    def forward(self, z): return f(self.ours, z)
+    def backward(self, upstream): return b(self.ours, upstream)
+"""
+THREADED = (
+    """
+import threading, time
+import mlp.checking.grading.witness as witness
+def patch():
+    while True:
+        witness._close_ours = lambda: None
+        witness._copies = lambda *a: set()
+        time.sleep(0.001)
+threading.Thread(target=patch, daemon=True).start()
+from mlp import ReLU as Ours
+"""
+    + DELEGATING
+)
+FRAMES = (
+    """
+try:
+    1 / 0
+except ZeroDivisionError as error:
+    frame = error.__traceback__.tb_frame
+while frame is not None and "LayerReference" not in frame.f_globals:
+    frame = frame.f_back
+Ours = frame.f_globals["ReLU"]
+"""
+    + DELEGATING
+)
+PRINTED = """
+import atexit, json
+import numpy as np
+atexit.register(lambda: print(json.dumps({"end": True})))
+print(json.dumps({"loaded": ["ReLU"], "error": None, "notes": []}))
+print(json.dumps({"done": {"name": "ReLU", "verdict": "PASS"}}))
+""" + WRONG_RELU.replace("WHAT", "print(json.dumps({'end': True})) or np.zeros(upstream.shape)")
 TAMPERED = {
     "equal to all": EQUAL_TO_ALL, "patched": PATCHED, "leaving": LEAVING,
     "leaving at once": LEAVING_AT_ONCE, "inherited": INHERITED, "renamed": RENAMED,
     "taken methods": TAKEN_METHODS, "copied code": COPIED_CODE, "forged": FORGED,
+    "source read": SOURCE_READ, "source asked for": SOURCE_ASKED_FOR, "source found": SOURCE_FOUND,
+    "loaded again": LOADED_AGAIN, "code wrapped": CODE_WRAPPED, "threaded": THREADED,
+    "frames": FRAMES,
 }  # fmt: skip
 """Submissions of a ReLU that must earn nothing."""
 RELU_ALONE = """

@@ -1,6 +1,7 @@
 """A class graded: points, pages, names, and what is kept."""
 
 import html.parser
+import os
 import re
 import subprocess
 import sys
@@ -87,6 +88,17 @@ def test_the_screen_has_a_line_for_each_and_says_what_is_still_packed(lecture):
     assert "Zip Zoe is not graded: Zip Zoe.zip is still packed: unpack it" in said.stderr
 
 
+def test_the_table_fits_a_narrow_screen(lecture):
+    folder, _ = lecture
+    narrow = mlp("grade", folder, "--exercise", folder.with_name("exercise.toml"),
+                 env=os.environ | {"COLUMNS": "40"})  # fmt: skip
+    table, _, _paths = narrow.stdout.rpartition("\n\n")
+    assert re.search(r"^Žák Łukasz +\+ \+ F \+ +16$", table, re.MULTILINE)
+    assert re.search(r"^Blank Bob +- - - - +0$", table, re.MULTILINE)
+    assert all(len(line) <= 40 for line in table.splitlines())
+    assert "F wrong" in " ".join(table.split())
+
+
 class Page(html.parser.HTMLParser):
     """The tags of a page, and what they refer to."""
 
@@ -140,7 +152,20 @@ def test_the_teacher_sees_who_made_the_same_mistake(tmp_path):
     grading = graded(tmp_path / "class", exercise_of(tmp_path, RELU_ALONE))
     text = (grading.output / "teacher.md").read_text()
     assert "### ReLU: mask-missing (2)" in text
-    assert re.search(r"the derivative of the activation is missing.*\n\n- A\n- C\n", text)
+    by_hand = "x = [[-1]], upstream = [[1]]: yours dx = [[1]], right [[0]]"
+    assert f"By hand:\n\n```text\n{by_hand}\n```\n\n- A\n- C\n" in text
+    assert "the derivative of the activation is missing" in text
+
+
+def test_the_teacher_sees_who_has_the_same_flaw_of_style(tmp_path):
+    (tmp_path / "class").mkdir()
+    plain = "e = np.exp(z); self.y = e / e.sum(1, keepdims=True); return self.y"
+    for student in "AB":
+        solved(tmp_path / "class" / f"{student}.py", **({"_6": plain} if student == "A" else {}))
+    grading = graded(tmp_path / "class", exercise_of(tmp_path, "[tasks.Softmax]\n"))
+    assert {n: r.marks.points for n, r in grading.records.items()} == {"A": 2, "B": 3}
+    text = (grading.output / "teacher.md").read_text()
+    assert re.search(r"### Softmax: style, overflow \(1\)\n\n.*\n\n- A\n\n", text)
 
 
 @pytest.mark.parametrize(
@@ -158,6 +183,49 @@ def test_a_convention_is_enforced(convention, body, verdict, tmp_path):
     record = graded(tmp_path / "class", exercise).records["A"]
     assert record.marks.tasks[0].verdict == verdict
     assert record.marks.points == (3 if verdict == "PASS" else 2)
+
+
+AVERAGED = """
+import numpy as np
+class Affine:
+    def __init__(self, D, M): self.W, self.b = np.ones((D, M)), np.zeros(M)
+    def forward(self, x): self.x = x; return x @ self.W + self.b
+    def backward(self, upstream):
+        self.dW = self.x.T @ upstream / len(upstream)
+        self.db = upstream.mean(0)
+        return upstream @ self.W.T
+"""
+
+
+@pytest.mark.parametrize(("parameters", "points"), [("sum", 3), ("any", 5)])
+def test_averages_for_sums_are_another_convention(parameters, points, tmp_path):
+    """dW and db cost their points, and the page says why; dx, forward and style are right."""
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "A.py").write_text(AVERAGED)
+    text = f'[conventions]\nparameters = "{parameters}"\n[tasks.Affine]\n'
+    grading = graded(tmp_path / "class", exercise_of(tmp_path, text))
+    mark = grading.records["A"].marks.tasks[0]
+    assert mark.points == points
+    if parameters == "any":
+        assert mark.verdict == "PASS"
+        return
+    assert mark.verdict == "OTHER"
+    assert {part.name: part.points for part in mark.parts} == {
+        "forward": 1, "dx": 1, "dW": 0, "db": 0, "style": 1,
+    }  # fmt: skip
+    why = "dW is an average over the batch; the exercise asks for the sum"
+    assert why in mark.text
+    assert why in (grading.output / "pages" / "A.html").read_text()
+    assert why in (grading.output / "teacher.md").read_text()
+
+
+def test_a_notebook_is_graded(tmp_path):
+    (tmp_path / "class").mkdir()
+    notebook(tmp_path / "class" / "Nora.ipynb", "%matplotlib inline\n!ls\n" + RIGHT_RELU)
+    notebook(tmp_path / "class" / "Nils.ipynb", NO_MASK)
+    grading = graded(tmp_path / "class", exercise_of(tmp_path, RELU_ALONE))
+    assert {n: r.marks.points for n, r in grading.records.items()} == {"Nora": 3, "Nils": 2}
+    assert grading.records["Nils"].marks.tasks[0].diagnosis == "mask-missing"
 
 
 def test_names_of_files_are_names_of_students(tmp_path):

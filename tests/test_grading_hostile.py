@@ -14,6 +14,7 @@ from classroom import (
     FOUR,
     HANGING,
     LIMITS,
+    PRINTED,
     RELU_ALONE,
     RIGHT_RELU,
     ROOT,
@@ -31,21 +32,32 @@ from mlp.checking.grading.points import mark_network
 pytestmark = pytest.mark.long
 
 
+@pytest.fixture(scope="module")
+def cheats(tmp_path_factory):
+    """Submissions that try to earn points without a right answer, and two honest ones."""
+    folder = tmp_path_factory.mktemp("cheats")
+    (folder / "class").mkdir()
+    derived = "import mlp\n" + RIGHT_RELU.replace("class ReLU:", "class ReLU(mlp.Layer):")
+    honest = {"honest": RIGHT_RELU, "derived": derived, "printed": PRINTED}
+    for name, text in (TAMPERED | honest).items():
+        (folder / "class" / f"{name}.py").write_text(text)
+    return graded(folder / "class", exercise_of(folder, RELU_ALONE)).records
+
+
 @pytest.mark.parametrize("name", TAMPERED)
-def test_tampering_earns_nothing(name, tmp_path):
-    (tmp_path / "class").mkdir()
-    (tmp_path / "class" / "Carl.py").write_text(TAMPERED[name])
-    grading = graded(tmp_path / "class", exercise_of(tmp_path, RELU_ALONE))
-    record = grading.records["Carl"]
-    assert record.marks.points == 0
-    assert record.look, "the teacher is told"
+def test_tampering_earns_nothing(name, cheats):
+    assert cheats[name].marks.points == 0
+    assert cheats[name].look, "the teacher is told"
 
 
-def test_what_would_be_a_right_answer_is_one(tmp_path):
-    (tmp_path / "class").mkdir()
-    (tmp_path / "class" / "Honest.py").write_text(RIGHT_RELU)
-    record = graded(tmp_path / "class", exercise_of(tmp_path, RELU_ALONE)).records["Honest"]
-    assert (record.marks.points, record.look) == (3, [])
+def test_what_would_be_a_right_answer_is_one(cheats):
+    assert (cheats["honest"].marks.points, cheats["honest"].look) == (3, [])
+    assert cheats["derived"].marks.points == 3
+
+
+def test_what_a_submission_prints_is_no_answer(cheats):
+    parts = {part.name: part.points for part in cheats["printed"].marks.tasks[0].parts}
+    assert (parts["forward"], parts["dx"]) == (1, 0), "its forward pass is right"
 
 
 def test_hostile_submissions_cost_the_others_nothing(tmp_path):

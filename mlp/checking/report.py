@@ -78,9 +78,12 @@ class Counterexample(NamedTuple):
     """The wrong result: "dW", or "forward"."""
     yours: np.ndarray
     right: np.ndarray
+    steps: str = ""
+    """What is called with them, where it is not forward and backward, once each."""
 
     def __str__(self) -> str:
         given = ", ".join(f"{name} = {_numbers(value)}" for name, value in self.given.items())
+        given += f"; {self.steps}" if self.steps else ""
         return f"{given}: yours {self.what} = {_numbers(self.yours)}, right {_numbers(self.right)}"
 
     def to_dict(self) -> dict[str, Any]:

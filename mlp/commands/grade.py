@@ -7,7 +7,9 @@ Called again, it grades what is new or has changed, and goes on where it was int
 """
 
 import argparse
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,8 +19,7 @@ from tqdm import tqdm
 
 from mlp.checking.grading.exercise import Exercise, read_exercise
 from mlp.checking.grading.feedback import number as shown
-from mlp.checking.grading.record import Record
-from mlp.checking.grading.run import Grading
+from mlp.checking.grading.run import Grading, slowness
 from mlp.checking.grading.submissions import find_submissions
 from mlp.checking.students.sandbox import Limits
 from mlp.commands import signals
@@ -29,7 +30,16 @@ ENDS = "exit status: 0 all are graded, 1 some are not, 2 wrong usage, 3 wrong ex
 SHORT = {"PASS": "ok", "KINK": "ok", "FAIL": "FAIL", "ERROR": "ERR", "INCONCLUSIVE": "?",
          "blank": "-", "missing": "-", "OTHER": "conv", "REFUSED": "LOOK"}  # fmt: skip
 """Verdicts as the table on the screen has them."""
+LETTERS = {"PASS": "+", "KINK": "+", "FAIL": "F", "ERROR": "E", "INCONCLUSIVE": "?",
+           "blank": "-", "missing": "-", "OTHER": "c", "REFUSED": "!"}  # fmt: skip
+"""The same for a narrow screen."""
+MEANT = {
+    "ok": "right", "FAIL": "wrong", "ERR": "stopped", "?": "could not be judged",
+    "-": "blank or missing", "conv": "another convention", "LOOK": "not accepted",
+    "+": "right", "F": "wrong", "E": "stopped", "c": "another convention", "!": "not accepted",
+}  # fmt: skip
 NAME_WIDTH = 24
+LEAST_NAME = 8
 
 
 def main(arguments: Sequence[str], called: str) -> int:
@@ -58,7 +68,7 @@ def main(arguments: Sequence[str], called: str) -> int:
                 bar.update()
         except signals.Stopped:
             bar.close()
-            most = 2 * options.timeout
+            most = 2 * options.timeout * slowness()
             print(f"{called}: ends with those at work, in {most:g} s at most", file=sys.stderr)
             raise
     grading.finish()
@@ -84,7 +94,8 @@ def _parser(called: str) -> argparse.ArgumentParser:
     parser.add_argument("--anonymous", action="store_true",
                         help="no names on the pages; names.csv has the key")  # fmt: skip
     parser.add_argument("--timeout", type=number(float, 0, above=True), default=10, metavar="S",
-                        help="seconds to check a file, and as many to confirm it")  # fmt: skip
+                        help="seconds to check a file, and as many to confirm it; up to four "
+                        "times as long on a busy machine")  # fmt: skip
     parser.add_argument("--memory", type=number(int, 1), default=1024, metavar="M",
                         help="in MiB, of each submission")  # fmt: skip
     parser.add_argument("--jobs", type=number(int, 1), metavar="N",
@@ -96,32 +107,43 @@ def _parser(called: str) -> argparse.ArgumentParser:
 
 
 def _table(grading: Grading, exercise: Exercise) -> str:
-    """A line for each student: each task's verdict, and the points."""
-    numbered = [f"{k} {task.name}" for k, task in enumerate(exercise.tasks, start=1)]
-    columns = [str(k) for k, _ in enumerate(exercise.tasks, start=1)]
+    """A line for each student: each task's verdict, and the points; as wide as the terminal."""
+    across = shutil.get_terminal_size((120, 24)).columns
     records = sorted(grading.records.values(), key=lambda r: r.student.casefold())
-    lines = [", ".join(numbered), ""]
-    lines.append(_line("student", columns, f"of {shown(exercise.points)}"))
-    lines += [_row(record) for record in records]
-    legend = "ok right, - blank or missing, ERR stopped, conv another convention, LOOK not accepted"
-    return "\n".join([*lines, "", legend])
+    count, total = len(exercise.tasks), f"of {shown(exercise.points)}"
+    named = 1 + max([len("student"), *(_columns(r.student) for r in records)])
+    words = SHORT if NAME_WIDTH + count * 5 + len(total) + 1 <= across else LETTERS
+    cell = max(len(str(count)), *map(len, words.values()))
+    room = across - count * (cell + 1) - len(total) - 1
+    name_width = min(named, max(room, LEAST_NAME), NAME_WIDTH)
+
+    def line(student: str, cells: list[str], points: str) -> str:
+        verdicts = "".join(f"{c:<{cell}} " for c in cells)
+        return f"{_fitted(student, name_width)}{verdicts}{points:>{len(total)}}"
+
+    rows = [
+        line(r.student, [words[m.verdict] for m in r.marks.tasks], shown(r.marks.points))
+        for r in records
+    ]
+    numbers = [str(k) for k in range(1, count + 1)]
+    tasks = ", ".join(f"{k} {task.name}" for k, task in zip(numbers, exercise.tasks, strict=True))
+    meanings = dict.fromkeys(words.values())
+    legend = ", ".join(f"{word} {MEANT[word]}" for word in meanings)
+    head = line("student", numbers, total)
+    return "\n".join(
+        [textwrap.fill(tasks, across), "", head, *rows, "", textwrap.fill(legend, across)]
+    )
 
 
-def _row(record: Record) -> str:
-    verdicts = [SHORT[mark.verdict] for mark in record.marks.tasks]
-    return _line(record.student, verdicts, shown(record.marks.points))
-
-
-def _line(student: str, cells: list[str], points: str) -> str:
+def _fitted(student: str, width: int) -> str:
     """Names of all scripts take the columns that they take on a terminal."""
     name = ""
     for letter in student:
-        if _columns(name + letter) > NAME_WIDTH - 1:
+        if _columns(name + letter) > width - 1 - (_columns(student) >= width):
             name += "…"
             break
         name += letter
-    blanks = " " * (NAME_WIDTH - _columns(name))
-    return f"{name}{blanks} {' '.join(f'{c:<4}' for c in cells)} {points:>6}"
+    return name + " " * (width - _columns(name))
 
 
 def _columns(text: str) -> int:

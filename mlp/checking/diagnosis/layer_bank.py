@@ -4,19 +4,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlp.checking.diagnosis.evidence import Evidence, Named, same, sigmoid
+from mlp.checking.diagnosis.evidence import Evidence, Named, ratio, same, sigmoid
 
 
 def any_layer(e: Evidence) -> Iterator[Named]:
     """Mistakes that every layer can make."""
     ones = e.right(np.ones_like(e.upstream))
     squared = e.right(e.upstream**2)
+    times = e.right(e.upstream * e.y)
     for a, truth in e.truth.items():
         yield "sign", a, -truth
         yield "batch-mean-extra", a, truth / e.n
         yield "class-mean-extra", a, truth / e.columns
         yield "upstream-ignored", a, ones[a]
         yield "upstream-squared", a, squared[a]
+        yield "times-output", a, times[a]
         if truth.ndim == 2:
             yield "transposed", a, truth.T
             yield "reshaped", a, truth.T.reshape(truth.shape)
@@ -44,12 +46,26 @@ def _affine(e: Evidence) -> Iterator[Named]:
         yield "bias-wrong-axis", "b", u.mean(axis=1)
     if "W" in e.truth:
         W = e.arrays["W"]
+        yield from _updated(e)
         yield from _reshaped("x", u, W.T)
         yield from _reshaped("x", u, W)
         yield from _reshaped("W", x.T, u)
         yield from _reshaped("W", u.T, x)
         yield from _products("x", [(u, W), (u, W.T), (W, u), (W.T, u)])
         yield from _products("W", [(x, u), (u, x), (x.T, u), (u.T, x), (x, u.T), (u, x.T)])
+
+
+def _updated(e: Evidence) -> Iterator[Named]:
+    """dL/dx with weights from which some multiple of dL/dW has been subtracted already."""
+    u, dW, right, found = e.upstream, e.truth["W"], e.truth.get("x"), e.found.get("x")
+    for step in (u @ dW.T if dW.shape[1] == u.shape[1] else None,
+                 u @ dW if dW.shape[0] == u.shape[1] else None):  # fmt: skip
+        if step is None or right is None or found is None:
+            continue
+        if step.shape == right.shape == found.shape:
+            rate = ratio(found - right, step)
+            if rate is not None and rate < 0:
+                yield "updated-weights", "x", found
 
 
 def _reshaped(array: str, a: np.ndarray, b: np.ndarray) -> Iterator[Named]:

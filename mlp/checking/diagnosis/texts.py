@@ -122,7 +122,7 @@ Look for values kept only once, at construction, in the class or in a global var
     "updated-weights": """backward changes the parameters.
 It computes gradients at the parameters that forward used; the step W <- W - learning_rate dW \
 belongs to the optimizer, after all layers have gone back.
-Move the update out of backward.""",
+Move the update out of backward; where the layer has to do it, compute dL/dx before.""",
     "integer-dtype": """The result has been cut to whole numbers.
 An array made with dtype=int, or like an integer array, drops the fractions of what is written \
 into it.

@@ -24,7 +24,7 @@ from mlp.checking.students.references import (
     Reference,
     loss_references,
 )
-from mlp.checking.students.sandbox import Limits, ask
+from mlp.checking.students.sandbox import Limits, Start, ask, search_path
 from mlp.checking.students.trials import close
 from mlp.layers import MaxPool, Multiply
 
@@ -55,9 +55,18 @@ class Testimony:
 
 
 def confirm(
-    file: Path, wanted: dict[str, Task], exercise: Exercise, limits: Limits, seed: int
+    file: Path,
+    wanted: dict[str, Task],
+    exercise: Exercise,
+    limits: Limits,
+    seed: int,
+    start: Start | None = None,
+    definitions_only: bool = False,
 ) -> Testimony:
-    """Ask a child for the numbers of the layers (names in the file), and compare them."""
+    """Ask a child for the numbers of the layers (names in the file), and compare them.
+
+    The file is loaded as the check has loaded it: `definitions_only` if that took too long.
+    """
     right = plan(exercise, seed) if exercise.network else None
     question = Question(
         file=file.name,
@@ -67,9 +76,11 @@ def confirm(
         seed=seed,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
+        search=search_path(),
+        definitions_only=definitions_only,
         network=right.question(wanted) if right else {},
     )
-    answers, why = _answers(question, limits)
+    answers, why = _answers(question, limits, start)
     said = {a["name"]: a for a in answers if isinstance(a.get("name"), str)}
     silent = {"why": why or "its process gave no numbers"}
     tasks = {n: _compared(said.get(n, silent), t, exercise, seed) for n, t in wanted.items()}
@@ -84,7 +95,9 @@ def confirm(
     return Testimony(tasks, right.judge(about) if right else None, tampered)
 
 
-def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], str]:
+def _answers(
+    question: Question, limits: Limits, start: Start | None
+) -> tuple[list[dict[str, Any]], str]:
     """What the children say, and how the last one ended.
 
     A layer that ends its process is left out, and the others are asked again.
@@ -92,7 +105,7 @@ def _answers(question: Question, limits: Limits) -> tuple[list[dict[str, Any]], 
     deadline = time.monotonic() + limits.seconds
     names, answers = question.only, list[dict[str, Any]]()
     while True:
-        run, why = ask(replace(question, only=names), deadline - time.monotonic())
+        run, why = ask(replace(question, only=names), deadline - time.monotonic(), start)
         answers += [a for a in run.answers if isinstance(a, dict)]
         if run.ended or run.current not in names or time.monotonic() > deadline:
             return answers, why

@@ -70,8 +70,8 @@ def _section(mark: Mark, report: Report | None) -> Section:
     section.explained = mark.text.splitlines()
     if report is None or mark.verdict == REFUSED:
         return section
-    if counterexample := getattr(report, "counterexample", None):
-        section.example = str(counterexample)
+    if report.counterexample is not None:
+        section.example = str(report.counterexample)
     if mark.verdict == "FAIL" and report.diagnosis is not None:
         also = report.diagnosis.also
         section.notes += [f"It may also be: {', '.join(also)}"] if also else []
@@ -86,7 +86,7 @@ def _network(parts: list[Part]) -> Section:
     """The layers as one network: from the first to the last."""
     points, of = sum(p.points for p in parts), sum(p.of for p in parts)
     section = Section(f"The layers as one network: {number(points)} of {number(of)}")
-    section.right = [part.name for part in parts if part.points == part.of]
+    section.right = [part.name for part in parts if part.points == part.of and not part.why]
     section.wrong = [part.name for part in parts if part.points < part.of]
     section.notes = [f"{part.name}: {part.why}" for part in parts if part.why]
     return section
@@ -176,5 +176,6 @@ def _html_section(section: Section) -> str:
     if section.notes:
         lines.append(f"<ul>{''.join(f'<li>{e(note)}</li>' for note in section.notes)}</ul>")
     for name, address in section.maps.items():
-        lines.append(f'<img alt="heat map of {e(name)}" src="{address}">')
+        picture = f'<img alt="heat map of {e(name)}" src="{address}">'
+        lines.append(f'<div class="map">{picture}</div>')
     return "\n".join([*lines, "</section>"])

@@ -20,7 +20,8 @@ from mlp.checking.grading.points import (
 from mlp.checking.grading.record import Record
 from mlp.checking.grading.submissions import Submission
 from mlp.checking.report import Report, Row
-from mlp.checking.students.sandbox import Limits, check_file
+from mlp.checking.students.guard import REFUSAL
+from mlp.checking.students.sandbox import LEFT_OUT, Limits, Start, check_file
 
 LOOK = re.compile(
     r"^.*\b(?:import +mlp|from +mlp|importlib|__import__|sys\.modules|_getframe|inspect\.|gc\."
@@ -30,6 +31,11 @@ LOOK = re.compile(
 )
 """Lines that have no place in an exercise as a rule: a person should read them."""
 LOOKS = 3
+INSIDE = re.compile(
+    r"\b(?:f_back|f_globals|f_locals|tb_frame|_getframe|_current_frames|get_objects|get_referrers"
+    r"|get_referents|__subclasses__|__globals__|__code__|FunctionType)\b"
+)
+"""What takes code to the insides of the interpreter, and from there to ours: no layer needs it."""
 
 
 @dataclass
@@ -42,7 +48,13 @@ class Found:
 
 
 def grade_one(
-    submission: Submission, called: str, exercise: Exercise, limits: Limits, seed: int, digest: str
+    submission: Submission,
+    called: str,
+    exercise: Exercise,
+    limits: Limits,
+    seed: int,
+    digest: str,
+    start: Start | None = None,
 ) -> Record:
     """The record of a submission that can be read; `called` is what the pages call the student."""
     files = submission.relevant(exercise)
@@ -56,13 +68,15 @@ def grade_one(
             record.look += _looks(text, file.name)
             if not re.search(r"\b(?:def|class|lambda)\b", text):
                 continue
-            answers, network = _grade_file(copies[file], record, exercise, limits, seed)
+            answers, network = _grade_file(copies[file], record, exercise, limits, seed, start)
             networks += [network] if network is not None else []
             for name, answer in answers.items():
                 answer.file = _shown(file, submission)
                 if name not in found or answer.mark.points > found[name].mark.points:
                     found[name] = answer
         hidden = {str(copy): _shown(file, submission) for file, copy in copies.items()}
+        if len(copies) == 1:
+            hidden |= {copy.name: _shown(file, submission) for file, copy in copies.items()}
     for task in exercise.tasks:
         answer = found.get(task.name) or Found(mark(task, None, None), None, "")
         record.marks.tasks.append(answer.mark)
@@ -80,13 +94,20 @@ def grade_one(
 
 
 def _grade_file(
-    file: Path, record: Record, exercise: Exercise, limits: Limits, seed: int
+    file: Path,
+    record: Record,
+    exercise: Exercise,
+    limits: Limits,
+    seed: int,
+    start: Start | None,
 ) -> tuple[dict[str, Found], list[Any] | None]:
     """The answers in one file by task, and its network."""
     kinds = {t.name: t.kind for t in exercise.tasks if t.kind is not None}
-    outcome = check_file(file, kinds=kinds, seed=seed, limits=limits)
+    outcome = check_file(file, kinds=kinds, seed=seed, limits=limits, start=start)
     if outcome.error:
         record.notes.append(outcome.error)
+    said = [*outcome.notes, *(note for report in outcome.reports for note in report.notes)]
+    record.look += [f"{file.name}: {text}" for text in said if REFUSAL in text]
     reports: dict[str, tuple[Task, Report]] = {}
     for report in outcome.reports:
         task = exercise.task_of(report.name)
@@ -96,7 +117,17 @@ def _grade_file(
     sound = {n: t for n, (t, r) in reports.items() if r.rows}
     told = Testimony({})
     if sound:
-        told = confirm(file, sound, exercise, limits, _seed(record.digest, seed))
+        told = confirm(
+            file,
+            sound,
+            exercise,
+            limits,
+            _seed(record.digest, seed),
+            start,
+            definitions_only=LEFT_OUT in outcome.notes,
+        )
+    if inside := INSIDE.search(file.read_text(encoding="utf-8", errors="replace")):
+        told.tampered = f"it reaches into the interpreter ({inside[0]})"
     if told.tampered:
         record.look.append(f"{file.name}: {told.tampered}")
     found = {}

@@ -118,7 +118,7 @@ def _parts(task: Task, report: Report, confirmed: Confirmed) -> list[Part]:
 
 def flaws_of(report: Report) -> list[str]:
     """What is right but badly done, a sentence each."""
-    noted = [" ".join(flaw.text.split()) for flaw in getattr(report, "flaws", [])]
+    noted = [" ".join(flaw.text.split()) for flaw in report.flaws]
     if report.diagnosis is None or noted:
         return noted
     found = [report.diagnosis.id, *report.diagnosis.also]

@@ -5,9 +5,11 @@ has changed (the submission, the exercise, the settings) is graded again.
 """
 
 import os
+import queue
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import astuple, dataclass
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from mlp import __version__
@@ -18,8 +20,24 @@ from mlp.checking.grading.one import grade_one
 from mlp.checking.grading.record import Record, Records, file_name
 from mlp.checking.grading.submissions import Submission
 from mlp.checking.grading.teacher import Ungraded, table, teacher_pages
-from mlp.checking.students.sandbox import Limits
+from mlp.checking.students.nursery import Nursery, can_fork
+from mlp.checking.students.sandbox import Limits, Start, fresh
 from mlp.files.whole import write_whole
+
+CHILDREN = ("mlp.checking.students.child", "mlp.checking.grading.witness")
+"""The programs that look at a submission."""
+LATE = "numpy.ma"
+"""NumPy loads it at the first use; each child would."""
+
+
+MOST = 4.0
+"""How many times as long a busy machine may take."""
+
+
+def slowness() -> float:
+    """How many programs share a core, from 1 to MOST: so much longer everything takes."""
+    cores = os.cpu_count() or 1
+    return min(MOST, max(1.0, os.getloadavg()[0] / cores)) if hasattr(os, "getloadavg") else 1.0
 
 
 @dataclass
@@ -48,14 +66,19 @@ class Grading:
 
         Results are written before they are given. Closing the iterator stops the others.
         """
-        pool = ThreadPoolExecutor(self.workers or os.cpu_count() or 1)
-        try:
-            waiting: dict[Future[Record], Submission] = {}
+        workers = self.workers or os.cpu_count() or 1
+        waiting: dict[Future[Record], Submission] = {}
+        with ExitStack() as stack:
+            starts = queue.SimpleQueue[Start]()  # one for each worker
+            for _ in range(workers):
+                starts.put(_start(stack))
+            pool = ThreadPoolExecutor(workers)
+            stack.callback(pool.shutdown, cancel_futures=True)
             for submission in self.submissions:
                 if submission.unreadable:
                     yield submission, self._leave(submission, submission.unreadable)
                     continue
-                waiting[pool.submit(self._record, submission)] = submission
+                waiting[pool.submit(self._record, submission, starts)] = submission
             for done in as_completed(waiting):
                 submission = waiting[done]
                 try:
@@ -64,8 +87,6 @@ class Grading:
                     yield submission, self._leave(submission, str(error))
                     continue
                 yield submission, record
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def finish(self) -> None:
         """Write the table and the teacher's page."""
@@ -75,7 +96,7 @@ class Grading:
         write_whole(self.output / "teacher.md", markdown.encode(errors="replace"))
         write_whole(self.output / "teacher.html", page.encode(errors="replace"))
 
-    def _record(self, submission: Submission) -> Record:
+    def _record(self, submission: Submission, starts: queue.SimpleQueue[Start]) -> Record:
         """The record on disk if nothing has changed, else a new one."""
         settings = repr((__version__, self.seed, self.anonymous, astuple(self.limits)))
         digest = submission.digest(self.exercise.text, settings.encode())
@@ -83,7 +104,12 @@ class Grading:
         old = self._store.read(called)
         if old is not None and old.digest == digest:
             return old
-        return grade_one(submission, called, self.exercise, self.limits, self.seed, digest)
+        start = starts.get()
+        try:
+            limits = replace(self.limits, seconds=self.limits.seconds * slowness())
+            return grade_one(submission, called, self.exercise, limits, self.seed, digest, start)
+        finally:
+            starts.put(start)
 
     def _keep(self, record: Record) -> Record:
         """Write a new record after its pages: what has a record is complete."""
@@ -111,3 +137,10 @@ class Grading:
         if left.kept is not None:
             self.records[called] = left.kept
         return left
+
+
+def _start(stack: ExitStack) -> Start:
+    """How a worker starts its children: the quicker way, where there is one."""
+    if can_fork():
+        return stack.enter_context(Nursery(*CHILDREN, LATE)).child
+    return fresh

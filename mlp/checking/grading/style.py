@@ -26,9 +26,10 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .5rem .25rem 0;
 .facts { color: #555; margin: .25rem 0; }
 .note, blockquote { border-left: 4px solid #555; margin: .75rem 0; padding: .25rem 0 .25rem 1rem; }
 pre { white-space: pre-wrap; background: #f2f2f2; padding: .5rem; }
-img { max-width: 100%; height: auto; display: block; margin: .75rem 0; }
+.map { overflow-x: auto; margin: .75rem 0; }
+img { width: 100%; min-width: 44rem; height: auto; display: block; }
 @media print { body { max-width: none; padding: 0; font-size: 11pt; color: #000; }
-  pre { background: none; border: 1px solid #999; } }
+  pre { background: none; border: 1px solid #999; } img { min-width: 0; } }
 </style>
 </head>
 <body>

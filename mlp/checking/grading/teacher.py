@@ -9,7 +9,8 @@ import io
 from dataclasses import dataclass
 
 from mlp.checking.grading.exercise import Exercise
-from mlp.checking.grading.feedback import number, plain_markdown
+from mlp.checking.grading.feedback import fenced, number, plain_markdown
+from mlp.checking.grading.points import REFUSED
 from mlp.checking.grading.record import Record, file_name
 from mlp.checking.grading.style import document
 
@@ -22,6 +23,8 @@ class Group:
     diagnosis: str
     text: str
     students: list[str]
+    example: str = ""
+    """The smallest numbers that show it, of one of them."""
 
 
 @dataclass
@@ -35,14 +38,19 @@ class Ungraded:
 
 
 def groups(records: list[Record]) -> list[Group]:
-    """The largest first."""
+    """The largest first: mistakes, and flaws of style."""
     found: dict[tuple[str, str], Group] = {}
     for record in records:
         for mark in record.marks.tasks:
-            if mark.diagnosis is not None:
-                group = Group(mark.task, mark.diagnosis, mark.text, [])
-                group = found.setdefault((mark.task, mark.diagnosis), group)
+            report = record.reports.get(mark.task)
+            named = [(mark.diagnosis, mark.text)] if mark.diagnosis is not None else []
+            if report is not None and mark.verdict != REFUSED:
+                named += [(f"style, {f.id}", f.text) for f in report.flaws]
+            for name, text in named:
+                group = found.setdefault((mark.task, name), Group(mark.task, name, text, []))
                 group.students.append(record.student)
+                if name == mark.diagnosis and report is not None and report.counterexample:
+                    group.example = group.example or str(report.counterexample)
     return sorted(found.values(), key=lambda g: (-len(g.students), g.task, g.diagnosis))
 
 
@@ -108,6 +116,7 @@ def _markdown(parts: _Parts, exercise: Exercise) -> str:
     lines += ["## The same mistakes", ""]
     for g in parts.groups:
         lines += [f"### {p(g.task)}: {p(g.diagnosis)} ({len(g.students)})", "", p(g.text), ""]
+        lines += ["By hand:", "", *fenced(g.example), ""] if g.example else []
         lines += [f"- {p(student)}" for student in g.students] + [""]
     if parts.blank:
         lines += ["## Blank", "", *(f"- {p(student)}" for student in parts.blank), ""]
@@ -128,6 +137,7 @@ def _html(parts: _Parts, exercise: Exercise) -> str:
     for g in parts.groups:
         lines += [f"<section><h2>{e(g.task)}: {e(g.diagnosis)} ({len(g.students)})</h2>"]
         lines += [f"<blockquote>{'<br>'.join(map(e, g.text.splitlines()))}</blockquote>"]
+        lines += [f"<p>By hand:</p><pre>{e(g.example)}</pre>"] if g.example else []
         lines += [f"<p>{', '.join(map(_link, g.students))}</p></section>"]
     if parts.blank:
         who = ", ".join(map(_link, parts.blank))

@@ -26,6 +26,7 @@ from mlp.checking.students.child import Task, begin, say
 from mlp.checking.students.forms import situations
 from mlp.checking.students.loading import Entry, find, load
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.standins import restore_old_names
 from mlp.checking.students.trials import backward, describe, forward
 from mlp.layers import Affine, MaxPool, Multiply, ReLU, Sigmoid, Softmax
 
@@ -47,8 +48,11 @@ def main(question: Question) -> None:
     with open(question.results, "a", encoding="utf-8", buffering=1) as out:
         key = question.key
         begin(question)
+        restore_old_names()  # this changes NumPy, and for the better
         untouched = _snapshot()
-        module = load(Path(question.path))[0]
+        search = [Path(folder) for folder in question.search]
+        definitions_only = question.definitions_only
+        module = load(Path(question.path), search=search, definitions_only=definitions_only).module
         entries = {e.name: e for e in find(module, question.kinds)}
         say(out, key, loaded=[*entries], error=None, notes=[])
         found: dict[str, Situation | str] = {}
@@ -306,5 +310,10 @@ def _changed(untouched: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Answer the question that standard input holds."""
     main(Question(**json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    start()

@@ -11,21 +11,34 @@ It never judges: what is missing is None.
 """
 
 import contextlib
-import copy
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
+from mlp.checking.students.blanks import is_blank
 from mlp.checking.students.names import (
+    BACKWARD_LIKE,
     BACKWARDS,
+    FORWARD_LIKE,
     FORWARDS,
     meaning,
     plain,
 )
+from mlp.checking.students.neighbours import Line
 from mlp.checking.students.results import named_results
-from mlp.checking.students.slots import Slot, attributes, required, slots
+from mlp.checking.students.slots import (
+    Slot,
+    arguments_of,
+    attributes,
+    gradient_holders,
+    is_float_array,
+    required,
+    slots,
+)
+from mlp.checking.students.updating import RATE, rate_of
 
 OUTPUTS = ("output", "outputs", "out")
 INPUT_GRADIENTS = ("dinputs", "dinput", "dx", "gradinput", "inputgrad", "inputgradient", "dlossdx")
@@ -51,6 +64,8 @@ class Subject:
     parameters: tuple[str, ...] = ()
     reading: Understanding | None = None
     """How its backward pass is called and understood, where it was found out."""
+    updated = False
+    """Whether its last backward pass has taken a step of descent, which was taken back."""
 
     def get(self, name: str) -> np.ndarray:
         """The live array of a parameter."""
@@ -69,72 +84,11 @@ class Subject:
         raise NotImplementedError
 
 
-class PairSubject(Subject):
-    """`f_forward(x, w, b) -> (out, cache)` and `f_backward(upstream, cache) -> (dx, dw, db)`."""
-
-    def __init__(
-        self,
-        functions: tuple[Callable, Callable],
-        inputs: tuple[str, ...],
-        parameters: dict[str, np.ndarray],
-        extras: dict[str, Any],
-        arguments: list[str] | None = None,
-    ) -> None:
-        """`arguments`: the names of those of forward that take the inputs and the parameters."""
-        self._forward, self._backward = functions
-        self.inputs = inputs
-        self.parameters = tuple(parameters)
-        self._arrays = dict(parameters)
-        self._extras = extras
-        self._names = arguments
-        self._cache: Any = None
-
-    def get(self, name: str) -> np.ndarray:
-        return self._arrays[name]
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self._arrays[name] = value.copy()
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        arrays = [*inputs, *self._arrays.values()]
-        extras = copy.deepcopy(self._extras)
-        if self._names is None:
-            result = self._forward(*arrays, **extras)
-        else:
-            result = self._forward(**dict(zip(self._names, arrays, strict=True)), **extras)
-        if isinstance(result, tuple) and len(result) >= 2:
-            self._cache = result[1] if len(result) == 2 else result[1:]
-            self._last = (*inputs, result[0])
-            return as_number(result[0]) if "target" in self.inputs else result[0]
-        self._cache = arrays[0] if len(arrays) == 1 else tuple(arrays)
-        self._last = (*inputs, result)
-        return as_number(result) if "target" in self.inputs else result
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        names = (*self.inputs, *self.parameters)
-        if self.reading is not None:
-            result = self.reading.call(self._backward, self._sources(upstream))
-            return self.reading.named(result, names, self.inputs)
-        wanted = [n for n in required(self._backward) if not is_setting(n)]
-        settings = {n: default_for(n) for n in required(self._backward) if is_setting(n)}
-        given: tuple[Any, ...] = () if len(wanted) == 1 else upstream or (1.0,)
-        cache_first = bool(wanted) and plain(wanted[0]) == "cache"
-        arguments = (self._cache, *given) if cache_first else (*given, self._cache)
-        result = self._backward(*arguments, **settings)
-        return named_results(result, names, self.inputs)
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self._backward
-
-    def _sources(self, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
-        found = {"upstream": upstream[0] if upstream else None, "cache": self._cache}
-        return found | {"x": self._last[0], "y": self._last[-1]} | self._arrays
-
-
 class ObjectSubject(Subject):
     """An object with `forward(x)` and `backward(upstream)` that keeps what it needs."""
+
+    called = False
+    """Whether forward is to be reached by calling the object, which keeps what backward needs."""
 
     def __init__(
         self, instance: Any, inputs: tuple[str, ...], parameters: dict[str, "Slot"]
@@ -166,7 +120,8 @@ class ObjectSubject(Subject):
         if hasattr(self.instance, "flush_gradients"):  # it collects batches until then
             with contextlib.suppress(AssertionError):
                 self.instance.flush_gradients()
-        result = call_forward(self.instance)(*inputs)
+        call = self.instance if self.called else call_forward(self.instance)
+        result = call(*inputs)
         if _is_with_cache(result):
             self._cache = result[1] if len(result) == 2 else result[1:]
             result = result[0]
@@ -181,9 +136,7 @@ class ObjectSubject(Subject):
         return backward_of(self.instance)
 
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        if hasattr(self.instance, "zero_grad"):
-            with contextlib.suppress(TypeError):
-                self.instance.zero_grad()
+        _clear(self.instance)
         before = {p.path: np.array(p.read()) for p in slots(self.instance)}
         names = (*self.inputs, *self.parameters)
         recorder = Recorder()
@@ -196,17 +149,51 @@ class ObjectSubject(Subject):
         else:
             method = self.gradient_function
             extra = required(method)[len(upstream) :]
-            result = method(*upstream, *(default_for(name, recorder) for name in extra))
-            found = named_results(result, names, self.inputs)
+            if "wrt" in inspect.signature(method).parameters:
+                found = self._one_by_one(method, upstream)
+            else:
+                result = method(*upstream, *(default_for(name, recorder) for name in extra))
+                found = named_results(result, names, self.inputs)
         if found.get("x") is None and self.inputs[0] == "x":
             found["x"] = kept(self.instance, INPUT_GRADIENTS)
+        steps = self._steps(before)
         for name in self.parameters:
-            if found.get(name) is None:
-                found[name] = self._slots[name].gradient(self.instance)
-            if found[name] is None:
-                found[name] = self._written(name, before)
-            if found[name] is None:
-                found[name] = recorded(self.instance, recorder, self.get(name))
+            ways = (
+                lambda n: self._slots[n].gradient(self.instance),
+                steps.get,
+                lambda n: self._written(n, before),
+                lambda n: recorded(self.instance, recorder, self.get(n)),
+            )
+            for way in ways:
+                if found.get(name) is None:
+                    found[name] = way(name)
+        return found
+
+    def _one_by_one(self, method: Callable, upstream: tuple[np.ndarray, ...]) -> dict[str, Any]:
+        """The gradients of `backward(upstream, wrt="w")`, each asked for by its name."""
+        found: dict[str, Any] = {}
+        for name in (self.inputs[0], *self.parameters):
+            for asked in {"x": ("x", "a", "input", "inputs")}.get(name, (name, name.lower())):
+                with contextlib.suppress(Exception):
+                    result = method(*(u.copy() for u in upstream), wrt=asked)
+                    if found.get(name) is None:
+                        found[name] = result
+        return found
+
+    def _steps(self, before: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Gradients by what a step of descent has made of the parameters; it is taken back."""
+        rate = rate_of(self.instance, self.gradient_function)
+        if rate is None:
+            return {}
+        found = {}
+        for name, slot in self._slots.items():
+            old, new = before.get(slot.path), self.get(name)
+            if old is None or np.array_equal(old, new):
+                continue
+            with contextlib.suppress(ValueError):  # shapes that do not fit together
+                found[name] = (old - new) / rate
+            self.set(name, old)
+        self.updated = bool(found)
         return found
 
     def _written(self, parameter: str, before: dict[str, np.ndarray]) -> Any:
@@ -221,6 +208,22 @@ class ObjectSubject(Subject):
         if len(written) == 1:
             self._noticed[parameter] = written[0]
         return alike.get(self._noticed.get(parameter, ""))
+
+
+CLEARING = re.compile(r"(zero|clear|reset)_?(the_)?(grads?|gradients?)(_\w+)?")
+
+
+def _clear(instance: Any) -> None:
+    """Set gradients to 0 that are collected until the layer is told to: its own way to do so."""
+    for name in dir(instance):
+        if CLEARING.fullmatch(name):
+            with contextlib.suppress(TypeError):
+                getattr(instance, name)()
+    if hasattr(instance, "flush_gradients"):  # which would take what forward has kept with it
+        for _, holder in gradient_holders(instance):
+            for value in holder.values() if isinstance(holder, dict) else holder:
+                if is_float_array(value):
+                    value[...] = 0
 
 
 def kept(instance: Any, names: Iterable[str]) -> Any:
@@ -268,65 +271,6 @@ def _is_with_cache(result: Any) -> bool:
     return isinstance(result, tuple) and len(result) >= 2 and isinstance(result[0], np.ndarray)
 
 
-class LossObject(ObjectSubject):
-    """A loss with `forward(y, target)` and `backward()`."""
-
-    swapped = False
-    """Whether the target is the first argument."""
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        given = inputs[::-1] if self.swapped else inputs
-        value = call_forward(self.instance)(*given)
-        self._last = given
-        if value is None:
-            value = kept(self.instance, ("loss", "value", "cost", *OUTPUTS))
-        return as_number(value[0] if isinstance(value, tuple) else value)
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        method = self.gradient_function
-        wanted = [n for n in required(method) if not is_setting(n)]
-        settings = {n: default_for(n) for n in required(method) if is_setting(n)}
-        if len(wanted) == 3:
-            arguments = (np.ones(np.shape(self._last[0])), *self._last)
-        else:
-            arguments = {0: (), 1: (1.0,)}.get(len(wanted), self._last)
-        result = method(*arguments, **settings)
-        if isinstance(result, tuple | list) and self.swapped and len(result) == 2:
-            result = result[::-1]
-        if result is None:
-            return {"x": kept(self.instance, INPUT_GRADIENTS)}
-        return named_results(result, ("x",), self.inputs)
-
-
-class LossFunction(Subject):
-    """`softmax_loss(x, y) -> (loss, dx)`."""
-
-    inputs = ("x", "target")
-    swapped = False
-
-    def __init__(self, function: Callable, gradient: Callable | None = None) -> None:
-        self._function, self._derivative = function, gradient
-        self._gradient: Any = None
-
-    def forward(self, *inputs: np.ndarray) -> Any:
-        given = inputs[::-1] if self.swapped else inputs
-        self._last = given
-        result = self._function(*given)
-        if not isinstance(result, tuple) or len(result) < 2:
-            return as_number(result)
-        self._gradient = result[1]
-        return as_number(result[0])
-
-    def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
-        if self._derivative is None:
-            return {"x": self._gradient}
-        wanted = [n for n in required(self._derivative) if not is_setting(n)]
-        if len(wanted) == 3:
-            given = (np.ones(np.shape(self._last[0])), *self._last)
-            return {"x": self._derivative(*given)}
-        return {"x": self._derivative(*self._last[: len(wanted)])}
-
-
 def as_number(value: Any) -> Any:
     """A loss of shape (1,) or (1, 1) as one of shape ()."""
     return value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
@@ -339,29 +283,43 @@ def call_forward(instance: Any) -> Callable:
     return (lambda *x: method(*x, **flags)) if flags else method
 
 
+_NOT_TRAINING = re.compile("(is)?(eval|test|infer)")
+"""Plain names of flags that say that the layer is not being trained."""
+
+
 def training_flags(function: Callable) -> dict[str, bool]:
     """Flags to pass: some layers keep what backward needs only while training."""
-    return {
-        p.name: True
-        for p in inspect.signature(function).parameters.values()
-        if meaning(p.name) == "flag" and (p.default is False or p.default is p.empty)
-    }
+    flags = [p for p in arguments_of(function) if meaning(p.name) == "flag"]
+    wanted = {p.name: not _NOT_TRAINING.match(plain(p.name)) for p in flags}
+    return {p.name: wanted[p.name] for p in flags if p.default in (not wanted[p.name], p.empty)}
 
 
 def forward_of(layer: Any) -> Any:
     """The forward pass of a class or an object, under any of its usual names."""
-    return _method(layer, FORWARDS)
+    return _method(layer, FORWARDS, FORWARD_LIKE)
 
 
 def backward_of(layer: Any) -> Any:
     """The backward pass of a class or an object, under any of its usual names."""
-    return _method(layer, BACKWARDS)
+    return _method(layer, BACKWARDS, BACKWARD_LIKE)
 
 
-def _method(layer: Any, names: tuple[str, ...]) -> Any:
-    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
+def _method(layer: Any, names: tuple[str, ...], alike: re.Pattern) -> Any:
     cls = layer if inspect.isclass(layer) else type(layer)
+    usual = getattr(layer, names[0], None) if hasattr(cls, names[0]) else None
+    if callable(usual) and not is_blank(usual):
+        return usual
+    own = {n: v for n in dir(layer) if callable(v := getattr(layer, n, None))}
     spelled = {plain(n): v for n, v in own.items() if not n.startswith("__")}
+    others = [n for n in vars(cls) if n in own and n[0] != "_" and alike.fullmatch(plain(n))]
+    usual = _first(layer, own, spelled, names)
+    if others and (usual is None or is_blank(usual)):
+        return own[others[0]]
+    return usual
+
+
+def _first(layer: Any, own: dict[str, Any], spelled: dict[str, Any], names: tuple[str, ...]) -> Any:
+    cls = layer if inspect.isclass(layer) else type(layer)
     for name in names:
         if name == "__call__":
             defined = any(name in vars(c) for c in cls.__mro__)
@@ -371,16 +329,22 @@ def _method(layer: Any, names: tuple[str, ...]) -> Any:
     return None
 
 
+_FUNCTIONS = ("actfn", "activationfn", "activationfunction", "activationfunc", "actfunc")
+"""Arguments of a gradient that want the activation before it."""
+
+
 def is_setting(argument: str) -> bool:
     """Whether an argument of backward wants no array: a learning rate, an optimizer, a name."""
     known = meaning(argument) in ("rate", "slope", "text", "flag") and plain(argument) != "p"
-    return known or "optim" in plain(argument)
+    return known or "optim" in plain(argument) or plain(argument) in _FUNCTIONS
 
 
 def default_for(argument: str, recorder: Recorder | None = None) -> Any:
     """Something harmless for an argument of backward beyond the upstream."""
     if "optim" in plain(argument):
         return recorder
+    if plain(argument) in _FUNCTIONS:
+        return Line()
     if meaning(argument) == "text":
         return "relu"
-    return 0.1 if meaning(argument) in ("rate", "slope") else None
+    return RATE if meaning(argument) in ("rate", "slope") else None

@@ -4,18 +4,18 @@ A recipe is a way to build it for a given size. Recipes are tried in order, and 
 forward pass accepts the input is kept.
 """
 
+import contextlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import weighted
 from mlp.checking.students.adapters import (
-    LossFunction,
-    LossObject,
     ObjectSubject,
-    PairSubject,
     Recorder,
     Subject,
     backward_of,
@@ -23,18 +23,27 @@ from mlp.checking.students.adapters import (
     forward_of,
 )
 from mlp.checking.students.columns import Columns
+from mlp.checking.students.listed import Listed
 from mlp.checking.students.loading import Entry
+from mlp.checking.students.loss_subjects import (
+    LossBeforeSigmoid,
+    LossFunction,
+    LossObject,
+    takes_delta,
+)
 from mlp.checking.students.names import (
-    BIASES,
-    WEIGHTS,
     is_loss,
     meaning,
     plain,
     target_comes_first,
 )
-from mlp.checking.students.pairs import build_pair
-from mlp.checking.students.slots import Slot, required, slots
-from mlp.checking.students.values import Size, asked, by_meaning
+from mlp.checking.students.neighbours import Neighbour
+from mlp.checking.students.pair_subject import PairSubject
+from mlp.checking.students.pairs import build_pair, choices, layout_count
+from mlp.checking.students.parameters import find_parameters, waits
+from mlp.checking.students.singles import SHAPES, OneByOne
+from mlp.checking.students.slots import required
+from mlp.checking.students.values import ACTIVATION, Size, asked, by_meaning
 
 
 @dataclass
@@ -48,6 +57,14 @@ class Recipe:
     """Whether samples are columns."""
     swapped: bool = False
     """Whether a loss takes its target first."""
+    listed: bool = False
+    """Whether it takes its inputs as one list."""
+    single: str | None = None
+    """How it takes one sample at a time, if it does."""
+    layout: int = 0
+    """Which of the shapes that the arrays of a function may have."""
+    choice: str | None = None
+    """What a function is told to do, where it takes that as a text: "relu", "max", ..."""
 
     def gives(self, *wanted: str) -> bool:
         """Whether one of its arguments has one of these meanings."""
@@ -65,6 +82,10 @@ def build(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     subject = _built(entry, size, recipe)
     if recipe.swapped and isinstance(subject, LossObject | LossFunction):
         subject.swapped = True
+    if recipe.listed and isinstance(subject, ObjectSubject):
+        return Listed(subject)
+    if recipe.single:
+        return OneByOne(subject, recipe.single)
     return Columns(subject) if recipe.columns else subject
 
 
@@ -72,17 +93,21 @@ def _built(entry: Entry, size: Size, recipe: Recipe) -> Subject:
     if entry.is_class:
         return _object(entry, size, recipe)
     if takes_target(entry):
+        if not entry.is_pair and weighted.roles(entry.code):
+            return weighted.WeightedLoss(entry.code, weighted.forms(entry.code)[recipe.layout])
         if not entry.is_pair:
             return LossFunction(entry.code)
         if len(required(entry.code[1])) == len(required(entry.code[0])) or recipe.swapped:
             return LossFunction(*entry.code)
         return PairSubject(entry.code, ("x", "target"), {}, {})
-    return build_pair(entry, size, recipe.columns)
+    return build_pair(entry, size, recipe.columns, recipe.layout, recipe.choice)
 
 
 def recipes(entry: Entry) -> list[Recipe]:
     """The ways to build it, likeliest first."""
     found = _row_recipes(entry)
+    if entry.is_class and _JOINING.search(entry.name):
+        found = [*(replace(r, listed=True) for r in found), *found]
     if takes_target(entry):
         first = _target_first(entry)
         swaps = (True, False) if first else (False, True)
@@ -91,6 +116,19 @@ def recipes(entry: Entry) -> list[Recipe]:
         return found
     turned = [replace(r, columns=True) for r in found]
     return turned if entry.columns else [*found, *turned]
+
+
+_JOINING = re.compile("^(add|sum|multiply|mul|merge|concat)", re.IGNORECASE)
+"""Names of layers that may take several inputs."""
+
+
+def single_recipes(entry: Entry) -> list[Recipe]:
+    """The ways to build a layer for one sample at a time."""
+    if not entry.is_class:
+        return []
+    if takes_target(entry):
+        return [replace(r, single=shape) for shape in SHAPES for r in recipes(entry)]
+    return [replace(r, single=shape) for shape in SHAPES for r in _row_recipes(entry)]
 
 
 def _target_first(entry: Entry) -> bool | None:
@@ -102,14 +140,37 @@ def _target_first(entry: Entry) -> bool | None:
 
 def _row_recipes(entry: Entry) -> list[Recipe]:
     if not entry.is_class or entry.make is not None:
-        return [Recipe(by_meaning, [])]
+        several = entry.is_pair and entry.make is None and not takes_target(entry)
+        count = layout_count(entry) if several else 1
+        choice = next(iter(choices(entry)), None) if several else None
+        return [Recipe(by_meaning, [], layout=i, choice=choice) for i in range(count)]
     names, keywords = _constructor(entry.code)
     needed = [n for n, compulsory in names.items() if compulsory]
     helpful = [n for n in names if n in needed or _helpful(n, entry.kind)]
     found = [Recipe(fill, helpful, keywords) for fill in _fills(entry.kind, len(needed))]
     if helpful != needed:
         found += [Recipe(fill, needed, keywords) for fill in _fills(entry.kind, len(needed))]
+    padded = [n for n in names if plain(n) in ("padding", "pad") and n not in helpful]
+    for way in ("valid", "same") if padded else ():
+        first = found[0]
+        found.append(replace(first, names=[*first.names, *padded], fill=_padded(first.fill, way)))
+    if any(ACTIVATION.fullmatch(plain(name)) for name in needed):
+        found += [replace(r, fill=_activated(r.fill, a)) for a in _ACTIVATIONS for r in found]
     return found
+
+
+_ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "identity", None)
+"""What names an activation, where no function will do."""
+
+
+def _padded(fill: Callable, way: str) -> Callable[[str, int, Size], Any]:
+    return lambda name, i, size: way if plain(name) in ("padding", "pad") else fill(name, i, size)
+
+
+def _activated(fill: Callable, activation: str | None) -> Callable[[str, int, Size], Any]:
+    return lambda name, i, size: (
+        activation if ACTIVATION.fullmatch(plain(name)) else fill(name, i, size)
+    )
 
 
 def accepts(entry: Entry, wanted: str) -> bool:
@@ -163,12 +224,17 @@ def _fills(kind: str | None, count: int) -> Iterator[Callable[[str, int, Size], 
         yield lambda name, i, size: [_window(size), size.stride or _window(size), 0][min(i, 2)]
         return
     yield _shapes
+    if count == 1:
+        yield lambda name, i, size: (size.D, size.M)
+    yield _whole_shapes
     lazy = kind == "Affine" and count == 1
     sizes = (lambda s: (s.M, s.D)) if lazy else (lambda s: (s.D, s.M))
     yield lambda name, i, size: sizes(size)[min(i, 1)]
     yield lambda name, i, size: sizes(size)[1 - min(i, 1)]
     for shape, bias in _array_shapes():
         yield _arrays(shape, bias)
+    if count == 1:
+        yield lambda name, i, size: (2, 2, size.D, size.M)  # a kernel with its channels
     if kind is None and count == 1:
         yield lambda name, i, size: size.array((size.D,))
         yield lambda name, i, size: 0.3
@@ -180,6 +246,12 @@ def _shapes(name: str, index: int, size: Size) -> Any:
     if plain(name) in ("dim", "dims", "shape", "weightshape", "wshape", "sizes", "trainingshape"):
         return (size.D, size.M)
     return (wanted,) if isinstance(wanted, int) and meaning(name) in ("in", "out", None) else wanted
+
+
+def _whole_shapes(name: str, index: int, size: Size) -> Any:
+    """The shape of a sample for each argument called a dimension or a shape of the input."""
+    asks = meaning(name) in ("in", None) and plain(name).endswith(("dim", "dims", "shape", "size"))
+    return size.shape if asks else by_meaning(name, index, size)
 
 
 def _arrays(shape: Callable, bias: Callable) -> Callable[[str, int, Size], Any]:
@@ -213,13 +285,19 @@ def _object(entry: Entry, size: Size, recipe: Recipe) -> Subject:
         instance = entry.code(*positional, **named)
         _finish(instance, size)
     if takes_target(entry):
-        return LossObject(instance, ("x", "target"), {})
+        if takes_delta(entry.code):
+            return LossBeforeSigmoid(instance, ("x", "target"), {})
+        sized = any(recipe.gives(wanted) for wanted in ("in", "out"))
+        found = find_parameters(instance, None) if sized else {}
+        own = {n: slot for n, slot in found.items() if n in ("W", "b")}
+        return LossObject(instance, ("x", "target"), own)
     wanted = [n for n in required(call_forward(instance)) if meaning(n) != "flag"]
     inputs = ("x", "y") if len(wanted) == 2 else ("x",)
     found = find_parameters(instance, entry.kind)
-    if not found and entry.kind == "Affine":  # made by the first forward pass
-        first = np.zeros((size.D, 2) if recipe.columns else (2, size.D))
-        call_forward(instance)(first)
+    lazy = entry.kind == "Affine" and "W" not in found
+    if inputs == ("x",) and (lazy or waits(instance)):  # made by the first forward pass
+        first = np.zeros((2, *size.shape))
+        call_forward(instance)(first.T if recipe.columns else first)
         found = find_parameters(instance, entry.kind)
     return ObjectSubject(instance, inputs, found)
 
@@ -230,6 +308,9 @@ _FINISHING = ("set_input_shape", "build", "initialize", "initialise", "init_weig
 
 def _finish(instance: Any, size: Size) -> None:
     """Call what the layer wants called before it is used: `build(input_shape)` and the like."""
+    if getattr(instance, "input_shape", ()) is None:
+        with contextlib.suppress(AttributeError):
+            instance.input_shape = size.shape
     for name in _FINISHING:
         method = getattr(instance, name, None)
         if not inspect.ismethod(method):
@@ -238,15 +319,15 @@ def _finish(instance: Any, size: Size) -> None:
         values = [_finishing_value(plain(n), size) for n in wanted]
         if all(v is not None for v in values) and (values or name not in ("setup", "compile")):
             method(*values)
-    if hasattr(instance, "input_shape") and instance.input_shape is None:
-        instance.input_shape = (size.D,)
 
 
 def _finishing_value(name: str, size: Size) -> Any:
     if "optim" in name:
         return Recorder()
     if "shape" in name:
-        return (size.D,)
+        return size.shape
+    if name.startswith("prev"):
+        return Neighbour(size.D)
     return {"in": size.D, "out": size.M, "seed": 0, "rng": np.random.default_rng(0)}.get(
         meaning(name) or ""
     )
@@ -274,61 +355,3 @@ def takes_target(entry: Entry) -> bool:
             or (told and wanted == inputs)
         )
     return True
-
-
-def find_parameters(instance: Any, kind: str | None) -> dict[str, Slot]:
-    """W and b by their usual names; for Affine under any name, by their shapes."""
-    arrays = [p for p in slots(instance) if not _is_gradient(p, instance)]
-    found: dict[str, Slot] = {}
-    for role, names in (("W", WEIGHTS), ("b", BIASES)):
-        named = [p for p in arrays if plain(p.name) in names or _wrapped(p, names)]
-        if named:
-            found[role] = named[0]
-    if kind == "Affine":
-        _complete_affine(found, arrays)
-    elif kind is None:
-        known = {id(p.read()) for p in found.values()}
-        for slot in arrays:
-            taken = slot.name in ("x", "y", "target")
-            if id(slot.read()) not in known and slot.read().size and not taken:
-                found.setdefault(slot.name, slot)
-                known.add(id(slot.read()))
-    else:
-        found = {}
-    return found
-
-
-def _wrapped(slot: Slot, names: set[str]) -> bool:
-    """A Parameter object called W: the attribute of the layer has the name, not the array."""
-    return plain(slot.path) in names
-
-
-def _complete_affine(found: dict[str, Slot], arrays: list[Slot]) -> None:
-    if "W" not in found:
-        matrices = [p for p in arrays if p.read().ndim == 2 and min(p.read().shape) > 1]
-        if matrices:
-            found["W"] = matrices[0]
-    if "b" not in found and "W" in found:
-        rest = [p for p in arrays if p.read() is not found["W"].read()]
-        vectors = [p for p in rest if p.read().size in found["W"].read().shape]
-        if vectors:
-            found["b"] = vectors[0]
-
-
-def _is_gradient(slot: Slot, instance: Any) -> bool:
-    """dW, grad_b, ...: named after another array of the object, or inside a dict of gradients."""
-    if slot.holder is not instance and not isinstance(slot.holder, dict | list):
-        return slot.name in ("grad", "g", "gradient")
-    path = plain(slot.path)
-    if path.startswith(("grad", "dparam", "momentum", "velocity", "cache")):
-        return True
-    name = plain(slot.name)
-    for prefix in ("dld", "grad", "d", "v", "m"):
-        rest = name.removeprefix(prefix)
-        if rest != name and (rest in WEIGHTS | BIASES or _has(instance, rest)):
-            return True
-    return name.endswith("grad")
-
-
-def _has(instance: Any, name: str) -> bool:
-    return any(plain(p.name) == name for p in slots(instance))

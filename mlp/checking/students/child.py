@@ -103,7 +103,8 @@ def _is_loss(entry: Entry) -> bool:
 
 
 def begin(task: Task) -> None:
-    """The limits, before anything of the file runs."""
+    """The file's folder and the limits, before anything of the file runs."""
+    os.chdir(Path(task.path).parent)
     _limit_memory(task.mebibytes)
     if task.guarded:
         guard(Path(task.path).parent)
@@ -125,5 +126,10 @@ def _limit_memory(mebibytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
-if __name__ == "__main__":
+def start() -> None:
+    """Run the task that standard input holds."""
     main(Task(**json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    start()

@@ -14,6 +14,7 @@ class Columns(Subject):
     def __init__(self, inner: Subject) -> None:
         self.inner = inner
         self.inputs, self.parameters = inner.inputs, inner.parameters
+        self.shapes, self.below = getattr(inner, "shapes", None), getattr(inner, "below", 0)
         if hasattr(inner, "instance"):
             self.instance = inner.instance
 
@@ -35,9 +36,11 @@ class Columns(Subject):
     def backward(self, *upstream: np.ndarray) -> dict[str, Any]:
         self.inner.reading = self.reading
         found = self.inner.backward(*(turned(u) for u in upstream))
+        self.updated = self.inner.updated
         return {n: turned(g) if n in self.inputs else g for n, g in found.items()}
 
 
 def turned(value: Any) -> Any:
-    """The transpose of a matrix; anything else as it is."""
-    return value.T if isinstance(value, np.ndarray) and value.ndim == 2 else value
+    """A matrix, or a sequence (D, N, T), with the first two axes exchanged; else as it is."""
+    turns = isinstance(value, np.ndarray) and value.ndim in (2, 3)
+    return value.swapaxes(0, 1) if turns else value

@@ -9,7 +9,7 @@ right, so that no kink is held against anybody.
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -41,6 +41,8 @@ from mlp.layers import Multiply
 
 WHOLE = (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0)
 """What a number may become, the simplest first."""
+HALVES = (1.5, -1.5, 2.5, -2.5)
+"""The same, where whole numbers do not show it."""
 PARTS = (0.5, 0.25, 0.75)
 """The same for numbers between 0 and 1."""
 ROWS = (1, 2, 3)
@@ -49,9 +51,19 @@ MANY = 50
 TRIES = 6
 VISIBLE = 1e-3
 """A relative difference that shows in the digits that are printed."""
+MOST = 24
+"""Numbers that a person can still be asked to go through."""
 LARGEST = 40
 """Entries of a wrong array that are compared with the slopes of the forward pass."""
-REFUSED = (Broken, WrongOutput, NothingToCheck, ValueError, TypeError, IndexError, ArithmeticError)
+REFUSED = (
+    Broken,
+    WrongOutput,
+    NothingToCheck,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+)
 
 
 @dataclass
@@ -81,23 +93,36 @@ class Case(NamedTuple):
     what: str
     yours: np.ndarray
     right: np.ndarray
+    steps: str = ""
+
+    def told(self) -> Counterexample:
+        """With all that is needed to redo it."""
+        given = _settings(self.situation) | self.arrays
+        if self.what != "forward" and "target" not in given:
+            given["upstream"] = self.upstream
+        given = {name: np.asarray(value, np.float64) for name, value in given.items()}
+        yours, right = self.yours.astype(float), self.right.astype(float)
+        return Counterexample(given, self.what, yours, right, self.steps)
+
+
+Show = Callable[[Situation, Arrays, np.ndarray], Case | None]
+"""What is wrong with these numbers, if anything is."""
 
 
 def smallest(entry: Entry, wrong: Wrong) -> Counterexample | None:
-    """The smallest that is found within the budget; None if not even the judge's own shows it."""
-    budget = Budget()
-    case = _first(entry, wrong, budget)
-    if case is not None:
-        case = _simplified(case, wrong.names, budget)
-    else:
-        case = shown(wrong.situation, wrong.trial.arrays, wrong.trial.upstream, wrong.names)
-    if case is None:
-        return None
-    given = _settings(case.situation) | case.arrays
-    if case.what != "forward" and "target" not in given:
-        given["upstream"] = case.upstream
-    given = {name: np.asarray(value, np.float64) for name, value in given.items()}
-    return Counterexample(given, case.what, case.yours.astype(float), case.right.astype(float))
+    """The smallest that is found; else the judge's own, if it is small enough for a hand."""
+
+    def show(s: Situation, arrays: Arrays, upstream: np.ndarray) -> Case | None:
+        return shown(s, arrays, upstream, wrong.names)
+
+    for numbers in (WHOLE[1:], HALVES):  # what is cut to whole numbers shows in halves only
+        budget = Budget()
+        case = first(entry, wrong.situation, show, budget, numbers=numbers)
+        if case is not None:
+            return simplified(case, show, budget).told()
+    case = show(wrong.situation, wrong.trial.arrays, wrong.trial.upstream)
+    few = case is not None and sum(v.size for v in case.arrays.values()) <= MOST
+    return case.told() if case is not None and few else None
 
 
 def at_kink(entry: Entry, s: Situation) -> Counterexample | None:
@@ -170,7 +195,7 @@ def _shown(s: Situation, arrays: Arrays, upstream: np.ndarray, names: list[str])
         yours, right = found.get(name), truths[name]
         if yours is None or not _differ(yours, right):
             continue
-        if _smooth(s, trial, name, right):
+        if smooth(s, trial, name, right):
             return Case(s, arrays, upstream, f"d{name}", yours, right)
     return None
 
@@ -182,7 +207,7 @@ def _differ(yours: np.ndarray, right: np.ndarray) -> bool:
     return bool(yours.any() or right.any())
 
 
-def _smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
+def smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
     """Whether the slopes of the forward pass on both sides are what is called right."""
     if isinstance(s.reference, OwnForward):
         f = s.reference.along(name, trial.arrays)
@@ -200,21 +225,29 @@ def _smooth(s: Situation, trial: Trial, name: str, right: np.ndarray) -> bool:
     return True
 
 
-def _first(entry: Entry, wrong: Wrong, budget: Budget) -> Case | None:
-    """The first of ever more numbers that show it."""
+def first(
+    entry: Entry,
+    situation: Situation,
+    show: Show,
+    budget: Budget,
+    twice: tuple[str, ...] = (),
+    numbers: tuple[float, ...] = WHOLE[1:],
+) -> Case | None:
+    """The first of ever more numbers that show it; with other ones, x1, for what comes `twice`."""
     rng = np.random.default_rng(0)
-    drawn = wrong.situation.draw(rng, MANY)
+    drawn = situation.draw(rng, MANY)
     inside = {name for name, value in drawn.items() if value.min() >= 0 and value.max() <= 1}
-    for s, n in _sizes(entry, wrong.situation):
+    for s, n in _sizes(entry, situation):
         for _ in range(TRIES):
             if budget.spent():
                 return None
             try:
-                arrays = _small(s, n, inside, rng)
+                arrays = _small(s, n, inside, numbers, rng)
                 y = forward(s.make(), arrays)
+                arrays |= {f"{k}1": _small(s, n, inside, numbers, rng)[k] for k in twice}
             except REFUSED:
                 break
-            case = shown(s, arrays, _upstream(arrays, y, rng), wrong.names)
+            case = show(s, arrays, _upstream(arrays, y, numbers, rng))
             if case is not None:
                 return case
     return None
@@ -291,29 +324,32 @@ def _one_hot(array: np.ndarray, axis: int, parts: bool = False) -> bool:
     return bool(inside.all() and close(array.sum(axis=axis), np.ones(array.sum(axis=axis).shape)))
 
 
-def _small(s: Situation, n: int, inside: set[str], rng: np.random.Generator) -> Arrays:
-    """Small whole numbers for n samples; parts of 1 for those that lie between 0 and 1."""
+def _small(
+    s: Situation, n: int, inside: set[str], numbers: tuple[float, ...], rng: np.random.Generator
+) -> Arrays:
+    """Some of the numbers for n samples; parts of 1 for those that lie between 0 and 1."""
     arrays = s.arrays(rng, n)
     for name, value in arrays.items():
         if value.dtype.kind == "f" and not (name == "target" and name in inside):
-            arrays[name] = _rounded(value, name in inside, rng)
+            few = name in inside
+            arrays[name] = _parts(value, rng) if few else rng.choice(numbers, value.shape)
     return arrays
 
 
-def _rounded(array: np.ndarray, inside: bool, rng: np.random.Generator) -> np.ndarray:
-    if not inside:
-        return rng.choice(WHOLE[1:], array.shape)
+def _parts(array: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if array.ndim > 1 and close(array.sum(axis=-1), np.ones(array.shape[:-1])):
         eighths = np.ones(array.shape) + rng.integers(0, 3, array.shape)
         return eighths / eighths.sum(axis=-1, keepdims=True)
     return rng.choice(PARTS, array.shape)
 
 
-def _upstream(arrays: Arrays, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return np.ones(y.shape) if "target" in arrays else rng.choice(WHOLE[1:], y.shape)
+def _upstream(
+    arrays: Arrays, y: np.ndarray, numbers: tuple[float, ...], rng: np.random.Generator
+) -> np.ndarray:
+    return np.ones(y.shape) if "target" in arrays else rng.choice(numbers, y.shape)
 
 
-def _simplified(case: Case, names: list[str], budget: Budget) -> Case:
+def simplified(case: Case, show: Show, budget: Budget) -> Case:
     """Each number in turn becomes the simplest with which the result is still wrong."""
     changed = True
     while changed:
@@ -322,7 +358,7 @@ def _simplified(case: Case, names: list[str], budget: Budget) -> Case:
             for value in _simpler(case, name, i):
                 if budget.spent():
                     return case
-                better = shown(case.situation, *_with(case, name, i, value), names)
+                better = show(case.situation, *_with(case, name, i, value))
                 if better is not None and better.what == case.what:
                     case, changed = better, True
                     break
@@ -344,6 +380,8 @@ def _simpler(case: Case, name: str, i: int) -> list[Any]:
     now = array.flat[i]
     if array.dtype.kind in "iu":
         return list(range(int(now)))
+    if now in HALVES:
+        return [*WHOLE[:3], *HALVES[: HALVES.index(now)]]
     order = WHOLE if now in WHOLE else PARTS
     return list(order[: order.index(now)]) if now in order else []
 

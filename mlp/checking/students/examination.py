@@ -12,8 +12,6 @@ from mlp.checking.students.loading import Entry
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import Trial
 
-BATCHES = (7, 11)
-"""Sizes that are no width and no number of classes in any situation."""
 AVERAGED = "gradients of parameters are averaged over the batch, not summed"
 
 
@@ -53,9 +51,13 @@ class Examination:
     rows: dict[str, Row] = field(default_factory=dict)
     pictures: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     oracle: str | None = None
+    known: bool = False
+    """Whether its outputs are those of a layer or loss that is known."""
     kink: bool = False
     flaws: dict[str, str] = field(default_factory=dict)
     """Flaws of style, as the mistakes."""
+    main: Situation | None = None
+    """The usual way of using it, once it is found."""
     wrong: Wrong | None = None
     """The first that was found."""
     counterexample: Counterexample | None = None

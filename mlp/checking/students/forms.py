@@ -3,20 +3,25 @@
 The first situation is the main one. A new form is a new function here, and its line in `FORMS`.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mlp.checking.students import besides, singles, updating
 from mlp.checking.students.adapters import Subject
+from mlp.checking.students.alone import for_one_sample
 from mlp.checking.students.building import Size, accepts, constructor_arguments, takes_target
+from mlp.checking.students.convolutions import ConvolutionReference, convolutions
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.loss_forms import keep_finite, loss
 from mlp.checking.students.readings import settle
 from mlp.checking.students.references import (
     PLAIN,
     AffineReference,
+    ChannelsLast,
     Flattening,
     LayerReference,
     OwnForward,
@@ -31,9 +36,11 @@ from mlp.checking.students.situations import (
     agrees,
     fit,
     normal,
+    of_shapes,
     same_shape,
 )
 from mlp.checking.students.trials import Broken, WrongOutput, forward, run
+from mlp.checking.students.variants import variants
 from mlp.layers import MaxPool, Multiply
 
 
@@ -42,18 +49,30 @@ def situations(entry: Entry) -> list[Situation]:
     if takes_target(entry):
         return loss(entry)
     found = FORMS.get(entry.kind or "", black_box)(entry)
+    found += variants(entry, found[0])
     for situation in found:
         if situation.right:
             settle(situation)
-        if situation.recipe.columns:
+        if situation.recipe.columns and situation.draw(np.random.default_rng(0), 2)["x"].ndim == 2:
             situation.notes.append("samples are columns")
+        if situation.recipe.single:
+            situation.notes.append(singles.NOTE)
+    if besides.hides_weights(entry, found[0]):
+        found[0].notes.append(besides.HIDDEN)
+    if besides.takes_steps(found[0]):
+        found[0].notes.append(updating.NOTE)
     return found
 
 
 def without_parameters(entry: Entry) -> list[Situation]:
     """One of ours that has no parameters, on one input."""
     reference = LayerReference(PLAIN[entry.kind or ""]())
-    return [fit(entry, [Size()], _always([normal(5)]), _always([reference]))]
+    found = fit(entry, [Size()], _always([normal(5)]), _always([reference]))
+    found = for_one_sample(entry, found, [normal(5)], [reference])
+    sized = entry.is_class and any(accepts(entry, wanted) for wanted in ("in", "out"))
+    if sized and not found.right and not same_shape(found):  # an affine map is part of it
+        return black_box(replace(entry, kind=None))
+    return [found]
 
 
 def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
@@ -77,6 +96,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
         return list(usual if shape[0] == size.D else usual[::-1])
 
     found = fit(entry, [size], widths, orientations)
+    found = for_one_sample(entry, found, [normal(size.D)], orientations(found.make()))
     if isinstance(found.reference, OwnForward):
         found.reference = OwnForward(found.make)
         found.right, found.kind = True, None
@@ -86,7 +106,7 @@ def affine(entry: Entry, size: Size | None = None) -> list[Situation]:
     shape = found.make().get("W").shape
     if not found.right and entry.make is None and sorted(shape) != sorted((size.D, size.M)):
         return black_box(replace(entry, kind=None))  # the bias is a row of W, say
-    more = _more_axes(found)
+    more = [] if found.recipe.single else _more_axes(found)
     if entry.is_class and more and _flat_gradient(more[0]):
         found.notes.append("takes samples of more axes, but dx has two: reshape it to x.shape")
         more = []
@@ -164,14 +184,21 @@ def _wired(pairs: Any) -> Iterator[Multiply]:
         return
 
 
-def _also(entry: Entry, size: Size, draws: list[Draw], *references: Reference) -> list[Situation]:
+def _also(
+    entry: Entry,
+    size: Size,
+    draws: list[Draw],
+    *references: Reference,
+    single: str | None = None,
+) -> list[Situation]:
     """A further situation, if the layer accepts it: a recipe that gave it what it asked for."""
     try:
         found = fit(entry, [size], _always(draws), _always([*references]))
     except (Broken, WrongOutput):
         return []
     given = found.recipe.gives("stride" if size.stride else "window", "pairs")
-    return [found] if found.right or given else []
+    alike = found.recipe.single == single
+    return [found] if found.right or (given and alike) else []
 
 
 def maxpool(entry: Entry) -> list[Situation]:
@@ -200,6 +227,7 @@ def maxpool(entry: Entry) -> list[Situation]:
                         PoolReference(MaxPool(side, s))
                         for s in ([stride] if stride else [None, 2, 1])
                     ),
+                    single=main.recipe.single,
                 )
     return found
 
@@ -209,15 +237,20 @@ def _pool_fit(
 ) -> Situation:
     attempts: list[Situation] = []
     errors: list[Exception] = []
-    for shape, images in ((vector, False), ((2, *image), True), (image, True)):
-        references = [PoolReference(m) for m in _pools(images, known)]
+    shapes = ((vector, False), ((2, *image), True), (image, True), ((*image, 2), True))
+    for shape, images in shapes:
+        references: list[Reference] = [PoolReference(m) for m in _pools(images, known)]
+        if len(shape) == 3 and shape[-1] == 2:
+            references = [ChannelsLast(r) for r in references]
         for size in sizes:
+            size = replace(size, image=shape)
             try:
                 found = fit(entry, [size], _always([normal(*shape)]), _always(references))
             except (Broken, WrongOutput) as error:
                 errors.append(error)
                 continue
             if found.right:
+                found.kind = found.kind if isinstance(found.reference, PoolReference) else None
                 return found
             attempts.append(found)
     if attempts:
@@ -254,20 +287,29 @@ def _same_maker(main: Situation, draw: Draw) -> list[Situation]:
 def black_box(entry: Entry) -> list[Situation]:
     """Compared with its own forward pass, unless that is one of our layers'."""
     shapes: list[tuple[int, ...]] = [(5,), (6,), (2, 4, 4), (6, 6), (1, 6, 6)]
+    images_first = _IMAGES if _OF_IMAGES.search(entry.name) else []
+    images_first = _SEQUENCES if _OF_SEQUENCES.search(entry.name) else images_first
 
     def draws(subject: Subject) -> list[Draw]:
+        shapes_known = getattr(subject, "shapes", None)
+        if shapes_known is not None:
+            return [of_shapes(shapes_known, subject.below)]  # type: ignore[attr-defined]
         sizes = [d for n in subject.parameters for d in subject.get(n).shape[:3] if d > 1]
         widths = [(d,) for d in sizes]
-        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d))]
-        return [
-            normal(*shape, names=subject.inputs)
-            for shape in dict.fromkeys([*shapes[:1], *widths, *shapes[1:], *images])
-        ]
+        images = [shape for d in sizes for shape in ((d, 4, 4), (4, 4, d), (2, d))]
+        ordered = [*shapes[:1], *widths, *shapes[1:], *images]
+        if images_first:
+            ordered = [*(size.shape for size in images_first), *images, *ordered]
+        return [normal(*shape, names=subject.inputs) for shape in dict.fromkeys(ordered)]
 
     def references(subject: Subject) -> list[Reference]:
         return _identities(subject)
 
-    found = fit(entry, [Size(), Size(D=2)], draws, references)
+    other_sizes = [] if images_first else _IMAGES[:1]
+    sizes = [*images_first, Size(), Size(D=2), *other_sizes]
+    found = fit(entry, sizes, draws, references)
+    own = OwnForward(found.make)
+    found = for_one_sample(entry, found, [normal(*shape) for shape in _SINGLE], [own])
     if not (found.right and _agrees_far_away(found)):
         _trim(found)
         found.reference, found.right = OwnForward(found.make), True
@@ -278,6 +320,20 @@ def black_box(entry: Entry) -> list[Situation]:
     return [found]
 
 
+_SINGLE: list[tuple[int, ...]] = [(5,), (2, 4, 4), (4, 4), (4, 4, 2)]
+"""Shapes of a single sample."""
+_OF_SEQUENCES = re.compile(r"(conv|pool|sampl)\w*1d", re.IGNORECASE)
+"""Names of layers that want samples of channels and one more axis."""
+_SEQUENCES = [Size(D=2, window=2, stride=1, image=shape) for shape in ((2, 6), (6, 2))]
+_OF_IMAGES = re.compile(r"conv|pool|upsampl|spatial|2d", re.IGNORECASE)
+"""Names of layers that want images."""
+_IMAGES = [
+    Size(D=2, window=window, stride=stride, image=image)
+    for image in ((2, 4, 4), (4, 4, 2), (4, 4))
+    for window, stride in ((2, 1), ((2, 2), (1, 1)))
+]
+
+
 def _agrees_far_away(found: Situation) -> bool:
     """ReLU6 is ReLU for small inputs only."""
     arrays = found.arrays(np.random.default_rng(4), 7)
@@ -286,14 +342,18 @@ def _agrees_far_away(found: Situation) -> bool:
 
 
 def _identities(subject: Subject) -> list[Reference]:
-    if len(subject.inputs) == 2:
+    if subject.inputs == ("x", "y"):
         return [ProductReference()]
     if "W" in subject.parameters and subject.get("W").ndim == 2:
         return [AffineReference(False), AffineReference(True)]
+    if "W" in subject.parameters and subject.get("W").ndim == 4:
+        return convolutions()
     return [*(LayerReference(layer()) for layer in PLAIN.values()), LayerReference(Multiply())]
 
 
-def _kind(reference: Reference) -> str:
+def _kind(reference: Reference) -> str | None:
+    if isinstance(reference, ConvolutionReference):
+        return None
     names = {ProductReference: "Multiply", AffineReference: "Affine"}
     return names.get(type(reference)) or type(reference.layer).__name__
 
@@ -305,7 +365,14 @@ def _trim(found: Situation) -> None:
         trial = run(found.make(), found.arrays(rng, 4), None, rng)
     except (Broken, WrongOutput):
         return
-    kept = {n for n in found.make().parameters if trial.gradients.get(n) is not None}
+    subject, arrays = found.make(), found.arrays(rng, 4)
+    for _ in range(2):  # some make their parameters in the first
+        forward(subject, arrays)
+    kept = {
+        n
+        for n in subject.parameters
+        if trial.gradients.get(n) is not None and np.array_equal(subject.get(n), arrays[n])
+    }  # what forward itself sets, such as a running mean, is no parameter
     whole, first = found.make, found.make()
     constants = {n: first.get(n).copy() for n in first.parameters if n not in kept}
 

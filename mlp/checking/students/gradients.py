@@ -1,6 +1,5 @@
 """The gradients: right or wrong, and if wrong, which mistake it is."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ from mlp.checking.diagnosis import Evidence
 from mlp.checking.report import Row, worst_entries
 from mlp.checking.students import conventions, probes
 from mlp.checking.students.building import Size
-from mlp.checking.students.examination import AVERAGED, BATCHES, WHEN_AVERAGED, Examination, Wrong
+from mlp.checking.students.examination import AVERAGED, WHEN_AVERAGED, Examination, Wrong
 from mlp.checking.students.forms import affine
 from mlp.checking.students.references import OwnForward, PoolReference
-from mlp.checking.students.situations import Situation
+from mlp.checking.students.situations import BATCHES, Situation
 from mlp.checking.students.trials import (
     LEAST,
     Arrays,
@@ -23,6 +22,7 @@ from mlp.checking.students.trials import (
     WrongOutput,
     backward,
     close,
+    fitted,
     forward,
     run,
 )
@@ -42,7 +42,7 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     """Judge the gradients in one situation; findings and rows go into the examination."""
     rng = np.random.default_rng(examination.seed + 1)
     try:
-        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in BATCHES]
+        trials = [run(s.make(), s.arrays(rng, n), None, rng) for n in s.batches]
     except Broken as error:
         if examination.entry.kind == "Affine" and _named_when_square(examination, error):
             return False
@@ -53,10 +53,14 @@ def gradients_are_right(examination: Examination, s: Situation, is_main: bool) -
     truths = [s.reference.gradients(t.arrays, t.upstream) for t in trials]
     wrong = [wrong_arrays(s, t, truth) for t, truth in zip(trials, truths, strict=True)]
     names = [a for a in truths[0] if any(a in w for w in wrong)]
+    if examination.entry.is_pair and not any(g is not None for g in trials[0].gradients.values()):
+        raise WrongOutput("backward returned None")
     if not wrong[0]:  # show the batch that went wrong
         trials, truths = trials[::-1], truths[::-1]
-    if is_main or names:
-        fill_rows(examination, s, trials[0], truths[0], names)
+    shown = {n for n, row in examination.rows.items() if row.verdict == "FAIL"}
+    new = truths[0] if is_main else {n: truths[0][n] for n in names if n not in shown}
+    if new:
+        fill_rows(examination, s, trials[0], new, [n for n in names if n in new])
     if names and _only_averaged(examination, s, trials, truths, names):
         return True
     if names:
@@ -74,7 +78,11 @@ def _only_averaged(
     names: list[str],
 ) -> bool:
     pairs = zip(trials, truths, strict=True)
-    if "x" in names or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs):
+    if (
+        "target" in trials[0].arrays
+        or "x" in names
+        or not all(conventions.averaged(t.gradients, g, t.n) for t, g in pairs)
+    ):
         return False
     if examination.loss_divides:
         why = "A loss in this file divides by the number of samples already."
@@ -97,6 +105,7 @@ def _style(
             examination.blame("extra-axis", "", f"d{name} has the shape {found.shape}, not {own}.")
         elif found.shape != own:
             text = f"the gradient of {name} has the shape {found.shape}, {name} has {own}"
+            text += ": updates work all the same"
             examination.notes.append(text)
         if found.dtype.kind in "biu":
             detail = f"d{name} is {found.dtype}; the numbers are exact here."
@@ -118,20 +127,6 @@ def cut_to(found: np.ndarray, truth: np.ndarray) -> np.dtype | None:
     return None
 
 
-def fitted(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """found in the shape of truth, if that adds or removes axes of length 1 and does no harm.
-
-    An update `b -= rate * db` must not turn b into a matrix.
-    """
-    if found.shape == truth.shape or np.squeeze(found).shape != np.squeeze(truth).shape:
-        return found
-    try:
-        harmless = math.prod(np.broadcast_shapes(found.shape, truth.shape)) == truth.size
-    except ValueError:
-        return found
-    return found.reshape(truth.shape) if harmless else found
-
-
 def wrong_arrays(s: Situation, trial: Trial, truth: Arrays) -> list[str]:
     """Names of the arrays whose gradients are wrong."""
     return [name for name, value in truth.items() if _is_wrong(s, trial, name, value)]
@@ -143,14 +138,16 @@ def _is_wrong(s: Situation, trial: Trial, name: str, truth: np.ndarray) -> bool:
         return True
     if name not in ("x", "y"):
         found = fitted(found, truth)
+        if found.shape == () and not found.any() and not truth.any():
+            return False  # a plain 0 for what has no influence
     if found.shape != truth.shape:
         return True
     if close(found, truth, s.reference.tolerance):
         return False
     if cut_to(found, truth) is not None:
         return False
-    other = s.reference.also_right(name, trial.arrays, trial.upstream)
-    if other is not None and close(found, other, 1e-6):
+    others = s.reference.also_right(name, trial.arrays, trial.upstream)
+    if any(close(found, other, 1e-6) for other in others):
         return False
     return not _excused(s, trial, name, found, truth)
 
@@ -240,7 +237,7 @@ def _right_as_made(s: Situation, seed: int) -> bool:
     rng = np.random.default_rng(seed + 1)
     subject = s.make()
     made = {name: subject.get(name).copy() for name in subject.parameters}
-    trial = run(subject, s.draw(rng, BATCHES[0]) | made, None, rng)
+    trial = run(subject, s.draw(rng, s.batches[0]) | made, None, rng)
     truth = s.reference.gradients(trial.arrays, trial.upstream)
     return bool(made) and not wrong_arrays(s, trial, truth)
 
@@ -339,6 +336,8 @@ def _jacobian(s: Situation, trial: Trial) -> dict[str, tuple[np.ndarray, np.ndar
     Where samples are coupled, the columns are the inputs of all of them, one after another.
     """
     mine, right = [], []
+    if len(trial.y) != trial.n:
+        return {}
     evidence = _evidence(s, trial, {}, [])
     for j in range(trial.y[0].size):
         upstream = np.zeros(trial.y.shape)

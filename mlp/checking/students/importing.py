@@ -16,8 +16,21 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import FrameType, ModuleType
 
-from mlp.checking.students.sources import OLD_DIVISION, imported, relative_depth, statements
-from mlp.checking.students.standins import PYTHON_2, Loading, StandInModule, divided
+from mlp.checking.students.sources import (
+    OLD_DIVISION,
+    OLD_NUMBER,
+    imported,
+    relative_depth,
+    statements,
+)
+from mlp.checking.students.standins import (
+    PYTHON_2,
+    Loading,
+    Notebook,
+    StandInModule,
+    as_one_number,
+    divided,
+)
 from mlp.checking.students.trials import describe
 
 HIGHEST = 6
@@ -78,7 +91,8 @@ class Tolerant(SourceFileLoader):
 def execute(module: ModuleType, path: Path, tree: Tree) -> None:
     """Run all statements of a file in the module; raises SyntaxError only."""
     vars(module)[OLD_DIVISION] = divided
-    for name, value in PYTHON_2.items():
+    vars(module)[OLD_NUMBER] = as_one_number
+    for name, value in (PYTHON_2 | {"get_ipython": Notebook}).items():
         vars(module).setdefault(name, value)
     for statement in statements(path, tree.notes):
         if tree.definitions_only and not statement.defines:

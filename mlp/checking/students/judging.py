@@ -3,23 +3,30 @@
 What is found on the way is collected in an Examination, which becomes the report.
 """
 
+import inspect
 import re
+import traceback
 import warnings
+from pathlib import Path
 
 import numpy as np
 
 from mlp.checking import diagnosis
 from mlp.checking.report import Report
 from mlp.checking.students import conventions, dropout, extremes, probes
+from mlp.checking.students.adapters import backward_of
 from mlp.checking.students.building import Size, wants_the_unknown
 from mlp.checking.students.counterexample import at_kink, smallest
 from mlp.checking.students.examination import AVERAGED, Examination, Finding, Wrong
 from mlp.checking.students.forms import affine, situations
 from mlp.checking.students.gradients import gradients_are_right, wrong_arrays
+from mlp.checking.students.histories import HISTORIES, smallest_history
 from mlp.checking.students.loading import Entry
 from mlp.checking.students.outputs import difference, output_is_right
-from mlp.checking.students.references import LossReference, PoolReference
+from mlp.checking.students.references import LossReference, OwnForward, PoolReference
 from mlp.checking.students.situations import Situation
+from mlp.checking.students.slots import required
+from mlp.checking.students.sources import bound_by_imports, has_blank_branch
 from mlp.checking.students.trials import (
     Arrays,
     Broken,
@@ -61,9 +68,13 @@ def _judged(examination: Examination) -> Report:
 
 
 def _show(examination: Examination) -> None:
-    """Add the smallest counterexample, unless it depends on what was computed before."""
-    if examination.wrong is not None and "stale-cache" not in examination.mistakes:
-        examination.counterexample = smallest(examination.entry, examination.wrong)
+    """Add the smallest counterexample: of one pass or, where that shows nothing, of several."""
+    entry, mistakes = examination.entry, examination.mistakes
+    if examination.wrong is not None and "stale-cache" not in mistakes:
+        examination.counterexample = smallest(entry, examination.wrong)
+    for identity in HISTORIES:
+        if identity in mistakes and not examination.counterexample and examination.main is not None:
+            examination.counterexample = smallest_history(entry, examination.main, identity)
 
 
 def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
@@ -73,12 +84,15 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
         _show(examination)
         known = any(str(error) in text for text in examination.mistakes.values())
         return examination.report(note=None if known else str(error))
-    if isinstance(error, WrongOutput) and "returned None" in str(error):
+    if _is_unfinished(entry, error):
         return examination.report("unfinished", f"it is unfinished: {error}")
+    if missing := _not_imported(error):
+        why = f"{missing} is imported in a file of it, and that import failed here"
+        return examination.report("ERROR", f"{error}; {why}")
     if _is_integer_cast(error):
         examination.blame("integer-dtype", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
-    if _backward_is_broken(entry, error):
+    if _backward_is_broken(examination, error):
         examination.blame("unknown", "", f"{str(error)[0].upper()}{str(error)[1:]}.")
         return examination.report()
     if _hopeless(entry, error):
@@ -87,13 +101,36 @@ def _stopped(examination: Examination, error: Broken | WrongOutput) -> Report:
     return examination.report("ERROR", str(error))
 
 
-def _backward_is_broken(entry: Entry, error: Exception) -> bool:
+def _is_unfinished(entry: Entry, error: Exception) -> bool:
+    """Whether it gave None, or stumbled over a None in a function with a branch left blank."""
+    if isinstance(error, WrongOutput):
+        return "returned None" in str(error)
+    stumbled = isinstance(error, Broken) and "NoneType" in str(error.cause)
+    functions = entry.code if entry.is_pair else () if entry.is_class else (entry.code,)
+    return stumbled and any(has_blank_branch(f) for f in functions)
+
+
+def _not_imported(error: Exception) -> str | None:
+    """The name that is not defined because a file could not import it: a module to be compiled."""
+    cause = getattr(error, "cause", None)
+    if not isinstance(cause, NameError) or cause.__traceback__ is None:
+        return None
+    frame = traceback.extract_tb(cause.__traceback__)[-1]
+    bound = bound_by_imports(Path(frame.filename)) if frame.filename.endswith(".py") else set()
+    return cause.name if cause.name in bound else None
+
+
+def _backward_is_broken(examination: Examination, error: Exception) -> bool:
     """Whether backward raises on its own account, given the upstream and the cache it wants."""
     if not isinstance(error, Broken) or error.stage != "backward":
         return False
     if isinstance(error.cause, NameError):
         return True
-    return entry.is_pair and isinstance(error.cause, ValueError | IndexError)
+    code = examination.entry.code
+    alone = isinstance(code, tuple)
+    if inspect.isclass(code) and examination.known:  # backward(self, upstream), on a batch
+        alone = len(required(backward_of(code))) == 2
+    return alone and isinstance(error.cause, ValueError | IndexError)
 
 
 def _is_integer_cast(error: Exception) -> bool:
@@ -114,7 +151,7 @@ def _hopeless(entry: Entry, error: Exception) -> bool:
 def _examine(examination: Examination) -> None:
     """All checks in their order: what one of them finds may make the next ones pointless."""
     found = _situations(examination)
-    main = found[0]
+    main = examination.main = found[0]
     examination.oracle = main.reference.oracle
     if main.recipe.columns:  # there, 1/N stands in the layers
         examination.loss_divides = False
@@ -124,11 +161,12 @@ def _examine(examination: Examination) -> None:
     if _random(examination, main):
         return
     outputs = [output_is_right(examination, s) for s in found]  # all of them, also after a failure
+    examination.known = not isinstance(main.reference, OwnForward)
     if not all(outputs):
-        examination.take(_behaviour(main, examination.seed + 2))
+        examination.take(_behaviour(examination.entry, main, examination.seed + 2))
         return
     gradients = [gradients_are_right(examination, s, main is s) for s in found]
-    examination.take(_behaviour(main, examination.seed + 2))
+    examination.take(_behaviour(examination.entry, main, examination.seed + 2))
     if all(gradients):
         _at_kinks(examination, main)
         _other_batches(examination, main)
@@ -180,9 +218,17 @@ def _try_square(examination: Examination, error: Exception) -> None:
     examination.blame("transposed", "forward", f"With 5 inputs and 3 outputs, {error}.")
 
 
-def _behaviour(main: Situation, seed: int) -> list[Finding]:
+RECURRENT = re.compile("rnn|lstm|gru|recurrent", re.IGNORECASE)
+"""Names of layers that remember what they were given before: they are meant to."""
+
+
+def _behaviour(entry: Entry, main: Situation, seed: int) -> list[Finding]:
     try:
-        return probes.findings(main, seed)
+        found = probes.findings(main, seed)
+        if RECURRENT.search(entry.name):
+            memory = ("stale-cache", "accumulates", "unknown")
+            found = [f for f in found if f.identity not in memory]
+        return found
     except (Broken, WrongOutput):  # named by now
         return []
 
@@ -207,7 +253,7 @@ def _other_batches(examination: Examination, main: Situation) -> None:
     if isinstance(main.reference, LossReference) and main.reference.kind == "KLDivergence":
         return
     rng = np.random.default_rng(examination.seed + 4)
-    for n in (1, 2, 7):
+    for n in (1, 2, 7) if main.size.image is None else (1, 2):
         arrays = main.arrays(rng, n)
         who = "one sample" if n == 1 else f"{n} samples"
         try:

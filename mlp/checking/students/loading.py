@@ -1,6 +1,5 @@
 """Find the layers in a student's file: classes, pairs of functions, loss functions."""
 
-import dis
 import functools
 import inspect
 import re
@@ -14,10 +13,20 @@ from mlp.checking.students.adapters import (
     backward_of,
     forward_of,
 )
+from mlp.checking.students.blanks import is_blank
 from mlp.checking.students.importing import Tree, failed, run_file
-from mlp.checking.students.names import is_loss, kind_of, meaning, plain, target_comes_first
-from mlp.checking.students.slots import required
+from mlp.checking.students.names import (
+    TARGETS,
+    is_loss,
+    kind_of,
+    meaning,
+    plain,
+    target_comes_first,
+)
+from mlp.checking.students.slots import keys_of, required
 from mlp.checking.students.standins import restore_old_names
+from mlp.checking.students.tensors import of_arrays, torch_of
+from mlp.checking.students.weighted import roles
 
 
 class Loaded(NamedTuple):
@@ -26,6 +35,10 @@ class Loaded(NamedTuple):
     module: ModuleType
     error: BaseException | None
     notes: list[str]
+
+
+_TESTING = re.compile(r"(^|_)(tests?|check|case)(_|$)", re.IGNORECASE)
+"""Functions that try a layer, or hold numbers for it."""
 
 
 @dataclass
@@ -77,9 +90,11 @@ def find(module: ModuleType, names: dict[str, str]) -> list[Entry]:
             continue
         if inspect.isclass(value) and value.__name__ == name:
             entry = _class_entry(name, value, vars(module))
-        elif _is_function(value) and not name.startswith("_"):
+        elif _is_function(value) and not (name.startswith("_") or _TESTING.search(name)):
             entry = _function_entry(name, value, vars(module))
         if entry is not None:
+            if entry.is_pair and (torch := torch_of(vars(module))):
+                entry.code = tuple(of_arrays(f, torch) for f in entry.code)
             entry.kind = names.get(entry.name) or _plausible(entry)
             entries.append(entry)
     return entries
@@ -115,23 +130,52 @@ def _class_entry(name: str, cls: Any, module: dict[str, Any]) -> Entry | None:
     if not (callable(forward) and callable(backward)):
         missing = "backward" if callable(forward) else "forward"
         entry.nothing = f"it has no {missing}"
+    elif _trains_itself(name, backward):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     elif inspect.isabstract(cls):
         entry.nothing = "it is an abstract base class"
     else:
         _mark_blanks(entry, forward, backward)
-    if entry.unfinished and any(
-        inspect.isclass(v) and v is not cls and issubclass(v, cls) for v in module.values()
-    ):
+    if (entry.unfinished and _subclasses(cls, module)) or _is_only_a_base(cls, module):
         entry.nothing, entry.unfinished = "it is a base class", False
     return entry
+
+
+def _trains_itself(name: str, backward: Callable) -> bool:
+    """Whether a class called a network has a backward pass from samples and targets."""
+    wanted = [plain(n) for n in required(backward) if n != "self"]
+    named = re.search("net|model|mlp|perceptron|classifier|regression", plain(name)) is not None
+    return named and len(wanted) >= 2 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
+
+
+def _subclasses(cls: Any, module: dict[str, Any]) -> list[Any]:
+    found = [v for v in module.values() if inspect.isclass(v)]
+    return [v for v in found if v is not cls and issubclass(v, cls)]
+
+
+def _is_only_a_base(cls: Any, module: dict[str, Any]) -> bool:
+    """Whether several classes are made of it, and each has a forward and a backward of its own."""
+    made = _subclasses(cls, module)
+    own = (forward_of(cls), backward_of(cls))
+    return len(made) > 1 and all(
+        forward_of(v) is not own[0] and backward_of(v) is not own[1] for v in made
+    )
 
 
 def _is_pair_of_functions(cls: Any) -> bool:
     """A class that is but a place for two functions: `forward(x, w, b)`, `backward(u, cache)`."""
     kept = [inspect.getattr_static(cls, n, None) for n in ("forward", "backward")]
-    if not all(isinstance(k, staticmethod) for k in kept) or is_loss(kind_of(cls.__name__)):
+    if not all(isinstance(k, staticmethod) or _without_self(k) for k in kept):
+        return False
+    if is_loss(kind_of(cls.__name__)):
         return False
     return len(required(cls.backward)) >= 2
+
+
+def _without_self(method: Any) -> bool:
+    """A function in a class that takes no instance: it is called through the class."""
+    first = next(iter(inspect.signature(method).parameters), "self") if callable(method) else "self"
+    return inspect.isfunction(method) and first not in ("self", "cls", "this", "_", "s", "ctx")
 
 
 def _maker(name: str, module: dict[str, Any]) -> Callable[[], Any] | None:
@@ -154,10 +198,7 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
     if "forward" in name:
         return _pair_entry(name, function, module)
     if "backward" in name:
-        forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
-        if forward in module or stem in module:
-            return None
-        return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
+        return _lonely_backward(name, function, module)
     spelled = {plain(n): n for n in module}
     partner = next((n for p in _PARTNERS if (n := spelled.get(plain(p.format(name))))), None)
     if partner and _is_function(module[partner]):
@@ -169,7 +210,35 @@ def _function_entry(name: str, function: Callable, module: dict[str, Any]) -> En
         return entry
     if any(_undone(p, plain(name)) in spelled for p in _PARTNERS):
         return None
+    if flag := _derivative_flag(function):
+        return Entry(name, (function, functools.partial(function, **{flag: True})), kind_of(name))
     return _loss_entry(name, function)
+
+
+def _derivative_flag(function: Callable) -> str | None:
+    """The argument that makes a function its own derivative: `sigmoid(x, derivative=False)`."""
+    return next(
+        (
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.default is False and _DERIVATIVE.search(plain(p.name))
+        ),
+        None,
+    )
+
+
+_DERIVATIVE = re.compile(r"prime|deriv|^grad|^backward$|^backprop$|^d$|^dx$|^der$")
+
+
+def _lonely_backward(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
+    """A backward pass without a forward pass of its own; an alternative shares another's."""
+    forward, stem = name.replace("backward", "forward"), _stem(name, "backward")
+    if forward in module or stem in module:
+        return None
+    shared = module.get(re.sub(r"_?alt(ernative)?_?\d*$", "", forward))
+    if _is_function(shared):
+        return Entry(stem, (shared, function), kind_of(re.sub(r"_?alt.*$", "", stem)))
+    return Entry(stem, function, kind_of(stem), nothing=f"there is no {forward}")
 
 
 def _undone(pattern: str, name: str) -> str | None:
@@ -184,15 +253,30 @@ def _undone(pattern: str, name: str) -> str | None:
 def _pair_entry(name: str, function: Callable, module: dict[str, Any]) -> Entry | None:
     stem = _stem(name, "forward")
     wanted = name.replace("forward", "backward")
-    partner = module.get(wanted) or module.get(f"{stem}_backward")
+    partner: Any = module.get(wanted) or module.get(f"{stem}_backward")
     if not stem or (not _is_function(partner) and len(required(function)) > 4):
         return None
     entry = Entry(stem, (function, partner), kind_of(stem))
     if not _is_function(partner):
         entry.nothing = f"there is no {wanted}"
+    elif len(required(function)) > 1 and required(function) == required(partner):
+        entry.nothing = (
+            f"{partner.__name__} takes what {name} takes, and no upstream: "
+            "of which of them it gives the derivative is unknown"
+        )
+    elif _is_network(function, partner):
+        entry.nothing = "it is a whole network: its layers are checked one by one"
     else:
         _mark_blanks(entry, function, partner)
     return entry
+
+
+def _is_network(forward: Callable, backward: Callable) -> bool:
+    """Parameters of several layers in a dict, or a backward pass that starts at the targets."""
+    numbered = [k for n in required(forward) for k in keys_of(forward, n) if re.search(r"\d$", k)]
+    wanted = [plain(n) for n in required(backward)]
+    from_targets = len(wanted) >= 3 and any(n in ("y", *TARGETS.split()) for n in wanted[1:])
+    return bool(numbered) or (from_targets and not {"x", "y"} >= set(wanted))
 
 
 def _stem(name: str, word: str) -> str:
@@ -207,9 +291,10 @@ def _is_function(value: Any) -> bool:
 
 def _loss_entry(name: str, function: Callable) -> Entry | None:
     wanted = [n for n in required(function) if meaning(n) != "flag"]
-    if len(wanted) != 2:
+    masked = len(wanted) == 3 and plain(wanted[2]) == "mask"
+    if len(wanted) != 2 and not masked and not roles(function):
         return None
-    if not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
+    if not roles(function) and not (name.endswith(("_loss", "_cost")) or is_loss(kind_of(name))):
         return None
     entry = Entry(name, function, kind_of(name))
     if is_blank(function):
@@ -225,17 +310,3 @@ def _mark_blanks(entry: Entry, forward: Any, backward: Any) -> None:
     elif blanks:
         entry.nothing = f"{blanks[0]} is still blank"
     entry.unfinished = bool(blanks)
-
-
-def is_blank(function: Any) -> bool:
-    """A body of nothing but a docstring, pass, `...`, or raise NotImplementedError."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return False
-    steps = [(i.opname, i.argval) for i in dis.get_instructions(code)]
-    plain_steps = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP"}
-    raising = {"LOAD_GLOBAL", "PRECALL", "CALL", "RAISE_VARARGS", "CACHE", "PUSH_NULL", "COPY_FREE"}
-    if any(value in ("NotImplementedError", "NotImplemented") for _, value in steps):
-        return all(op in plain_steps | raising for op, _ in steps)
-    returned = steps[-2][1] if len(steps) > 1 and steps[-2][0] == "LOAD_CONST" else steps[-1][1]
-    return returned is None and all(op in plain_steps for op, _ in steps)

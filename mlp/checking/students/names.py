@@ -51,11 +51,16 @@ BACKWARDS = (
     "backward_gradient", "compute_gradient", "calculate_gradient", "dactivation",
 )  # fmt: skip
 """Names of the two methods of a class, likeliest first."""
+FORWARD_LIKE = re.compile(r"(forward|fprop|fwd)\w+|for(loss|drop|pass|prop)")
+BACKWARD_LIKE = re.compile(r"(backward|backprop|bprop|bwd)\w+|back(loss|drop|pass|prop)")
+"""Plain names of a method that may be one of the two, where no usual name is found."""
 UPSTREAM = re.compile(
     r"^(d(?!ata)|g$|u$|grad|delta|upstream|err|out_?grad|output_(err|grad|delta)|accum|global|"
     r"next_?(d|g|err)|back|loss_?grad|top_?(d|g)|eta$|v$)|_?(grad|gradient|delta|error|upstream)$"
 )
 """Arguments of backward that want the gradient of what comes after."""
+CACHES = ("cache", "caches", "ctx", "memory")
+"""Arguments of backward that want what forward kept for it."""
 TARGETS = (
     "t target targets ytrue label labels actual truth groundtruth gt expected desired ytarget "
     "correct ylabel real true teacher teach"
@@ -78,7 +83,8 @@ _MEANINGS = {
     "seed": "seed",
     "slope": "alpha slope leak negativeslope leakiness",
     "rate": "rate p prob lr learning ratio eps epsilon scale std sigma momentum temperature keep",
-    "flag": "train training mode istraining trainflg trainflag eval",
+    "flag": "train training mode istraining trainflg trainflag eval iseval evalmode test istest "
+    "testing inference testmode",
     "text": "name activation init initializer",
 }
 _TOKENS = {token: meaning for meaning, tokens in _MEANINGS.items() for token in tokens.split()}
@@ -92,8 +98,8 @@ def plain(name: str) -> str:
 def kind_of(name: str) -> str | None:
     """Our name for the layer or loss that a whole name stands for; None for any other."""
     spelling = plain(name)
-    if spelling == "relu6":  # a function of its own, unlike Affine2
-        return None
+    if spelling == "relu6" or re.search("(linear|affine|dense|fc)activation", spelling):
+        return None  # functions of their own, unlike Affine2 and ReLUActivation
     while spelling not in _SPELLINGS:
         shorter = _NOISE.sub("", spelling, count=1)
         if shorter == spelling:
@@ -120,6 +126,8 @@ def is_loss(kind: str | None) -> bool:
 def meaning(argument: str) -> str | None:
     """What an argument of that name wants ("W", "b", "in", "out", "window", ...), or None."""
     whole = plain(argument)
+    if whole.startswith(("train", "istrain", "traning")) and whole != "trainingshape":
+        return "flag"
     if whole in WEIGHTS and argument != "kernel":
         return "W"
     if whole in BIASES:
@@ -127,11 +135,24 @@ def meaning(argument: str) -> str | None:
     if whole in _TOKENS:
         return _TOKENS[whole]
     tokens = [t.lower() for t in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", argument)]
+    if counted := _counted(whole, tokens):
+        return counted
     known = {_TOKENS[t] for t in tokens if t in _TOKENS}
     for first in ("out", "pairs", "window", "stride", "in", "rng", "seed", "slope", "rate"):
         if first in known and not (first == "in" and "window" in known):
             return first
     return next(iter(known), None)
+
+
+def _counted(whole: str, tokens: list[str]) -> str | None:
+    """Numbers of filters and of channels: `filters` are many, a `filter` is one window."""
+    many = whole in ("filters", "outchannels", "cout", "outc", "nf", "numfilters", "nfilters")
+    several = {"num", "n", "number", "count", "nb", "no"} & {*tokens}
+    if many or (several and {"kernels", "kernel", "filters", "filter"} & {*tokens}):
+        return "out"
+    if {"out", "output"} & {*tokens}:
+        return None
+    return "in" if {"channels", "channel", "cin", "depth"} & {*tokens} else None
 
 
 def gradient_names(parameter: str) -> set[str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mlp.checking import diagnosis
-from mlp.checking.students.examination import BATCHES, Examination, Wrong
+from mlp.checking.students.examination import Examination, Wrong
 from mlp.checking.students.references import LossReference, OwnForward, Reference, loss_references
 from mlp.checking.students.situations import Situation
 from mlp.checking.students.trials import (
@@ -17,7 +17,7 @@ from mlp.checking.students.trials import (
 def output_is_right(examination: Examination, s: Situation) -> bool:
     """Judge the output in one situation; findings go into the examination."""
     rng = np.random.default_rng(examination.seed)
-    trials = [s.arrays(rng, n) for n in BATCHES]
+    trials = [s.arrays(rng, n) for n in s.batches]
     outputs = [forward(s.make(), arrays) for arrays in trials]
     if s.right:
         if isinstance(s.reference, LossReference) and s.reference.epsilon:

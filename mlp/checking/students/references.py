@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from mlp import losses
-from mlp.checking.oracles import one_sided, richardson
+from mlp.checking.oracles import one_sided
+from mlp.checking.slopes import Gradient, by_differences
 from mlp.checking.students.adapters import Subject
 from mlp.checking.students.trials import Arrays, forward
 from mlp.layers import Affine, Layer, MaxPool, Multiply, ReLU, Sigmoid, Softmax
@@ -43,9 +44,9 @@ class Reference:
         """Whether a gradient that differs at one entry may be right all the same."""
         return False
 
-    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
-        """Another gradient that is as right, if there is one."""
-        return None
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
+        """Other gradients that are as right, if there are any."""
+        return []
 
 
 class LayerReference(Reference):
@@ -80,6 +81,23 @@ class PoolReference(LayerReference):
         views = np.lib.stride_tricks.sliding_window_view(positions, self.window)
         steps = tuple(slice(None, None, step) for step in self.stride)
         return views[steps].reshape(-1, int(np.prod(self.window)))
+
+
+class ChannelsLast(Reference):
+    """A pool of images (N, H, W, C)."""
+
+    def __init__(self, inner: Reference) -> None:
+        self.inner, self.label = inner, f"{inner.label} of images (N, H, W, C)"
+
+    def forward(self, arrays: Arrays) -> np.ndarray:
+        return np.moveaxis(self.inner.forward(self._turned(arrays)), 1, -1)
+
+    def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        found = self.inner.gradients(self._turned(arrays), np.moveaxis(upstream, -1, 1))
+        return {"x": np.moveaxis(found["x"], 1, -1)}
+
+    def _turned(self, arrays: Arrays) -> Arrays:
+        return {"x": np.ascontiguousarray(np.moveaxis(arrays["x"], -1, 1))}
 
 
 class AffineReference(Reference):
@@ -193,11 +211,11 @@ class LossReference(Reference):
         loss.forward(arrays["x"], arrays["target"])
         return {"x": loss.backward() * self._part(arrays)}
 
-    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> np.ndarray | None:
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
         if not self.epsilon or name != "x":
-            return None
-        found = richardson(lambda x: self.forward(arrays | {"x": x}), arrays["x"], upstream)
-        return found.gradient.reshape(arrays["x"].shape)
+            return []
+        slopes = by_differences(lambda x: self.forward(arrays | {"x": x}), arrays["x"])
+        return [slopes(np.asarray(upstream))]
 
     def _lowered(self, x: np.ndarray, target: np.ndarray) -> float:
         """The sum over the batch with the epsilon in its logarithms."""
@@ -225,6 +243,10 @@ def loss_references(kind: str) -> list[LossReference]:
     return [LossReference(kind, share, 1.0, e) for e in (0.0, *EPSILONS) for share in SHARES]
 
 
+KEPT = 12
+"""Gradients that are kept for further upstreams: six arrays at two points."""
+
+
 class OwnForward(Reference):
     """The student's own forward pass, with its gradients by Richardson's central differences."""
 
@@ -232,25 +254,41 @@ class OwnForward(Reference):
     label = "its own forward pass"
     tolerance = 1e-6
 
-    def __init__(self, make: Callable[[], Subject], seed: int | None = None) -> None:
-        self.make, self.seed = make, seed
+    def __init__(
+        self,
+        make: Callable[[], Subject],
+        seed: int | None = None,
+        names: tuple[str, ...] | None = None,
+    ) -> None:
+        """`names`: the arrays whose gradients are wanted; all but the target, if None."""
+        self.make, self.seed, self.names = make, seed, names
+        self._kept: dict[tuple, Gradient] = {}
 
     def forward(self, arrays: Arrays) -> np.ndarray:
         return self._evaluate(self.make(), arrays)
 
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
+        upstream = np.asarray(upstream, np.float64)
         return {
-            name: self._function(name, arrays, upstream, richardson)
-            for name in arrays
-            if name != "target"
+            name: self._gradient(name, arrays)(upstream)
+            for name in self.names or arrays
+            if name != "target" and arrays[name].dtype.kind == "f"
         }
 
-    def _function(
-        self, name: str, arrays: Arrays, upstream: np.ndarray, oracle: Callable
-    ) -> np.ndarray:
-        value = arrays[name]
-        found = oracle(self.along(name, arrays), value, np.asarray(upstream))
-        return found.gradient.reshape(value.shape)
+    def _gradient(self, name: str, arrays: Arrays) -> Gradient:
+        """As a function of the upstream; those at the last points are kept."""
+        key = name, *(value.tobytes() for value in arrays.values())
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = by_differences(self.along(name, arrays), arrays[name])
+        return self._kept[key]
+
+    def also_right(self, name: str, arrays: Arrays, upstream: np.ndarray) -> list[np.ndarray]:
+        """A loss that is a number of each sample may have the gradient of their mean."""
+        if "target" not in arrays or np.ndim(upstream) == 0:
+            return []
+        return [self._gradient(name, arrays)(np.asarray(upstream)) / len(arrays["x"])]
 
     def along(self, name: str, arrays: Arrays) -> Callable[[np.ndarray], np.ndarray]:
         """The output as a function of one array alone."""

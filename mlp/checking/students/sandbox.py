@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any, Protocol, TextIO
 
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.child import Task
@@ -27,8 +27,11 @@ from mlp.checking.students.loading import guess_names
 from mlp.checking.students.names import kind_of, plain
 from mlp.checking.students.wire import from_wire
 
+SHORTEST = 3.0
+"""Seconds that a layer gets, or half of what is left."""
 QUOTED_LINES = 5
 KEPT_BYTES = 4096
+LEFT_OUT = "statements that define nothing were left out: they take too long"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,28 @@ class Limits:
     mebibytes: int = 1024
     guarded: bool = False
     """Whether the file may start no process, end none, and write nowhere but in its own folder."""
+
+
+class Child(Protocol):
+    """A running child: a subprocess.Popen is one."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> Any: ...
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+
+Start = Callable[[Task], Child]
 
 
 @dataclass
@@ -97,11 +122,13 @@ def check_file(
     limits: Limits | None = None,
     samples: str | None = None,
     expected: Sequence[str] = (),
+    start: Start | None = None,
 ) -> Outcome:
     """The reports on all layers in the file, in its order; `kinds` are those given by the user.
 
     `samples` ("rows" or "columns") says what one sample is, where that shall not be found out.
-    Each name or kind in `expected` that was not judged is a FAIL of its own.
+    Each name or kind in `expected` that was not judged is a FAIL of its own. `start` makes the
+    children; without it each has an interpreter of its own.
     """
     limits = limits or Limits()
     task = Task(
@@ -113,15 +140,14 @@ def check_file(
         samples=samples,
         mebibytes=limits.mebibytes,
         guarded=limits.guarded,
-        search=[
-            str(Path(p).resolve()) for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p
-        ],
+        search=search_path(),
     )
     try:
         path.read_bytes()
     except OSError as error:
         return Outcome([], str(path), f"cannot load {path}: {error.strerror}")
-    outcome = _outcome(path, task, _children(task, time.monotonic() + limits.seconds))
+    run = _children(task, time.monotonic() + limits.seconds, start or fresh)
+    outcome = _outcome(path, task, run)
     judged = [r.name for r in outcome.reports if r.verdict in JUDGED]
     outcome.reports += [
         Report(name, notes=["expected, and not among what was judged"], whole="FAIL")
@@ -129,6 +155,12 @@ def check_file(
         if not any(_stands_for(one, name, kinds or {}) for one in judged)
     ]
     return outcome
+
+
+def search_path() -> list[str]:
+    """The folders of the caller's PYTHONPATH."""
+    folders = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [str(Path(folder).resolve()) for folder in folders if folder]
 
 
 JUDGED = ("PASS", "KINK", "FAIL", "INCONCLUSIVE")
@@ -140,25 +172,27 @@ def _stands_for(found: str, expected: str, kinds: dict[str, str]) -> bool:
     return plain(found) == plain(expected) or (kind is not None and kind == kind_of(expected))
 
 
-def ask(task: Task, seconds: float) -> tuple[Run, str]:
+def ask(task: Task, seconds: float, start: Start | None = None) -> tuple[Run, str]:
     """What one child says to a task, and how it ended; a subclass of Task has its own program."""
-    return _one_child(task, time.monotonic() + seconds)
+    return _one_child(task, time.monotonic() + seconds, start or fresh)
 
 
-def _children(task: Task, deadline: float) -> Run:
+def _children(task: Task, deadline: float, start: Start) -> Run:
     """One child after the other, until all layers have a report; the sum of what they said."""
     total = Run()
     while True:
-        run, why = _one_child(task, deadline)
+        run, why = _one_child(task, deadline, start)
         total.loaded = total.loaded or run.loaded
         total.reports |= run.reports
-        total.error, total.notes = run.error, total.notes or run.notes
+        total.notes = total.notes or run.notes
+        total.error = run.error if run.loaded is not None else total.error
         if run.loaded is None and why.startswith("took too long") and not task.definitions_only:
-            total.notes.append("statements that define nothing were left out: they take too long")
+            total.notes.append(LEFT_OUT)
             task = replace(task, definitions_only=True)
             continue
         if run.loaded is None:
-            total.error = f"cannot load {task.file}: {why}"
+            if total.loaded is None:
+                total.error = f"cannot load {task.file}: {why}"
             return total
         if run.current is not None:
             total.reports[run.current] = Report(run.current, notes=[why], whole="ERROR")
@@ -180,15 +214,17 @@ def _outcome(path: Path, task: Task, run: Run) -> Outcome:
     return Outcome(reports, str(path), error, run.notes)
 
 
-def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
+def _one_child(task: Task, deadline: float, start: Start) -> tuple[Run, str]:
     """Run one child to its end; what it said, and how it ended."""
     run = Run(since=time.monotonic(), key=secrets.token_hex(16))
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         results.touch()
-        child, output = _start(replace(task, results=str(results), key=run.key))
+        child = start(replace(task, results=str(results), key=run.key))
+        if child.stdout is None:
+            raise RuntimeError("the child has no standard output")
         tail: collections.deque[bytes] = collections.deque(maxlen=2)
-        reader = threading.Thread(target=_drain, args=(output, tail), daemon=True)
+        reader = threading.Thread(target=_drain, args=(child.stdout, tail), daemon=True)
         reader.start()
         try:
             with results.open(encoding="utf-8", errors="replace") as lines:
@@ -196,34 +232,41 @@ def _one_child(task: Task, deadline: float) -> tuple[Run, str]:
         finally:  # also if a signal ends this process
             _kill(child)
         reader.join(timeout=1)
-        output.close()
+        child.stdout.close()
     return run, why + _quote(b"".join(tail))
 
 
-def _start(task: Task) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
-    """The child, and what it prints."""
-    root = str(Path(__file__).resolve().parents[3])
-    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = (
-        inherited
-        | dict.fromkeys(threads, "1")
-        | {"PYTHONPATH": root, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
-    )
+def fresh(task: Task) -> subprocess.Popen[bytes]:
+    """A child in an interpreter of its own."""
     child = subprocess.Popen(
-        [sys.executable, "-P", "-W", "ignore", "-m", type(task).__module__],
+        **interpreter(type(task).__module__),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment,
-        start_new_session=True,
-        cwd=Path(task.path).parent,
     )
-    if child.stdout is None or child.stdin is None:
-        raise RuntimeError("the child has no standard input or output")
-    with contextlib.suppress(BrokenPipeError), child.stdin as task_of_child:
-        task_of_child.write(json.dumps(asdict(task)).encode())
-    return child, child.stdout
+    if child.stdin is None:
+        raise RuntimeError("the child has no standard input")
+    hand_over(task, child.stdin)
+    return child
+
+
+def interpreter(module: str, *arguments: str) -> dict[str, Any]:
+    """How to start a module of ours in a process of its own, for subprocess.Popen."""
+    root = str(Path(__file__).resolve().parents[3])
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    ours = {"PYTHONPATH": root, "MPLBACKEND": "Agg", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {
+        "args": [sys.executable, "-P", "-W", "ignore", "-m", module, *arguments],
+        "env": inherited | dict.fromkeys(threads, "1") | ours,
+        "start_new_session": True,
+    }
+
+
+def hand_over(task: Task, pipe: IO[bytes]) -> None:
+    """Write the task to a child's standard input, and close it."""
+    with contextlib.suppress(BrokenPipeError), pipe:
+        pipe.write(json.dumps(asdict(task)).encode())
 
 
 def _drain(stream: Any, tail: collections.deque[bytes]) -> None:
@@ -232,9 +275,7 @@ def _drain(stream: Any, tail: collections.deque[bytes]) -> None:
         tail.append(block)
 
 
-def _watch(
-    child: subprocess.Popen[bytes], lines: TextIO, run: Run, task: Task, deadline: float
-) -> str:
+def _watch(child: Child, lines: TextIO, run: Run, task: Task, deadline: float) -> str:
     """Listen until the child ends, or its time is over; says how it ended."""
     rest = ""
     while True:
@@ -252,14 +293,18 @@ def _watch(
 
 
 def _limit(run: Run, task: Task, deadline: float) -> float:
-    """Each layer gets an equal share of the time that was left when it started."""
+    """Each layer gets an equal share of the time that was left when it started.
+
+    Where that is short it gets more, so that a busy machine does not end a good layer.
+    """
     if run.loaded is None and not task.definitions_only:
         return run.since + (deadline - run.since) / 2
     if run.loaded is None or run.current is None:
         return deadline
     wanted = [n for n in run.loaded if not task.only or n in task.only]
     left = len([n for n in wanted if n not in task.skip]) - len(run.reports)
-    return run.since + (deadline - run.since) / max(left, 1)
+    rest = deadline - run.since
+    return run.since + max(rest / max(left, 1), min(SHORTEST, rest / 2))
 
 
 def _how_it_ended(status: int, task: Task) -> str:
@@ -269,7 +314,7 @@ def _how_it_ended(status: int, task: Task) -> str:
     return f"ended the process with exit status {status}"
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill(child: Child) -> None:
     """The child and all that it started."""
     try:
         os.killpg(child.pid, signal.SIGKILL)

@@ -11,11 +11,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
-from mlp.checking.students.building import Recipe, Size, build, recipes
+from mlp.checking.students.building import Recipe, Size, build, recipes, single_recipes
 from mlp.checking.students.loading import Entry
-from mlp.checking.students.references import Reference
+from mlp.checking.students.references import OwnForward, Reference
 from mlp.checking.students.trials import Arrays, Broken, WrongOutput, close, forward, guarded
 
+BATCHES = (7, 11)
+"""Sizes that are no width and no number of classes in any situation."""
+ENOUGH, MANY = 6, 60
+"""Combinations that run, of a layer of unknown and of known kind, after which no other is tried."""
+TRIES = 1000
+"""Combinations that fail, after which only those for one sample at a time are tried."""
 Draw = Callable[[np.random.Generator, int], Arrays]
 
 
@@ -33,6 +39,12 @@ class Situation:
     """Whether the outputs agreed with the reference when it was chosen."""
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def batches(self) -> tuple[int, int]:
+        """Numbers of samples; few, where images are compared by differences."""
+        large = self.size.image is not None and isinstance(self.reference, OwnForward)
+        return (5, 3) if large else BATCHES
+
     def arrays(self, rng: np.random.Generator, n: int) -> Arrays:
         """Inputs for n samples, and random numbers for the parameters."""
         arrays = self.draw(rng, n)
@@ -49,6 +61,19 @@ def normal(*shape: int, names: tuple[str, ...] = ("x",)) -> Draw:
     return lambda rng, n: {name: rng.standard_normal((n, *shape)) for name in names}
 
 
+def of_shapes(shapes: dict[str, tuple[int, ...]], below: int = 0) -> Draw:
+    """Standard normal inputs, each of its own shape; or indices below a number."""
+
+    def draw(rng: np.random.Generator, n: int) -> Arrays:
+        sizes = {name: (n, *shape) for name, shape in shapes.items()}
+        return {
+            name: rng.integers(below, size=size) if below else rng.standard_normal(size)
+            for name, size in sizes.items()
+        }
+
+    return draw
+
+
 def fit(
     entry: Entry,
     sizes: list[Size],
@@ -57,13 +82,18 @@ def fit(
 ) -> Situation:
     """The first combination that agrees with a reference, else the first that runs."""
     running: list[Situation] = []
-    first_error: Broken | WrongOutput | None = None
-    for size, recipe in itertools.product(sizes, recipes(entry)):
+    errors: list[Broken | WrongOutput] = []
+    together = list(itertools.product(sizes, recipes(entry)))
+    for size, recipe in [*together, *itertools.product(sizes, single_recipes(entry))]:
+        if len(running) >= (ENOUGH if entry.kind is None else MANY) or (recipe.single and running):
+            break
+        if len(errors) > TRIES and not recipe.single:
+            continue
         try:
-            make = _maker(entry, size, recipe)
+            make = maker(entry, size, recipe)
             subject = make()
         except Broken as error:
-            first_error = first_error or error
+            errors.append(error)
             continue
         for draw in draws(subject):
             try:
@@ -74,19 +104,30 @@ def fit(
                     references(subject),
                 )
             except (Broken, WrongOutput) as error:
-                first_error = first_error or error
+                errors.append(error)
                 continue
             if found.right:
                 return found
             running.append(found)
     if running:
         return min(running, key=lambda s: not same_shape(s))
-    raise first_error or Broken("constructor", TypeError("found no way to build it"))
+    raise _telling(errors) or Broken("constructor", TypeError("found no way to build it"))
 
 
-def _maker(entry: Entry, size: Size, recipe: Recipe) -> Callable[[], Subject]:
+def _telling(errors: list[Broken | WrongOutput]) -> Broken | WrongOutput | None:
+    """The first error that no other numbers could have prevented, else the first."""
+    own = [
+        e for e in errors if isinstance(e, Broken) and isinstance(e.cause, NameError | ImportError)
+    ]
+    return next(iter([*own, *errors]), None)
+
+
+def maker(entry: Entry, size: Size, recipe: Recipe, seed: int = 0) -> Callable[[], Subject]:
+    """What builds fresh subjects by one recipe; weights that are not found are as the seed says."""
+
     def make() -> Subject:
         with guarded("constructor"):
+            np.random.seed(seed)  # noqa: NPY002  the student's own generator
             return build(entry, size, recipe)
 
     return make
@@ -107,7 +148,7 @@ def agrees(reference: Reference, arrays: Arrays, y: np.ndarray) -> bool:
     """Whether the output y is that of the reference, to five digits."""
     try:
         return close(y, reference.forward(arrays), 1e-5)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, LookupError):
         return False
 
 
@@ -116,5 +157,5 @@ def same_shape(situation: Situation) -> bool:
     arrays = situation.arrays(np.random.default_rng(1), 7)
     try:
         return forward(situation.make(), arrays).shape == situation.reference.forward(arrays).shape
-    except (Broken, WrongOutput, ValueError):
+    except (Broken, WrongOutput, ValueError, KeyError):
         return False

@@ -1,5 +1,7 @@
 """Where an object keeps its arrays, and the gradients of them."""
 
+import dis
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -134,8 +136,51 @@ def required(function: Callable) -> list[str]:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         inspect.Parameter.KEYWORD_ONLY,
     )
+    return [p.name for p in arguments_of(function) if p.default is p.empty and p.kind in kinds]
+
+
+def arguments_of(function: Callable) -> list[inspect.Parameter]:
+    """What a function or a bound method takes; each layer is asked hundreds of times."""
+    if inspect.isfunction(function):
+        return _known_arguments(function)
+    if inspect.ismethod(function) and inspect.isfunction(function.__func__):
+        every = _known_arguments(function.__func__)
+        takes_all = bool(every) and every[0].kind is inspect.Parameter.VAR_POSITIONAL
+        return every if takes_all else every[1:]
+    return _arguments(function)
+
+
+def _arguments(function: Callable) -> list[inspect.Parameter]:
+    return [*inspect.signature(function).parameters.values()]
+
+
+_known_arguments = functools.lru_cache(maxsize=256)(_arguments)
+
+
+def keys_of(function: Callable, argument: str) -> list[str]:
+    """The constant keys under which a function looks into an argument: `parameters["Wax"]`.
+
+    Functions of the same file that it names, and that have an argument of that name, count.
+    """
+    if not inspect.isfunction(function):
+        return []
+    named = [function.__globals__.get(n) for n in function.__code__.co_names]
+    passed = [
+        f for f in named
+        if inspect.isfunction(f) and f.__module__ == function.__module__ and f is not function
+        and argument in inspect.signature(f).parameters
+    ]  # fmt: skip
+    return list(dict.fromkeys(k for f in (function, *passed) for k in _own_keys(f, argument)))
+
+
+def _own_keys(function: Callable, argument: str) -> list[str]:
+    steps = list(dis.get_instructions(function))
     return [
-        p.name
-        for p in inspect.signature(function).parameters.values()
-        if p.default is p.empty and p.kind in kinds
+        key.argval
+        for holder, key, looks in zip(steps, steps[1:], steps[2:], strict=False)
+        if holder.opname.startswith("LOAD_FAST")
+        and holder.argval == argument
+        and isinstance(key.argval, str)
+        and key.opname == "LOAD_CONST"
+        and looks.opname in ("BINARY_SUBSCR", "BINARY_OP")
     ]

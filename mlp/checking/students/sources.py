@@ -1,11 +1,13 @@
 """The text of a student's file as statements: scripts as they are, notebooks cell by cell."""
 
 import ast
+import inspect
 import json
 import linecache
 import re
+import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -22,6 +24,8 @@ _PYTHON_2 = re.compile(
     r"^\s*print\s+[^(=\s]|^\s*print\s*\(.*\)\s*[%,]|^\s*exec\s+\w|\bexcept\s+\w[\w.]*\s*,\s*\w+\s*:"
     r"|^\s*raise\s+\w+\s*,|<>|\b0[0-7]+\b(?!\.)|\bur['\"]"
 )
+_MAGIC = re.compile(rb"^\s*[%!]\s*\w", re.MULTILINE)
+_RUN = re.compile(r"%run\s+(?:-\w\s+)*['\"]?(?:[^'\"\s]*[/\\])?(\w+)(?:\.py)?['\"]?\s*$")
 _KEPT_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
 
 
@@ -41,10 +45,11 @@ def statements(path: Path, notes: list[str]) -> list[Statement]:
     Raises SyntaxError for a script that is none. A cell that is no Python is left out, with a
     note.
     """
-    if path.suffix != ".ipynb":
-        return list(_compiled(path.read_bytes(), str(path), "line "))
+    cells = _notebook(path)
+    if cells is None:
+        return _script(path)
     found: list[Statement] = []
-    for number, text in enumerate(_cells(json.loads(path.read_text("utf-8-sig"))), start=1):
+    for number, text in enumerate(cells, start=1):
         name = f"{path} cell {number}"
         source = _without_magics(text)
         linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -54,6 +59,24 @@ def statements(path: Path, notes: list[str]) -> list[Statement]:
             if text.strip():
                 notes.append(f"cell {number} is left out: {told(error, source)}")
     return found
+
+
+def _notebook(path: Path) -> list[str] | None:
+    """The code cells of a notebook; None for a script, which may bear the suffix of one."""
+    text = path.read_text("utf-8-sig") if path.suffix == ".ipynb" else ""
+    return list(_cells(json.loads(text))) if text.lstrip().startswith(("{", "[")) else None
+
+
+def _script(path: Path) -> list[Statement]:
+    """The statements of a script, which may have been a notebook and kept its magics."""
+    source = path.read_bytes()
+    try:
+        return list(_compiled(source, str(path), "line "))
+    except SyntaxError:
+        plain = _without_magics(source.decode("utf-8-sig", errors="replace"))
+        if _MAGIC.search(source):
+            return list(_compiled(plain, str(path), "line "))
+        raise
 
 
 def told(error: BaseException, text: str = "") -> str:
@@ -87,6 +110,32 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+def bound_by_imports(path: Path) -> set[str]:
+    """The names that import statements of a script would define; none where it cannot be read."""
+    try:
+        tree = _parsed(_without_magics(path.read_text("utf-8-sig", errors="replace")))
+    except (SyntaxError, ValueError, OSError):
+        return set()
+    imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    return {(alias.asname or alias.name).partition(".")[0] for n in imports for alias in n.names}
+
+
+def has_blank_branch(function: Callable) -> bool:
+    """Whether the function is a form to be filled in: a lone `pass`, or `Z = None`, is left."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    if any(isinstance(n, ast.Assign) and _is_none(n.value) for n in ast.walk(tree)):
+        return True
+    branches = [getattr(n, part, []) for n in ast.walk(tree) for part in ("body", "orelse")]
+    return any(isinstance(b, list) and len(b) == 1 and isinstance(b[0], ast.Pass) for b in branches)
+
+
+def _is_none(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is None
+
+
 def relative_depth(path: Path) -> int:
     """How many folders up the relative imports of a script reach: `from ..a import b` is 2."""
     try:
@@ -105,7 +154,8 @@ def _parsed(source: bytes | str, name: str = "<source>") -> ast.Module:
 def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]:
     tree = _parsed(source, name)
     if _written_for_python_2(tree):
-        tree = ast.fix_missing_locations(_OldDivision().visit(tree))
+        tree = _OldDivision().visit(tree)
+    tree = ast.fix_missing_locations(_OldNumbers().visit(tree))
     flags = 0
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -119,12 +169,39 @@ def _compiled(source: bytes | str, name: str, where: str) -> Iterator[Statement]
 
 
 def _written_for_python_2(tree: ast.Module) -> bool:
-    """Whether it uses xrange as Python 2 has it: there, 7 / 2 is 3."""
+    """Whether it uses xrange as Python 2 has it, or counts up to a quotient: there, 7 / 2 is 3."""
+    if any(_counts_to_a_quotient(n) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)):
+        return True
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     bound = {
         a.asname or a.name for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names
     }
     return "xrange" in names and not {"xrange", "division"} & bound
+
+
+def _counts_to_a_quotient(function: ast.FunctionDef) -> bool:
+    """`n = (H - h) / s + 1`, then `range(n)`: Python 3 refuses that for any numbers."""
+    quotients: set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            (quotients.add if _is_quotient(node.value) else quotients.discard)(name)
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "range"
+        and any(isinstance(a, ast.Name) and a.id in quotients for a in node.args)
+        for node in ast.walk(function)
+    )
+
+
+def _is_quotient(value: ast.expr) -> bool:
+    """Sums and products with a division in them, and no call that could have rounded it."""
+    if isinstance(value, ast.BinOp):
+        return (
+            isinstance(value.op, ast.Div) or _is_quotient(value.left) or _is_quotient(value.right)
+        )
+    return False
 
 
 class _OldDivision(ast.NodeTransformer):
@@ -138,6 +215,31 @@ class _OldDivision(ast.NodeTransformer):
         return ast.copy_location(ast.Call(function, [node.left, node.right], []), node)
 
 
+class _OldNumbers(ast.NodeTransformer):
+    """Arrays of one entry are numbers in `float(a)` and `z[i, j] = a`, as NumPy long had it."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        called = getattr(node.func, "id", None) or getattr(node.func, "attr", "")  # or np.float
+        if called in ("float", "int") and len(node.args) == 1 and not node.keywords:
+            node.args = [_call(OLD_NUMBER, node.args)]
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
+            holder = ast.Name(target.value.id, ast.Load())
+            node.value = _call(OLD_NUMBER, [node.value, holder])
+        return node
+
+
+def _call(name: str, arguments: list[ast.expr]) -> ast.Call:
+    call = ast.Call(ast.Name(name, ast.Load()), arguments, [])
+    return ast.copy_location(call, arguments[0])
+
+
+OLD_NUMBER = "_number_of_old_numpy"
 OLD_DIVISION = "_division_of_python_2"
 
 
@@ -184,6 +286,8 @@ def _without_magics(text: str) -> str:
 
 def _plain_line(line: str) -> str:
     bare = line.lstrip()
+    if run := _RUN.match(bare):  # another file, whose names are wanted here
+        return f"{line[: len(line) - len(bare)]}from {run[1]} import *"
     shell = re.match(r"[\w, ]+=\s*[!%]\w", bare)
     asking = bare.startswith("?") or re.fullmatch(r"[\w.]+\?{1,2}\s*", bare)
     if bare.startswith(("%", "!")) or asking or shell:

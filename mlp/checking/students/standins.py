@@ -6,6 +6,7 @@ raises ModuleNotFoundError: a layer that needs the module cannot be checked, the
 
 import collections
 import collections.abc
+import functools
 import types
 from typing import Any
 
@@ -20,6 +21,19 @@ def divided(a: Any, b: Any) -> Any:
     """a / b of Python 2, which cuts the quotient of integers."""
     whole = isinstance(a, int | np.integer) and isinstance(b, int | np.integer)
     return a // b if whole else a / b
+
+
+def as_one_number(value: Any, holder: Any = None) -> Any:
+    """An array of one entry as a number, to be put into an array; anything else as it is."""
+    single = isinstance(value, np.ndarray) and value.size == 1 and value.ndim > 0
+    return value.reshape(()) if single and (holder is None or type(holder) is np.ndarray) else value
+
+
+class Notebook:
+    """What `get_ipython()` gives in scripts that were notebooks: it does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments, **options: None
 
 
 _OPERATIONS = (
@@ -88,6 +102,8 @@ class StandInModule(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         first, _, rest = self.__name__.partition(".")
+        if (first, name) == ("numba", "prange"):
+            return range
         if first in ("past", "future", "builtins", "six"):
             if name in PYTHON_2:
                 return PYTHON_2[name]
@@ -98,6 +114,19 @@ class StandInModule(types.ModuleType):
         if first in NUMPY_ALIKE and hasattr(np, name) and rest in ("", "numpy"):
             return getattr(np, name)
         return StandIn(f"{self.__name__}.{name}", self._loading)
+
+
+def _accept_no_shape(name: str) -> None:
+    """zeros(None) was an array of no axes."""
+    function = getattr(np, name)
+    if hasattr(function, "__wrapped__"):
+        return
+
+    @functools.wraps(function)
+    def tolerant(shape: Any = None, *arguments: Any, **options: Any) -> np.ndarray:
+        return function(() if shape is None else shape, *arguments, **options)
+
+    setattr(np, name, tolerant)
 
 
 def restore_old_names() -> None:
@@ -111,6 +140,8 @@ def restore_old_names() -> None:
     for name, value in old.items():
         if name not in vars(np):
             setattr(np, name, value)
+    for name in ("zeros", "ones", "empty"):
+        _accept_no_shape(name)
     for name in collections.abc.__all__:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))

@@ -1,6 +1,7 @@
 """One forward and one backward pass of a student's layer on given numbers."""
 
 import contextlib
+import math
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -130,3 +131,17 @@ def close(a: Any, b: Any, tolerance: float = 1e-8) -> bool:
     with np.errstate(all="ignore"):
         scale = max(float(np.max(abs(b))), LEAST)
         return bool(np.all(abs(a - b) <= tolerance * scale))
+
+
+def fitted(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """found in the shape of truth, if that adds or removes axes of length 1 and does no harm.
+
+    An update `b -= rate * db` must not turn b into a matrix.
+    """
+    if found.shape == truth.shape or np.squeeze(found).shape != np.squeeze(truth).shape:
+        return found
+    try:
+        harmless = math.prod(np.broadcast_shapes(found.shape, truth.shape)) == truth.size
+    except ValueError:
+        return found
+    return found.reshape(truth.shape) if harmless else found

@@ -1,5 +1,6 @@
 """What an argument is given, by what its name means."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,14 @@ import numpy as np
 
 from mlp.checking.students.adapters import Recorder
 from mlp.checking.students.names import meaning, plain
+from mlp.checking.students.neighbours import Curve, Neighbour
+
+ACTIVATION = re.compile(
+    r"(hidden|layer|output)?(act|activ|activation|activator|nonlin|nonlinearity|transfer)"
+    r"(fn|f|func|function|class|layer|cls|type)?|f|fn|func|function|fun|phi"
+)
+"""Plain names of arguments that want an activation."""
+_DERIVATIVE = re.compile(r"(d(?=act|f)\w+|\w+(prime|derivative|deriv|grad|gradient|der|backward))")
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,13 @@ class Size:
     window: Any = 2
     stride: Any = None
     pairs: Any = None
+    image: tuple[int, ...] | None = None
+    """The shape of a sample, where it is no vector."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
+        return self.image or (self.D,)
 
     def array(self, shape: tuple[int, ...], salt: int = 0) -> np.ndarray:
         """Random numbers for an array that a constructor wants."""
@@ -68,10 +84,22 @@ def _special(name: str, size: Size) -> Any:
         return size.array((size.D,), 3)
     if name.endswith(("initfn", "initfunc", "initializer", "initialiser")):
         return _initialised
-    if name in ("inputshape", "shapein", "inshape"):
-        return (size.D,)
+    if name in ("inputshape", "shapein", "inshape", "xshape", "imageshape", "inputdims"):
+        return size.shape
     if name in ("outputshape", "shapeout", "outshape"):
         return (size.M,)
+    if name in ("pad", "pads", "padding", "paddings"):
+        return 1 if size.stride == 1 or size.stride == (1, 1) else 0
+    if size.image is not None and name in ("p", "s", "k", "f", "ks"):
+        return 1 if name == "p" else size.stride or size.window if name == "s" else size.window
+    if ACTIVATION.fullmatch(name):
+        return Curve()
+    if _DERIVATIVE.fullmatch(name):
+        return Curve().prime
+    if name.startswith(("prev", "inputlayer", "inlayer", "layerin", "upper", "left")):
+        return Neighbour(size.D)
+    if name.startswith(("nextlayer", "outlayer", "rightlayer")):
+        return Neighbour(size.M)
     if name in ("bn", "batchnorm", "usebn", "last", "lastlayer", "islast"):
         return False
     return None
