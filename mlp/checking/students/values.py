@@ -58,7 +58,7 @@ def by_meaning(name: str, index: int, size: Size) -> Any:
     values: dict[str | None, Any] = {
         "in": size.D,
         "out": size.M,
-        "W": size.array((size.D, size.M)),
+        "W": size.array((size.D, size.M) if size.image is None else (size.M, size.D, 2, 2)),
         "b": size.array((size.M,), 1),
         "window": window,
         "stride": size.stride or size.window,
