@@ -152,6 +152,7 @@ def test_hostile_npz_archives(tmp_path):
     assert "holds 'x.npy' 2 times" in message(path)
 
 
+@pytest.mark.long
 def test_every_bit_flip_of_an_npz_is_noticed_or_harmless(tmp_path):
     """np.load takes some of them for a file in which arrays are missing."""
     path = npz(tmp_path / "own.npz", x=IMAGES, y=LABELS, x_test=IMAGES[:1], y_test=LABELS[:1])

@@ -7,7 +7,7 @@ import pytest
 from function_forms import FUNCTIONS
 from mlp.checking.students.sandbox import Limits, check_file
 
-pytestmark = pytest.mark.no_numbers
+pytestmark = [pytest.mark.no_numbers, pytest.mark.long]
 FILES = {
     "functions": "import numpy as np\n" + "".join(text for text, _, _ in FUNCTIONS.values()),
     "mistakes": "import numpy as np\n"

@@ -55,6 +55,7 @@ def test_how_it_ended_is_told_and_the_next_one_works(ending, said, tmp_path, nur
     assert checked(tmp_path / "b.py", SPOILING, nursery).error is None
 
 
+@pytest.mark.long
 def test_what_hangs_is_stopped(tmp_path, nursery):
     path = tmp_path / "student.py"
     path.write_text(SPOILING.replace("return upstream", "\n        while True: pass"))

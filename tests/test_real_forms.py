@@ -132,6 +132,7 @@ def test_a_statement_that_fails_is_left_out(tmp_path):
     assert outcome.notes[0].startswith("left out line 2, and 1 more, which failed: FileNotFound")
 
 
+@pytest.mark.long
 def test_training_at_the_top_level_is_left_out_when_it_does_not_end(tmp_path):
     path = write(tmp_path / "layers.py", RELU + "while True: pass\n")
     found, outcome = verdicts(path, limits=Limits(seconds=16))

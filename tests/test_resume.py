@@ -152,6 +152,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path, table):
     assert (out / "model.npz").read_bytes() == (tmp_path / "other" / "model.npz").read_bytes()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_it_draws_stops_several_seeds_after_the_file(tmp_path, table, number, code):
     out, whole = tmp_path / "run", tmp_path / "whole"

@@ -13,7 +13,7 @@ from mlp import MaxPool, Multiply
 from problems import chain_of_layers, graphs
 from problems.graphs import adding, check_edges, check_network, check_node, copying, edges
 
-TITLE = "Computation graphs: values and gradients on every edge"
+TITLE = "Computation graphs: values and gradients everywhere"
 DECKS = "000, 002"
 NUMBERS = {
     "h0": 1,
