@@ -83,7 +83,7 @@ def algorithm(page):
     )
     h, e = page.compute("h, e", forward, "h0, w, t")
     dw, dh = page.compute("de_dw, de_dh", backward, "h, w, t")
-    page.compute("w_new", update, "w, de_dw, eta")
+    page.compute("w_after", update, "w, de_dw, eta")
     h0, w, t = (page.values[name] for name in ("h0", "w", "t"))
     inputs = {"w1": w[0], "h0": h0, "w2": w[1], "w3": w[2], "t": t}
     gradients = [dw[0], dh[0], dw[1], dw[2], -dh[3], dh[1], dh[2], dh[3], 1]
@@ -94,4 +94,4 @@ def algorithm(page):
         "The chain with its numbers: values above, gradients below.",
     )
     page.proof("by hand = complex step = node by node")
-    page.show("e after the step", forward(h0, page.values["w_new"], t)[1])
+    page.show("e after the step", forward(h0, page.values["w_after"], t)[1])

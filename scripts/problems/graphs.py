@@ -92,6 +92,21 @@ def edges(names, values, gradients):
     return zip(marked, values, gradients, strict=True)
 
 
+def visits(inputs: Mapping[str, float], operations: Sequence[Operation]):
+    """The way back, visit by visit: rows of a table, and what every node has got in the end."""
+    values = dict(inputs)
+    for operation in operations:
+        values[operation.name] = operation.forward(*(values[name] for name in operation.inputs))
+    got, rows = dict.fromkeys(values, 0.0) | {operations[-1].name: 1.0}, []
+    for operation in reversed(operations):
+        upstream = got[operation.name]
+        locals_ = operation.derivatives(*(values[name] for name in operation.inputs))
+        for name, local in zip(operation.inputs, locals_, strict=True):
+            got[name] += upstream * local
+            rows.append((f"`{operation.name}`", upstream, local, f"`{name}`", got[name]))
+    return rows, got
+
+
 def evaluated(
     inputs: Mapping[str, float], operations: Sequence[Operation], changes: np.ndarray
 ) -> complex:

@@ -258,12 +258,21 @@ def matrix_argument(page):
     page.say(
         """That has three axes, `k`, `i` and `j`: 2 x 2 x 3, no matrix. But `W` can be written as
         one long vector `vec(W)`, row after row, and then the derivative is a Jacobian, 2 x 6,
-        that repeats `x`: with `vec(W)` row after row it is `I kron x^T`, column after column
-        `x^T kron I`. At the end the gradient in `vec(W)` must be folded back into the shape of
-        `W`, or it cannot be subtracted from it."""
+        that repeats `x`: it is the Kronecker product of `I` and `x^T`, each entry of `I` times the
+        row `x^T`. (With the columns of `W` one after the other it is that of `x^T` and `I`.)"""
     )
-    J = page.compute("J_vec", flattened, "W, x")
-    _, dW = page.compute("dL_dvec, dL_dW", unflattened, "u, J_vec, W")
+    J = page.compute("J_flat", flattened, "W, x")
+    page.formula(
+        r"\frac{\partial L}{\partial \operatorname{vec}(W)}"
+        r" = u \, \frac{\partial q}{\partial \operatorname{vec}(W)}",
+        "dL/dvec(W) = u dq/dvec(W)",
+        "the chain rule of (d): a row, 1 x 2, times a matrix, 2 x 6",
+    )
+    page.say(
+        """At the end the gradient in `vec(W)`, below `g_flat`, must be folded back into the shape
+        of `W`, or it cannot be subtracted from it."""
+    )
+    _, dW = page.compute("g_flat, dL_dW", unflattened, "u, J_flat, W")
     W, x, u = (page.values[name] for name in "Wxu")
     three = np.einsum("ki,j->kij", np.eye(2), x)
     page.equal("three axes, complex step", three, complex_step(lambda W: W @ x, W), 1e-14)

@@ -114,8 +114,8 @@ def axes_and_shapes(page):
             ("number", 0, "()", "", 1),
             ("vector", 1, "(3)", "entries", 3),
             ("grey image", 2, "(28, 28)", "rows, columns", 28 * 28),
-            ("colour image", 3, "(32, 32, 3)", "... and colours", 32 * 32 * 3),
-            ("video", 4, "(10, 32, 32, 3)", "times, ...", 10 * 32 * 32 * 3),
+            ("colour image", 3, "(32, 32, 3)", "rows, columns, colours", 32 * 32 * 3),
+            ("video", 4, "(10, 32, 32, 3)", "times, and those", 10 * 32 * 32 * 3),
         ],
     )
     page.figure("tensors", draw_tensors, "Tensors with one to four axes.")

@@ -259,8 +259,13 @@ def general_graph(page):
     page.say(
         """A program can do this for any graph, as the notebook of deck 002 does: every value keeps
         which values it was made of and the local slopes; at the end all values are visited in
-        reverse order, and each adds upstream times local to what its inputs have got so far."""
+        reverse order, and each adds upstream times local to what its inputs have got so far.
+        Here, visit by visit:"""
     )
+    rows, got = graphs.visits(inputs, graphs.BRANCH)
+    page.table(("visited", "upstream", "local", "input", "has got"), rows)
+    page.equal("visit by visit", [got[name] for name in ("a", "b", *"spmr")], d, 1e-15)
+    page.proof("what `a` and `b`, and all others, have got in the end = by hand")
 
 
 def patterns(page):

@@ -118,7 +118,7 @@ def solve(page: Page) -> None:
     printed = U[1] * W[0, 1] + U[1] * W[1, 1]
     page.show("second row as the deck prints it", printed)
     page.equal("the difference is (U_2j - U_1j) w12", printed - dX[1], (U[1] - U[0]) * W[0, 1], 0)
-    page.proof("the difference to `dX_2j` is `(U_2j - U_1j) W_12`")
+    page.proof("the difference to `dL/dX_2j` is `(U_2j - U_1j) W_12`")
 
     page.answer("c")
     page.formula(

@@ -57,7 +57,7 @@ def ask(page: Page, x, y, b, w) -> None:
     page.ask(
         "e",
         """A small change of a weight that leads into hidden layer 3, 2 or 1: what must be known
-        to say how it changes the loss? Why does one goes backwards? Write the algorithm as
+        to say how it changes the loss? Why does one go backwards? Write the algorithm as
         steps.""",
     )
 
@@ -237,13 +237,14 @@ def solve(page: Page) -> None:
         again. Each asks for all that the one behind it asks for, and one thing more: so one
         starts at the loss and hands back what is known, and no product is computed twice.""")
     page.figure("what_must_be_known", deep_network, DEEP)
-    page.say("""Backpropagation, as steps. 1: run forward and keep every `f_k` and `h_k`. 2: take
-        the derivative of the loss in the output. 3: for each layer, from the last to the first,
-        multiply by its weight and by the slope of the activation before it. 4: multiply each
-        `dl/df_k` by `h_k` for the weight, by 1 for the bias. 5: move every parameter against its
-        derivative. The notebook that deck 002 shows next builds such a graph of scalars that
-        differentiates itself; by hand it is problem 3. Here nothing differentiates itself, on
-        purpose: each layer's derivative is written out beside it.""")
+    page.say("""Backpropagation (Rumelhart, Hinton and Williams, 1986), as steps. 1: run forward
+        and keep every `f_k` and `h_k`. 2: take the derivative of the loss in the output. 3: for
+        each layer, from the last to the first, multiply by its weight and by the slope of the
+        activation before it. 4: multiply each `dl/df_k` by `h_k` for the weight, by 1 for the
+        bias. 5: move every parameter against its derivative. The notebook that deck 002 shows next
+        builds such a graph of scalars that differentiates itself; by hand it is problem 3. Here
+        nothing differentiates itself, on purpose: each layer's derivative is written out beside
+        it.""")
 
 
 SMOOTH = 0.6, np.array([0.4, 0.2, -0.1, 0.3]), np.array([1.3, 0.8, 0.7, -1.9])

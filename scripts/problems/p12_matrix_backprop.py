@@ -165,13 +165,13 @@ def solve(page: Page) -> None:
     page.formula(
         r"f_j = \beta_j + \sum_i \Omega_{ji} h_i",
         "f_j = beta_j + sum_i Omega_ji h_i",
-        "row j of Omega leads into unit j",
+        "row j of `Omega` leads into unit j",
     )
     page.formula(
         r"\left(\frac{\partial f}{\partial h}\right)_{ij} = \frac{\partial f_j}{\partial h_i}"
         r" = \Omega_{ji} = (\Omega^\top)_{ij}",
         "(df/dh)_ij = df_j/dh_i = Omega_ji = (Omega^T)_ij",
-        "`f_j` holds `h_i` with the factor `Omega_ji`: df/dh is the transpose of Omega",
+        "`f_j` holds `h_i` with the factor `Omega_ji`: `df/dh` is the transpose of `Omega`",
     )
     page.formula(
         r"\left(\frac{\partial f}{\partial \beta}\right)_{ij}"
@@ -201,7 +201,8 @@ def solve(page: Page) -> None:
         "numerator layout: a row times a matrix, the outer function first",
     )
     page.slip("""002's table of df/da for 3 functions of 4 variables ends in `df_4/da_4`; there is
-        no `f_4`, it is `df_3/da_4`. It writes `df_3/dbeta_3` with d/domega_3 in front.""")
+        no `f_4`, it is `df_3/da_4`. It begins `df_3/dbeta_3` of
+        numbers with the derivative in `omega_3`; it must be that in `beta_3`.""")
 
     page.answer("c")
     page.formula(
@@ -223,7 +224,7 @@ def solve(page: Page) -> None:
     page.formula(
         r"\operatorname{diag}(I[b > 0]) \, v = I[b > 0] \odot v",
         "diag(I[b > 0]) v = I[b > 0] o v",
-        "a diagonal matrix multiplies entry by entry (o): no program forms it",
+        "a diagonal matrix multiplies entry by entry (the circle): no program forms it",
     )
     page.compute("dh3_df2", slope_of_relu, "f2")
     page.equal("complex step: dh3/df2", complex_step(relu, f[2]).T, page.values["dh3_df2"], 0)
@@ -286,8 +287,9 @@ def solve(page: Page) -> None:
     deep.check_parameters(page, given, HERE)
     deep.at_random(page, HERE)
     page.slip("""002 gives `dl/dOmega_k = dl/df_k h_k^T` for every k without saying what `h_0` is:
-        it is x. And it writes d(Omega_k h_k)/dOmega_k times dl/df_k as if that were a product of
-        matrices; the first factor is a three-way array, the result is right.""")
+        it is x. And it multiplies the derivative of `Omega_k h_k` in `Omega_k` by `dl/df_k` as if
+        that were a product of matrices; the first factor is a three-way array, the result is
+        right.""")
 
     page.answer("f")
     written_out.answer(page)

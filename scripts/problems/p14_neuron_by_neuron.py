@@ -168,29 +168,32 @@ def solve(page: Page) -> None:
 
     page.answer("b")
     page.formula(
-        r"\frac{\partial Div}{\partial y_j} = 2 (y_j - d_j)",
+        r"\frac{\partial \mathrm{Div}}{\partial y_j} = 2 (y_j - d_j)",
         "dDiv/dy_j = 2 (y_j - d_j)",
         "`y_j` of the last layer stands in one term of Div alone",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_j} = f'(z_j) \frac{\partial Div}{\partial y_j}"
-        r" = y_j (1 - y_j) \frac{\partial Div}{\partial y_j}",
+        r"\frac{\partial \mathrm{Div}}{\partial z_j}"
+        r" = f'(z_j) \frac{\partial \mathrm{Div}}{\partial y_j}"
+        r" = y_j (1 - y_j) \frac{\partial \mathrm{Div}}{\partial y_j}",
         "dDiv/dz_j = f'(z_j) dDiv/dy_j = y_j (1 - y_j) dDiv/dy_j",
         "`z_j` goes into `y_j` alone; the slope of a sigmoid is `y (1 - y)`, see problem 7",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial w_{ij}^{(k)}}"
-        r" = y_i^{(k-1)} \frac{\partial Div}{\partial z_j^{(k)}}",
+        r"\frac{\partial \mathrm{Div}}{\partial w_{ij}^{(k)}}"
+        r" = y_i^{(k-1)} \frac{\partial \mathrm{Div}}{\partial z_j^{(k)}}",
         "dDiv/dw_ij^(k) = y_i^(k-1) dDiv/dz_j^(k)",
         "`w_ij` stands in `z_j` alone, with the factor `y_i` of the layer before; for a bias that "
         "factor is 1",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial y_i^{(k-1)}}"
-        r" = \sum_j w_{ij}^{(k)} \frac{\partial Div}{\partial z_j^{(k)}}",
+        r"\frac{\partial \mathrm{Div}}{\partial y_i^{(k-1)}}"
+        r" = \sum_j w_{ij}^{(k)} \frac{\partial \mathrm{Div}}{\partial z_j^{(k)}}",
         "dDiv/dy_i^(k-1) = sum_j w_ij^(k) dDiv/dz_j^(k)",
         "`y_i` goes into every `z_j` of the next layer, with the factor `w_ij`: all ways add up",
     )
+    page.say("""Below, a d before a name means the slope of Div in it: `dz2` is `dDiv/dz` of
+        layer 2, and `dW2` is `dDiv/dW`, with an entry for each weight and bias.""")
     page.compute("dy2", slope_of_divergence, "y2, d")
     _, dW2, _ = page.compute("dz2, dW2, dy1", backward, "dy2, y2, y1, W2")
 
@@ -216,13 +219,14 @@ def solve(page: Page) -> None:
 
     page.answer("d")
     page.formula(
-        r"w_{ij}^{(k)} \leftarrow w_{ij}^{(k)} - \eta \frac{\partial Div}{\partial w_{ij}^{(k)}}",
+        r"w_{ij}^{(k)} \leftarrow w_{ij}^{(k)}"
+        r" - \eta \frac{\partial \mathrm{Div}}{\partial w_{ij}^{(k)}}",
         "w_ij^(k) <- w_ij^(k) - eta dDiv/dw_ij^(k)",
         "for every layer and all i, j, biases included; then forward again, until Div no longer "
         "falls. With many samples Div is replaced by its mean over them.",
     )
-    W1_new = page.compute("W1_new", step, "W1, dW1, eta")
-    W2_new = page.compute("W2_new", step, "W2, dW2, eta")
+    W1_new = page.compute("W1_after", step, "W1, dW1, eta")
+    W2_new = page.compute("W2_after", step, "W2, dW2, eta")
     fallen = divergence(forward(x, W1_new, W2_new)[-1], d)
     SGD(page.values["eta"]).step(net)
     stepped = as_ours([W1_new, W2_new])

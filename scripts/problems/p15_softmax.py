@@ -35,7 +35,7 @@ def ask(page: Page, e, u, d) -> None:
         `y_j = exp(z_j) / sum_k exp(z_k)`. The inputs are logarithms, `z_j = log(e_j)`, so that
         `exp(z_j) = e_j` is whole. Behind it comes a divergence Div, of which `u_j = dDiv/dy_j` is
         known; from question (d) on it is the KL divergence from the target d,
-        `Div = sum_j d_j log(d_j / y_j)`.""",
+        `Div = sum_j d_j log(d_j / y_j)`, where 0 log 0 counts as 0.""",
         e=e,
         u=u,
         d=d,
@@ -112,14 +112,14 @@ def solve(page: Page) -> None:
         inputs: softmax divides each `exp(z_j)` by the sum of all.""")
     page.figure("influence", draw_influence, "Who influences whom, in four units.")
     page.formula(
-        r"\frac{\partial Div}{\partial z_i}"
-        r" = \sum_j \frac{\partial y_j}{\partial z_i} \frac{\partial Div}{\partial y_j}",
+        r"\frac{\partial \mathrm{Div}}{\partial z_i}"
+        r" = \sum_j \frac{\partial y_j}{\partial z_i} \frac{\partial \mathrm{Div}}{\partial y_j}",
         "dDiv/dz_i = sum_j dy_j/dz_i dDiv/dy_j",
         "a vector activation: `z_i` reaches Div through every `y_j`, and the ways add up",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_i}"
-        r" = \frac{\partial y_i}{\partial z_i} \frac{\partial Div}{\partial y_i}",
+        r"\frac{\partial \mathrm{Div}}{\partial z_i}"
+        r" = \frac{\partial y_i}{\partial z_i} \frac{\partial \mathrm{Div}}{\partial y_i}",
         "dDiv/dz_i = dy_i/dz_i dDiv/dy_i",
         "a scalar activation is the special case with `dy_j/dz_i = 0` for `j != i`: one term is "
         "left",
@@ -169,11 +169,11 @@ def solve(page: Page) -> None:
 
     page.answer("c")
     page.formula(
-        r"\frac{\partial Div}{\partial z_i} = \sum_j u_j y_j (\delta_{ij} - y_i)"
+        r"\frac{\partial \mathrm{Div}}{\partial z_i} = \sum_j u_j y_j (\delta_{ij} - y_i)"
         r" = y_i (u_i - \sum_j u_j y_j)",
         "dDiv/dz_i = sum_j u_j y_j (delta_ij - y_i) = y_i (u_i - sum_j u_j y_j)",
         "only j = i is left of the first part; the sum of the second is the same for all i, so "
-        "that the Jacobian need not be built",
+        "that the Jacobian need not be built. In the numbers, dz is `dDiv/dz`.",
     )
     dz = page.compute("dz", summed, "u, J")
     short = page.compute("dz_short", without_jacobian, "u, y")
@@ -187,19 +187,19 @@ def solve(page: Page) -> None:
 
     page.answer("d")
     page.formula(
-        r"u_j = \frac{\partial Div}{\partial y_j} = -\frac{d_j}{y_j}",
+        r"u_j = \frac{\partial \mathrm{Div}}{\partial y_j} = -\frac{d_j}{y_j}",
         "u_j = dDiv/dy_j = -d_j / y_j",
         "`d_j log(d_j / y_j) = d_j log(d_j) - d_j log(y_j)`, and the first part is fixed",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_i}"
+        r"\frac{\partial \mathrm{Div}}{\partial z_i}"
         r" = y_i (-\frac{d_i}{y_i} + \sum_j \frac{d_j}{y_j} y_j)"
         r" = y_i \sum_j d_j - d_i = y_i - d_i",
         "dDiv/dz_i = y_i (-d_i / y_i + sum_j d_j / y_j y_j)\n"
         "          = y_i sum_j d_j - d_i = y_i - d_i",
         "the formula of (c) with this u; the targets sum to 1",
     )
-    dz = page.compute("dz_kl", kl_slope, "y, d")
+    dz = page.compute("dz_simple", kl_slope, "y, d")
     page.equal("-d/y times the Jacobian", (-d / y) @ J, dz, 1e-14)
     page.equal("complex step", dz, complex_step(lambda z: kl(softmax(z), d), z), 1e-14)
     numeric = complex_step(lambda z: kl(softmax(z), 2 * d), z)

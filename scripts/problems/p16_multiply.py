@@ -99,16 +99,18 @@ def solve(page: Page) -> None:
         "the other factor is held: each one's slope is the other",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_j} = \sum_{i: \, y_i = z_j z_k}"
-        r" z_k \frac{\partial Div}{\partial y_i}",
+        r"\frac{\partial \mathrm{Div}}{\partial z_j} = \sum_{i: \, y_i = z_j z_k}"
+        r" z_k \frac{\partial \mathrm{Div}}{\partial y_i}",
         "dDiv/dz_j = sum_{i: y_i = z_j z_k} z_k dDiv/dy_i",
         "`z_j` reaches Div through every pair that it is in, and the ways add up",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_j} = 2 z_j \frac{\partial Div}{\partial y_i}"
+        r"\frac{\partial \mathrm{Div}}{\partial z_j}"
+        r" = 2 z_j \frac{\partial \mathrm{Div}}{\partial y_i}"
         r" \quad \text{for } y_i = z_j z_j",
         "dDiv/dz_j = 2 z_j dDiv/dy_i   for y_i = z_j z_j",
-        "in a square it is both factors: two shares of `z_j` times the upstream",
+        "in a square it is both factors: two shares of `z_j` times the upstream. In the numbers, "
+        "dz is `dDiv/dz`.",
     )
     page.compute("y", products, "z, pairs")
     dz = page.compute("dz", gradient, "z, u, pairs")
@@ -134,7 +136,7 @@ def solve(page: Page) -> None:
         "activation, and no full one",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z} = v J = (z_2 v_1, z_1 v_1, z_4 v_2, z_3 v_2)",
+        r"\frac{\partial \mathrm{Div}}{\partial z} = v J = (z_2 v_1, z_1 v_1, z_4 v_2, z_3 v_2)",
         "dDiv/dz = v J = (z_2 v_1, z_1 v_1, z_4 v_2, z_3 v_2)",
         "a row times the Jacobian, as behind every vector activation (problem 15)",
     )
@@ -152,8 +154,8 @@ def solve(page: Page) -> None:
     page.answer("c")
     page.say("""LSTM, GRU and attention. An LSTM keeps a cell c and multiplies it with a
         forget gate f, the new value g with an input gate i, and what it shows with an output gate:
-        `c = f c_old + i g`, entry by entry, where f and i are sigmoids of weighted sums. A GRU
-        mixes the old and the new state with one gate: `h = (1 - u) h_old + u h_new`. Attention
+        `c = f c_prev + i g`, entry by entry, where f and i are sigmoids of weighted sums. A GRU
+        mixes the state before and a new one with one gate: `h = (1 - u) h_prev + u g`. Attention
         multiplies twice: a score is a product of a query with a key, `s_j = q^T k_j`, and the
         result is the values weighted with the softmax of the scores, `sum_j a_j v_j`.""")
     page.say("""So a unit can decide, from the data, how much of another one passes: near 0 the gate

@@ -240,9 +240,10 @@ def over_subsets(page: Page) -> None:
         "near z the largest stays the largest, so that `y_j` follows it and no other",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z_i} = \sum_j [i \text{ wins } S_j] \, u_j",
+        r"\frac{\partial \mathrm{Div}}{\partial z_i} = \sum_j [i \text{ wins } S_j] \, u_j",
         "dDiv/dz_i = sum_j [i wins S_j] u_j",
-        "a unit may win several subsets, as in a convolutional network whose windows overlap",
+        "a unit may win several subsets, as in a convolutional network whose windows overlap; "
+        "in the numbers, dz is `dDiv/dz`",
     )
     y, _ = page.compute("y, winners", largest, "z, subsets")
     dz = page.compute("dz", max_gradient, "z, winners, u")

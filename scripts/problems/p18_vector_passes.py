@@ -288,6 +288,7 @@ def solve(page: Page) -> None:
     page.compute("X, D", as_rows, "x, d")
     names = "dW1, db1, dW2, db2, dW3, db3, dX"
     rows = page.compute(names, in_rows, f"X, D, {parameters}")
-    page.say("Here dW is `nabla_W D`, added up over both samples, with our `W^T` for W.")
+    page.say("""Here `dW1` is `nabla_W D` of layer 1, added up over both samples, and so on. It has
+        the shape of `W1^T`, so the step is `W1 <- W1 - eta dW1^T`.""")
     compare_rows(page, [*rows], both_passes)
     page.proof("in rows = in columns, both samples added up = engine = complex step")

@@ -72,7 +72,7 @@ def ask(page: Page, x, W1, b1, W2, b2, d) -> None:
     page.ask("b", "Which digit: the same questions for ten outputs.")
     page.ask("c", "None of the above: what can an eleventh output do that ten cannot?")
     page.ask("d", "What do the training data look like, with the targets d of the three tasks?")
-    page.ask("e", "Train the three networks until that leads nowhere. How well do they do?")
+    page.ask("e", "Train the three networks until the loss has converged. How well do they do?")
     page.ask("f", "What have the hidden units learned, and how many of them are dead?")
 
 
@@ -112,19 +112,19 @@ def solve(page: Page) -> None:
         target d is 1 for a 2 and 0 for all else, and both are a distribution over two outcomes,
         (d, 1 - d) and (y, 1 - y), whose KL divergence is""")
     page.formula(
-        r"Div = -d \log(y) - (1 - d) \log(1 - y)",
+        r"\mathrm{Div} = -d \log(y) - (1 - d) \log(1 - y)",
         "Div = -d log(y) - (1 - d) log(1 - y)",
         "`d log(d / y) + (1 - d) log((1 - d) / (1 - y))`, where the parts with d alone are 0, as "
         "d is 0 or 1",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial y} = -\frac{d}{y} + \frac{1 - d}{1 - y}"
+        r"\frac{\partial \mathrm{Div}}{\partial y} = -\frac{d}{y} + \frac{1 - d}{1 - y}"
         r" = \frac{y - d}{y (1 - y)}",
         "dDiv/dy = -d / y + (1 - d) / (1 - y) = (y - d) / (y (1 - y))",
         "the slope of a logarithm, and one denominator for both",
     )
     page.formula(
-        r"\frac{\partial Div}{\partial z} = y (1 - y) \frac{y - d}{y (1 - y)} = y - d",
+        r"\frac{\partial \mathrm{Div}}{\partial z} = y (1 - y) \frac{y - d}{y (1 - y)} = y - d",
         "dDiv/dz = y (1 - y) (y - d) / (y (1 - y)) = y - d",
         "times the slope of the sigmoid, `y (1 - y)`, which cancels",
     )
@@ -141,7 +141,8 @@ def solve(page: Page) -> None:
     page.say("""Ten outputs, a softmax: `y_j` is the probability of digit j. Ideally one output is 1
         and the others are 0, so that is the target: d is a row of ten with its 1 at the digit.""")
     page.formula(
-        r"Div = -\sum_j d_j \log(y_j), \quad \frac{\partial Div}{\partial z_j} = y_j - d_j",
+        r"\mathrm{Div} = -\sum_j d_j \log(y_j), \quad"
+        r" \frac{\partial \mathrm{Div}}{\partial z_j} = y_j - d_j",
         "Div = -sum_j d_j log(y_j),   dDiv/dz_j = y_j - d_j",
         "the KL divergence where d is 0 and 1: minus the logarithm of the right output; its slope "
         "is that of problem 15. So the function above works for both, with other outputs.",
@@ -167,8 +168,9 @@ def solve(page: Page) -> None:
 
     page.answer("e")
     page.formula(
-        r"w \leftarrow w - \eta v, \quad v \leftarrow \mu v + \frac{\partial Loss}{\partial w}",
-        "w <- w - eta v,   v <- mu v + dLoss/dw",
+        r"v \leftarrow \mu v + \frac{\partial \mathrm{Loss}}{\partial w}, \quad"
+        r" w \leftarrow w - \eta v",
+        "v <- mu v + dLoss/dw,   w <- w - eta v",
         "gradient descent on all pictures at once, with a momentum `mu = 0.9`, `eta = 0.5`; and "
         f"weights decay: Loss = mean of Div + {DECAY / 2:g} times the sum of all squared weights",
     )
@@ -192,7 +194,7 @@ def solve(page: Page) -> None:
     page.figure(
         "loss",
         lambda figure: draw_losses(figure, trained),
-        "Descent until 50 steps lead nowhere.",
+        "The loss, until 50 steps no longer lead anywhere.",
     )
     page.say("Shuffled pictures of the test, none of them a digit; the largest `y_j` of a digit:")
     shuffled = rng.permuted(x[cut:], axis=1)

@@ -182,7 +182,7 @@ def solve(page: Page) -> None:
         "each.",
     )
     page.compute("forward_pass, backward_pass", work, "K, N, D")
-    page.say("Both passes of the small network:")
+    page.say("Both passes of the small network; dW is `dL/dW`, and so on:")
     page.compute("dW", all_kept, "x, W")
     x, W = page.values["x"], page.values["W"]
     page.equal("forward, counted", multiplications(forward, x, W), work(4, 2, 2)[0], 0)
@@ -206,8 +206,8 @@ def solve(page: Page) -> None:
     page.formula(
         r"8 N D (\frac{K}{s} + s)",
         "8 N D (K / s + s)",
-        "smallest for s = sqrt(K), where it is `2 sqrt(K)` layers for K; the price is one more "
-        "forward pass, four for three",
+        "smallest where both terms are equal, `s^2 = K`: then 2 s layers are kept for K; the price "
+        "is one more forward pass, four for three",
     )
     page.compute("bytes_blocks", bytes_by_blocks, "K, N, D, s")
     page.say("""The gradients are the same; here of the small network in blocks of two layers, where
