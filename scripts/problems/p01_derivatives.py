@@ -240,7 +240,10 @@ def gradient_and_jacobian(page):
     page.proof("for four functions, matrices among them, halving the step quarters the error")
     labels = {"xlabel": "step h", "ylabel": "error of h J d, largest entry"}
     labels["title"] = "Halve the step, and the error of the first-order change is a quarter"
-    page.curves("slope", STEPS, errors, {"slope 2": 3 * STEPS**2}, log="xy", **labels)
+    caption = """By how much `f(x + h d)` misses `f(x) + h J d`, for a direction `d` and ever
+        shorter steps `h`: a number in and out, a vector in and a number out, vectors, matrices."""
+    guide = {"slope 2": 3 * STEPS**2}
+    page.curves("slope", STEPS, errors, guide, log="xy", caption=caption, **labels)
 
 
 def matrix_argument(page):

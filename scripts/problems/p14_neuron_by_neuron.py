@@ -223,7 +223,13 @@ def solve(page: Page) -> None:
         r" - \eta \frac{\partial \mathrm{Div}}{\partial w_{ij}^{(k)}}",
         "w_ij^(k) <- w_ij^(k) - eta dDiv/dw_ij^(k)",
         "for every layer and all i, j, biases included; then forward again, until Div no longer "
-        "falls. With many samples Div is replaced by its mean over them.",
+        "falls",
+    )
+    page.formula(
+        r"\mathrm{Loss} = \frac{1}{T} \sum_t \mathrm{Div}(y_t, d_t)",
+        "Loss = 1/T sum_t Div(y_t, d_t)",
+        "with T samples Div is replaced by its mean over their outputs and targets, and its slopes "
+        "by the mean of theirs",
     )
     W1_new = page.compute("W1_after", step, "W1, dW1, eta")
     W2_new = page.compute("W2_after", step, "W2, dW2, eta")

@@ -206,8 +206,9 @@ def solve(page: Page) -> None:
     page.proof("v from 1 to 1.5, steps of 0.01, 0.1 and 1 both ways")
 
     page.answer("e")
-    page.say("""No. At (1, 0) the function `f(x) = |x_1| + 2 |x_2|` has the subgradient
-        v = (1, 2), and it rises along v and along -v too.""")
+    page.say("""Along v it rises, unless v = 0: with `x = x_0 + t v` the definition says that
+        `f(x_0 + t v) - f(x_0) >= t v^T v`. But it need not fall along -v. At (1, 0) the function
+        `f(x) = |x_1| + 2 |x_2|` has the subgradient v = (1, 2), and it rises along -v too.""")
     at, v = np.array([1.0, 0.0]), np.array([1.0, 2.0])
     around = [at - v, at - 0.1 * v, at, at + 0.1 * v]
     page.table(
