@@ -87,9 +87,10 @@ def conditions(page):
         "the first line put into the second",
     )
     page.say(
-        """The rest `F r + s` is small beside `h`: |F r| <= |F| |r|, and |k| is at most (|G| + 1)
-        |h| for small `h`, so that |s| is small beside |k|, and thus beside |h|. So `F G` is the
-        Jacobian of `f(g(p))`. What `f` does elsewhere, or `g`, does not matter."""
+        """The rest `F r + s` is small beside `h`: `|F r| <= |F| |r|`, and
+        `|k| <= (|G| + 1) |h|` for small `h`, so that `s`, small beside `k`, is small beside `h`
+        too. So `F G` is the Jacobian of `f(g(p))`. What `f` does elsewhere, or `g`,
+        does not matter."""
     )
     x0, dy_dx = (page.values[name] for name in ("x0", "dy_dx"))
     page.show("(a) with dz/dy taken at x0, which is wrong", 2 * x0 * dy_dx)

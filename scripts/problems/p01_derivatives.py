@@ -202,9 +202,9 @@ def gradient_and_jacobian(page):
     by_hand = page.compute("dh_dv", gradient, "v")
     page.equal("gradient of h, complex step", by_hand, complex_step(h, page.values["v"]), 1e-14)
     page.proof("by hand = complex step")
-    page.slip("""001's gradient is a quotient by |h|: one number, `g.h/|h|`, and each direction
-        of `h` has another; `g` itself is defined by `f(x + h) - f(x) - g.h` vanishing faster
-        than |h|.""")
+    page.slip("""001's gradient is a quotient by `|h|`: one number, `g.h/|h|`, and each
+        direction of `h` has another; `g` itself is defined by `f(x + h) - f(x) - g.h` vanishing
+        faster than `|h|`.""")
     function, at, slope = FUNCTIONS["log sum exp x"]
     directions = np.vstack([np.eye(3), [0.6, 0, 0.8]])
     quotients = [(function(at + 1e-7 * e) - function(at)) / 1e-7 for e in directions]

@@ -133,7 +133,7 @@ def solve(page: Page) -> None:
     page.formula(
         r"\frac{\partial y}{\partial z_i} = W_{1,i}",
         "dy/dz_i = W1_i",
-        "y holds `z_i` in one term, with the factor `W1_i`; so the row dy/dz is `W1` (above)",
+        "y holds `z_i` in one term, with the factor `W1_i`; so the row `dy/dz` is `W1` (above)",
     )
     page.equal("engine: dy/dz", net[2].backward(np.ones((1, 1))), dz, 0)
     by_difference = central(lambda z: W1[0] @ z + b1, z)
@@ -182,7 +182,7 @@ def solve(page: Page) -> None:
     at_random(page)
     in_fractions(page)
     page.slip("""003 writes W1 o z o (1 - z), entry by entry, with `W1` (1 x h) and z (h x 1); it
-        means `W1^T`, and for dy/db0 the row. Taken literally, NumPy makes an h x h array of it
+        means `W1^T`, and for `dy/db0` the row. Taken literally, NumPy makes an h x h array of it
         without a word: every row with every column.""")
     literal = W1 * z[:, None] * (1 - z[:, None])
     page.show("W1 o z o (1 - z), taken literally", literal)

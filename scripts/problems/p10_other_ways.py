@@ -60,7 +60,7 @@ def ask(page: Page, x, W0, b0, W1, b1, step) -> None:
     )
     page.ask(
         "c",
-        """The gradient in `W0`, flattened, is a product of three Jacobians: dy/dz times dz/dv
+        """The gradient in `W0`, flattened, is a product of three Jacobians: `dy/dz` times `dz/dv`
         times `dv/dW0`. Reverse mode multiplies from the left, forward mode from the right. Write
         the three factors and compute both products. What do both modes cost in time and in
         memory, and why is reverse mode used?""",

@@ -186,8 +186,8 @@ def solve(page: Page) -> None:
     page.equal("complex step: dl/dh", [w[0] * df0, dh1, dh2, dh3], numeric["h"], 1e-14)
     page.equal("engine: dl/dx", dx, float(w[0] * df0), 1e-14)
     page.proof("by hand = complex step (moving `f_k` is moving `b_k`) = engine")
-    page.slip("002 reminds of the chain rule as dh/df = dh/dg dg/df for h = g(f(x)); it must be "
-              "dh/dx = dg/df df/dx.")  # fmt: skip
+    page.slip("""002 reminds of the chain rule as `dh/df = dh/dg dg/df` for `h = g(f(x))`; it must
+        be `dh/dx = dg/df df/dx`.""")
 
     page.answer("c")
     page.formula(

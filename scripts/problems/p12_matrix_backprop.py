@@ -59,8 +59,8 @@ def ask(page: Page, x, y, u, theta, psi, phi, **layers) -> None:
     )
     page.ask(
         "b",
-        """In the denominator layout, df/dh has a row for each entry of h and a column for each
-        entry of f. For `f = beta + Omega h`, what are df/dh and `df/dbeta`, from single entries?
+        """In the denominator layout, `df/dh` has a row for each entry of h and a column for each
+        entry of f. For `f = beta + Omega h`, what are `df/dh` and `df/dbeta`, from single entries?
         How does the chain rule read in this layout, and how in the other one?""",
     )
     page.ask("c", "What is the derivative of ReLU, of one number and of a vector?")
@@ -200,7 +200,7 @@ def solve(page: Page) -> None:
         "dl/dh = dl/df df/dh = dl/df Omega",
         "numerator layout: a row times a matrix, the outer function first",
     )
-    page.slip("""002's table of df/da for 3 functions of 4 variables ends in `df_4/da_4`; there is
+    page.slip("""002's table of `df/da` for 3 functions of 4 variables ends in `df_4/da_4`; there is
         no `f_4`, it is `df_3/da_4`. It begins `df_3/dbeta_3` of
         numbers with the derivative in `omega_3`; it must be that in `beta_3`.""")
 

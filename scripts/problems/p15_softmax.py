@@ -208,8 +208,8 @@ def solve(page: Page) -> None:
     against_the_engine(page)
 
     page.answer("e")
-    page.say("""Take two classes, the right one with the output y. What draws its z up is -dDiv/dz:
-        for the KL divergence `1 - y`. For the squared error the formula of (c) gives
+    page.say("""Take two classes, the right one with the output y. What draws its z up is
+        `-dDiv/dz`: for the KL divergence `1 - y`. For the squared error the formula of (c) gives
         `4 y (1 - y)^2`: where y is near 0, confidently wrong, hardly anything.""")
     y, d = softmax(np.array([-1.2, 0.4])), np.array([1.0, 0.0])
     pulls = -np.array([-d / y, 2 * (y - d)]) @ with_delta(y)
