@@ -74,7 +74,7 @@ def at_length(page: Page, gradient: Callable, loss: Callable) -> None:
         rounding = 32 * EPS * h[1] / h[0] * (1 + 1 / abs(v).max())
         page.check(f"it {fate}: 1 - {2 * c} a step", abs(v @ w / (v @ v) - 1 + 2 * c), rounding)
     page.say("For twelve points near a line, and a learning rate just below and above the limit:")
-    page.table(["alpha", "distance after 1000 steps", "so it"], rows)
+    page.table(["`alpha`", "distance after 1000 steps", "so it"], rows)
     page.proof("twelve points: end and speed are those of the formula, on both sides of the limit")
 
 

@@ -49,7 +49,7 @@ def ask(page: Page, K, N, D, s, M, x, W, U, size) -> None:
     page.given(
         """A network has K layers of D units of ReLU, `h_k = max(h_(k-1) W_k, 0)` with `h_0 = x`,
         and N samples in the rows of x; numbers have 8 bytes. The loss is `L = |h_K|^2`, the sum of
-        all squares.""",
+        all squares. In (c) only each s-th h is kept, in (d) and (e) there are M machines.""",
         K=K,
         N=N,
         D=D,
@@ -67,7 +67,7 @@ def ask(page: Page, K, N, D, s, M, x, W, U, size) -> None:
     page.ask("a", "What work is there, and how many multiplications forward and backward?")
     page.ask("b", "What must be kept from the forward pass, and how many bytes is that?")
     page.ask(
-        "c", "How does one get along with less? Keep each s-th h alone: what does it save and cost?"
+        "c", "How does one get along with less? Keep only each s-th h: what does it save and cost?"
     )
     page.ask("d", "Which work can M machines share? Split the two samples of x.")
     page.ask("e", "And if the network itself fits on no machine? Split the columns of `W_1`.")
