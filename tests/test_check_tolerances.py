@@ -5,9 +5,12 @@ import pytest
 
 from mlp import Affine, Sequential, Sigmoid
 from mlp.checking import oracles
+from mlp.checking.builtin import check_many
 from mlp.checking.checker import _Check
 from mlp.checking.forwards import Forwards
 from mlp.checking.oracles import EPS, STEP
+from mlp.checking.precision import compare_float32
+from mlp.checking.report import Row
 
 RNG = np.random.default_rng(5)
 AT_0, ONE = np.zeros(1), np.ones(1)
@@ -44,3 +47,28 @@ def test_the_tolerance_along_a_direction_is_that_of_the_terms_added_up():
     parts = check.upstream * forwards.tilted(moves).imag / STEP
     assert tolerance >= 32 * EPS * (size + abs(parts).sum())
     assert abs(slope - along) <= tolerance
+
+
+def test_one_entry_that_is_another_for_complex_numbers_is_noticed():
+    def forward(x):
+        y = np.array(x)
+        y[0] += 1j if np.iscomplexobj(x) else 0
+        return y
+
+    reason = oracles.why_not_analytic(forward, np.ones(3), np.random.default_rng(0))
+    assert reason == "forward gives another value for complex numbers"
+
+
+def test_many_points_are_as_many_as_were_asked_for():
+    count, worst, name, verdicts = check_many(50)
+    assert count >= 50
+    assert 0 < worst < 32 and name
+    assert verdicts <= {"PASS", "KINK"}
+
+
+def test_what_float32_may_be_off_by_is_said_in_parts_of_the_gradient():
+    row, truth = Row("x", (1, 2), "PASS", "complex", 2, 0.0, 0.0), np.array([[4.0, 0.0]])
+    compare_float32(row, "dx", truth, truth, np.zeros((1, 2)), np.zeros((1, 2)))
+    assert row.verdict == "PASS"
+    eps = float(np.finfo(np.float32).eps)
+    np.testing.assert_allclose(row.resolution, 4 * np.sqrt(2) * eps, rtol=1e-12)

@@ -98,3 +98,23 @@ def test_the_first_sentence_names_the_gradients_whose_rows_fail(case, tmp_path):
     for row in report.rows:
         assert row.checked == math.prod(row.shape)
         assert row.wrong_count <= row.checked and (row.verdict == "FAIL" or not row.wrong_count)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_batch_of_another_size_must_do_too(count, tmp_path):
+    """None of the usual batches has one or two samples."""
+    refusal = f"\n        if len(u) == {count}: raise ValueError('not so few')\n        "
+    text = TANH.replace(SLOPE, refusal + SLOPE)
+    report = judged(tmp_path, text)
+    assert report.verdict == "FAIL"
+    assert report.diagnosis.id == "wrong-shape"
+    who = "one sample" if count == 1 else "2 samples"
+    assert f"For a batch of {who}, backward raised ValueError: not so few" in report.diagnosis.text
+
+
+def test_the_average_over_the_samples_passes_with_one_note_and_its_own_numbers(tmp_path):
+    text = AFFINE.replace(GRADIENTS, "self.x.T @ u / len(u), u.mean(axis=0)")
+    report = judged(tmp_path, text)
+    assert report.verdict == "PASS"
+    assert sum("average" in note for note in report.notes) >= 1
+    assert [row.verdict for row in report.rows] == ["PASS"] * len(report.rows)
