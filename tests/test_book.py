@@ -193,9 +193,11 @@ def test_the_markdown_has_every_problem_and_links_pictures_that_are_there(writte
 
 @pytest.mark.long
 def test_dollars_of_the_markdown_come_in_pairs(written):
-    for paragraph in written[0].split("\n\n"):
-        if not paragraph.startswith("```"):
-            assert paragraph.count("$") % 2 == 0, paragraph
+    text = re.sub(r"^```.*?^```$", "", written[0], flags=re.MULTILINE | re.DOTALL)
+    for paragraph in text.split("\n\n"):
+        assert paragraph.count("$") % 2 == 0, paragraph
+        for formula in re.findall(r"\$([^`$]+)\$", paragraph):  # GitHub takes \\ and \, for escapes
+            assert not re.search(r"\\[^A-Za-z]", formula), formula
 
 
 def test_backticks_become_formulas_or_stay_code():
@@ -226,7 +228,7 @@ def made(written):
 def test_every_formula_is_well_formed_mathml(made, written):
     from book.html import formulas
 
-    assert len(formulas(made)) >= written[0].count("$$") // 2 >= 50
+    assert len(formulas(made)) > written[0].count("```math") >= 100
     for formula in formulas(made):
         root = ElementTree.fromstring(formula)
         assert root.find(".//{*}merror") is None
@@ -360,9 +362,10 @@ def test_every_sheet_has_a_second_route():
 
 
 @pytest.mark.parametrize("stem", sorted(ROUTES))
-def test_the_answers_of_a_hundred_sheets_come_out_by_the_second_route_too(stem):
+@pytest.mark.parametrize("seeds", [range(5), pytest.param(range(5, 100), marks=pytest.mark.long)])
+def test_the_answers_of_a_hundred_sheets_come_out_by_the_second_route_too(stem, seeds):
     problem = load(stem)
-    for seed in range(100):
+    for seed in seeds:
         numbers = sheets.drawn(problem, int(stem[1:3]), seed)
         answers, others = problem.answers(**numbers), ROUTES[stem](**numbers)
         assert {k: [*v] for k, v in answers.items()} == {k: [*v] for k, v in others.items()}

@@ -82,8 +82,11 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
 
 def _formulas_of(markdown: str) -> int:
     """How many formulas the Markdown holds; one with an open brace would pass as text."""
-    without_code = re.sub("```.*?```|`[^`]*`", "", markdown, flags=re.DOTALL)
-    return without_code.replace("$$", "$").count("$") // 2
+    fences = re.findall(r"^```(\w*)$.*?^```$", markdown, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", markdown, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"\$`[^`]*`\$", "$$", text)  # one formula, like $...$
+    within = re.sub("`[^`]*`", "", text).count("$")
+    return fences.count("math") + within // 2
 
 
 def _characters(markdown: str) -> set[str]:

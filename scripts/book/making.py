@@ -13,7 +13,7 @@ from tqdm import tqdm
 from book import html, sheets
 from book.blocks import Block
 from book.library import DECKS, chosen, heading, load, solved
-from book.markdown import markdown, split
+from book.markdown import for_github, markdown, split
 from book.page import Page
 from book.terminal import Terminal
 from mlp.files.whole import write_whole
@@ -63,7 +63,7 @@ def main_text(pages: list[Page], pictures: Path, beside: Path, answers: str) -> 
         if answers == "after":
             parts += ["### Solution", solution]
         later += [f"## Answers to {title.lower()[0]}{title[1:]}", solution]
-    return "\n\n".join(parts + later * (answers == "end")) + "\n"
+    return for_github("\n\n".join(parts + later * (answers == "end")) + "\n")
 
 
 def _form(to: Path) -> Callable[[list[Page], Path, str], None]:
@@ -145,7 +145,7 @@ def _sheet(stems: list[str], seed: int, answers: bool, suffix: str) -> str:
     for stem in stems:
         text = markdown(_blocks(stem, seed, answers), None, Path())
         parts += [f"## {heading(stem)}", text]
-    made = "\n\n".join(parts) + "\n"
+    made = for_github("\n\n".join(parts) + "\n")
     return made if suffix == ".md" else html.page(made, title, Path(), contents=False)
 
 

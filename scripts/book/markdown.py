@@ -48,6 +48,18 @@ def _side_by_side(numbers: Iterable[Block]) -> list[str]:
     return texts
 
 
+def for_github(text: str) -> str:
+    """The same with fences for formulas: between dollars GitHub takes `\\\\` and `\\,` for escapes.
+
+    Notebooks know dollars alone, and nothing is escaped there.
+    """
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
+    for i in range(0, len(parts), 2):
+        fenced = re.sub(r"^\$\$\n(.*?)\n\$\$$", r"```math\n\1\n```", parts[i], flags=re.M | re.S)
+        parts[i] = re.sub(r"\$([^$\n]*\\[^A-Za-z$\n][^$\n]*)\$", r"$`\1`$", fenced)
+    return "".join(parts)
+
+
 def split(blocks: Sequence[Block]) -> tuple[list[Block], list[Block]]:
     """The statement, and the answers: all from the first answer on."""
     first = next((i for i, b in enumerate(blocks) if isinstance(b, Answer)), len(blocks))
