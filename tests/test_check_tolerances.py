@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from mlp import Affine, Sequential, Sigmoid
+from mlp import Affine, Elementwise, Sequential, Sigmoid
 from mlp.checking import oracles
 from mlp.checking.builtin import check_many
 from mlp.checking.checker import _Check
 from mlp.checking.forwards import Forwards
 from mlp.checking.oracles import EPS, STEP
 from mlp.checking.precision import compare_float32
+from mlp.checking.randomness import random_layers
 from mlp.checking.report import Row
 
 RNG = np.random.default_rng(5)
@@ -72,3 +73,19 @@ def test_what_float32_may_be_off_by_is_said_in_parts_of_the_gradient():
     assert row.verdict == "PASS"
     eps = float(np.finfo(np.float32).eps)
     np.testing.assert_allclose(row.resolution, 4 * np.sqrt(2) * eps, rtol=1e-12)
+
+
+def test_sums_that_round_otherwise_each_time_are_not_random():
+    """As those of two threads may; the entry that differs is a rounding error of the largest."""
+    calls = iter(range(100))
+
+    def forward(z):
+        y = np.array(z)
+        y.flat[1] += next(calls) * EPS * abs(y).max()
+        return y
+
+    layer = Elementwise(forward, lambda z, y: np.ones_like(z))
+    assert random_layers(layer, np.array([[1e3, 0.0]])) == []
+    calls = iter([0, *[10**6] * 100])
+    [note] = random_layers(layer, np.array([[1e3, 0.0]]))
+    assert "random" in note or "another" in note

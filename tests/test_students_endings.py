@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from mlp.checking.students.extremes import large
+from mlp.checking.students.sandbox import _quote
 from test_students_style import AFFINE, LOSS, TANH, judged
 
 pytestmark = pytest.mark.no_numbers
@@ -118,3 +121,14 @@ def test_the_average_over_the_samples_passes_with_one_note_and_its_own_numbers(t
     assert report.verdict == "PASS"
     assert sum("average" in note for note in report.notes) >= 1
     assert [row.verdict for row in report.rows] == ["PASS"] * len(report.rows)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_large_inputs_have_both_signs_in_every_column(seed):
+    rng = np.random.default_rng(seed)
+    x = large(rng.standard_normal((3, 4)), rng)
+    assert (x.min(axis=0) < -900).all() and (x.max(axis=0) > 900).all()
+
+
+def test_blank_lines_are_no_last_output():
+    assert _quote(b"one\n\n \ntwo\n\n") == "; its last output: one | two"

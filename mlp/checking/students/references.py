@@ -254,18 +254,13 @@ class OwnForward(Reference):
     label = "its own forward pass"
     tolerance = 1e-6
 
-    def __init__(
-        self,
-        make: Callable[[], Subject],
-        seed: int | None = None,
-        names: tuple[str, ...] | None = None,
-    ) -> None:
+    def __init__(self, make: Callable[[], Subject], names: tuple[str, ...] | None = None) -> None:
         """`names`: the arrays whose gradients are wanted; all but the target, if None."""
-        self.make, self.seed, self.names = make, seed, names
+        self.make, self.names = make, names
         self._kept: dict[tuple, Gradient] = {}
 
     def forward(self, arrays: Arrays) -> np.ndarray:
-        return self._evaluate(self.make(), arrays)
+        return forward(self.make(), arrays)
 
     def gradients(self, arrays: Arrays, upstream: np.ndarray) -> Arrays:
         upstream = np.asarray(upstream, np.float64)
@@ -293,12 +288,7 @@ class OwnForward(Reference):
     def along(self, name: str, arrays: Arrays) -> Callable[[np.ndarray], np.ndarray]:
         """The output as a function of one array alone."""
         subject = self.make()
-        return lambda value: self._evaluate(subject, arrays | {name: value}).astype(np.float64)
-
-    def _evaluate(self, subject: Subject, arrays: Arrays) -> np.ndarray:
-        if self.seed is not None:
-            np.random.seed(self.seed)  # noqa: NPY002  the student's own generator
-        return forward(subject, arrays)
+        return lambda value: forward(subject, arrays | {name: value}).astype(np.float64)
 
     def excuses(
         self, name: str, arrays: Arrays, upstream: np.ndarray, gradient: np.ndarray, at: int
