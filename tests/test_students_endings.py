@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from mlp.checking.students.counterexample import _parts
 from mlp.checking.students.extremes import large
 from mlp.checking.students.sandbox import _quote
 from test_students_style import AFFINE, LOSS, TANH, judged
@@ -132,3 +133,27 @@ def test_large_inputs_have_both_signs_in_every_column(seed):
 
 def test_blank_lines_are_no_last_output():
     assert _quote(b"one\n\n \ntwo\n\n") == "; its last output: one | two"
+
+
+def test_a_gradient_with_the_square_of_the_upstream_is_named(tmp_path):
+    report = judged(tmp_path, TANH.replace(SLOPE, "return u**2 * (1 - self.y**2)"))
+    assert (report.verdict, report.diagnosis.id) == ("FAIL", "upstream-squared")
+
+
+def test_the_gradient_of_another_loss_is_named(tmp_path):
+    text = """
+class SquaredError:
+    def forward(self, y, t): self.y, self.t = y, t; return ((y - t) ** 2).sum() / len(y)
+    def backward(self):
+        e = np.exp(self.y - self.y.max(1, keepdims=True))
+        return (e / e.sum(1, keepdims=True) - self.t) / len(self.y)
+"""
+    report = judged(tmp_path, text)
+    assert (report.verdict, report.diagnosis.id) == ("FAIL", "loss-gradient-mismatch")
+
+
+def test_small_rows_of_probabilities_add_up_to_1():
+    rng = np.random.default_rng(0)
+    parts = _parts(np.full((4, 3), 1 / 3), rng)
+    np.testing.assert_allclose(parts.sum(axis=1), 1, rtol=1e-15)
+    assert len(np.unique(parts)) > 1
