@@ -4,10 +4,12 @@ The matrix products of the tests are small, and threads would only wait for each
 machine for half a minute); NumPy reads their number when it is imported. Matplotlib keeps a list
 of fonts under HOME, Hypothesis the cases that failed in the current folder: where these cannot be
 written, they would say so on standard error, or with a warning, which is an error here.
-Nor may a busy machine fail what is right: Hypothesis looks at no clock.
+Nor may a busy machine fail what is right: Hypothesis looks at no clock. And what a shell
+runs in its background ignores Ctrl-C, which the programs under test would inherit, and respect.
 """
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -30,3 +32,5 @@ if cannot_write(Path.home()):
     os.environ.setdefault("MPLCONFIGDIR", PLACE.name)
 if cannot_write(Path.cwd()):
     configuration.set_hypothesis_home_dir(PLACE.name)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
