@@ -205,8 +205,7 @@ def test_a_proof_needs_a_check_and_an_answer_its_question():
 
 def test_output_that_nobody_reads_to_its_end_is_no_error():
     done = subprocess.run(
-        f"{sys.executable} {SCRIPTS / 'homework.py'} 5 --verbose | head -3",
-        shell=True,
+        ["sh", "-c", '"$0" "$1" 5 --verbose | head -3', sys.executable, SCRIPTS / "homework.py"],
         capture_output=True,
         text=True,
     )
