@@ -2,8 +2,8 @@
 
 import pytest
 
+from checked_files import checked_files
 from class_forms import CLASSES
-from mlp.checking.students.sandbox import Limits, check_file
 
 pytestmark = pytest.mark.no_numbers
 FILES = {
@@ -40,15 +40,7 @@ class RNNCell:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("classes")
-    found = {}
-    for name, text in FILES.items():
-        path = folder / f"{name}.py"
-        path.write_text(text)
-        outcome = check_file(path, limits=Limits(seconds=300))
-        assert outcome.error is None
-        found[name] = {r.name: r for r in outcome.reports}
-    return found
+    return checked_files(tmp_path_factory.mktemp("classes"), FILES)
 
 
 @pytest.mark.parametrize("name", CLASSES)

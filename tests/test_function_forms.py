@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from checked_files import checked_files
 from function_forms import FUNCTIONS
-from mlp.checking.students.sandbox import Limits, check_file
+from mlp.checking.students.sandbox import check_file
 
 pytestmark = [pytest.mark.no_numbers, pytest.mark.long]
 FILES = {
@@ -62,15 +63,7 @@ class Network:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("functions")
-    found = {}
-    for name, text in FILES.items():
-        path = folder / f"{name}.py"
-        path.write_text(text)
-        outcome = check_file(path, limits=Limits(seconds=300))
-        assert outcome.error is None
-        found[name] = {r.name: r for r in outcome.reports}
-    return found
+    return checked_files(tmp_path_factory.mktemp("functions"), FILES)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

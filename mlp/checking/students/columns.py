@@ -1,33 +1,19 @@
 """Layers whose samples are columns."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
+from mlp.checking.students.wrapping import Wrapped
 
 
-class Columns(Subject):
+class Columns(Wrapped):
     """A layer whose samples are columns, seen with samples as rows."""
 
     def __init__(self, inner: Subject) -> None:
-        self.inner = inner
-        self.inputs, self.parameters = inner.inputs, inner.parameters
+        super().__init__(inner)
         self.shapes, self.below = getattr(inner, "shapes", None), getattr(inner, "below", 0)
-        if hasattr(inner, "instance"):
-            self.instance = inner.instance
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self.inner.gradient_function  # type: ignore[attr-defined]
-
-    def get(self, name: str) -> np.ndarray:
-        return self.inner.get(name)
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self.inner.set(name, value)
 
     def forward(self, *inputs: np.ndarray) -> Any:
         self.inner.reading = self.reading

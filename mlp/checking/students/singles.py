@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlp.checking.students.adapters import Subject
+from mlp.checking.students.wrapping import Wrapped
 
 NOTE = "takes one sample at a time: it was called for each row"
 SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -17,29 +18,16 @@ SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """How one sample is handed over."""
 
 
-class OneByOne(Subject):
+class OneByOne(Wrapped):
     """Such a layer as one for batches: each row has a copy of the layer to itself.
 
     The gradients of the parameters are the sums over the rows, as they are for a batch.
     """
 
     def __init__(self, inner: Subject, shape: str) -> None:
-        self.inner, self.shape = inner, shape
-        self.inputs, self.parameters = inner.inputs, inner.parameters
-        if hasattr(inner, "instance"):
-            self.instance = inner.instance
+        super().__init__(inner)
+        self.shape = shape
         self._rows: list[Subject] = []
-
-    @property
-    def gradient_function(self) -> Callable:
-        """What is called for the gradients."""
-        return self.inner.gradient_function  # type: ignore[attr-defined]
-
-    def get(self, name: str) -> np.ndarray:
-        return self.inner.get(name)
-
-    def set(self, name: str, value: np.ndarray) -> None:
-        self.inner.set(name, value)
 
     def forward(self, *inputs: np.ndarray) -> Any:
         self.inner.reading = self.reading
