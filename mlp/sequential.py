@@ -9,6 +9,7 @@ from mlp.arguments import checked_rate, checked_whole
 from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
+from mlp.prediction import Forward
 
 
 class Sequential(Container):
@@ -67,8 +68,18 @@ class Sequential(Container):
         batch_size = checked_whole(batch_size, "batch_size", "predict")
         if np.ndim(x) == 0:
             raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")
-        starts = range(0, max(len(x), 1), batch_size)
-        y = np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
+        forward, dtype, n = Forward(self._in_order()), self.dtype, len(x)
+        for start in range(0, max(n, 1), batch_size):
+            rows = x[start : start + batch_size]
+            try:
+                part = forward(as_numbers(rows, self, dtype))
+            except Exception:
+                part = self.forward(rows)  # its errors say in which layer
+            if not start:
+                alone = forward.ours and n <= batch_size
+                y = part if alone else np.empty((n, *part.shape[1:]), part.dtype)
+            if y is not part:
+                _put(part, y[start : start + batch_size])
         self.clear_cache()
         return y
 
@@ -113,6 +124,14 @@ class Sequential(Container):
             shapes.append(shape)
         return shapes
 
+    def _in_order(self) -> Iterator[Layer]:
+        """The layers in a row, those of nested networks among them."""
+        for layer in self.layers:
+            if type(layer) is Sequential:
+                yield from layer._in_order()
+            else:
+                yield layer
+
     def __len__(self) -> int:
         return len(self.layers)
 
@@ -147,6 +166,15 @@ class Sequential(Container):
 
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         return [shape, *self.shapes(shape)[:-1]]
+
+
+def _put(outputs: np.ndarray, place: np.ndarray) -> None:
+    if outputs.shape != place.shape:
+        raise ValueError(
+            f"predict: expected outputs of shape {place.shape}, a row for each row of x, "
+            f"got {outputs.shape}"
+        )
+    np.copyto(place, outputs, "same_kind")
 
 
 def _first_fixed(layers: tuple[Layer, ...]) -> tuple[int, ...] | None:

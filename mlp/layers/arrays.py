@@ -4,6 +4,13 @@ from typing import Any
 
 import numpy as np
 
+REAL = {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def is_plain(value: Any) -> bool:
+    """Whether every layer takes it as it is: float32 or float64, its rows contiguous."""
+    return type(value) is np.ndarray and value.dtype in REAL and value.flags.c_contiguous
+
 
 def as_numbers(value: Any, who: object, dtype: Any = None, name: str = "") -> np.ndarray:
     """value as an array of `dtype` (complex of that precision, if value is complex).
@@ -13,6 +20,8 @@ def as_numbers(value: Any, who: object, dtype: Any = None, name: str = "") -> np
     sums, and so their rounding, depends on it.
     Raises TypeError, naming `who` and the value's `name`, for what is no array of numbers.
     """
+    if is_plain(value) and (dtype is None or value.dtype == dtype):
+        return value
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -85,7 +85,9 @@ class Layer(Checks):
     @property
     def dtype(self) -> np.dtype | None:
         """dtype of the first parameter, which decides that of the outputs; None without any."""
-        return next((p.dtype for p in self.parameters().values()), None)
+        for name in self.parameter_names:
+            return getattr(self, name).dtype
+        return None
 
     def astype(self, dtype: Any) -> Self:
         """A copy with its parameters converted; it has no gradients and no cache."""
@@ -99,7 +101,7 @@ class Layer(Checks):
 
     def clear_cache(self) -> None:
         """Drop what forward kept: backward and jvp need a new forward."""
-        self._cache = None
+        vars(self)["_cache"] = None
 
     def short_name(self) -> str:
         """How errors and tables call the layer."""

@@ -40,8 +40,10 @@ class Container(Layer):
 
     @property
     def dtype(self) -> np.dtype | None:
-        known = (layer.dtype for layer in self.layers)
-        return next((dtype for dtype in known if dtype is not None), None)
+        for layer in self.layers:
+            if (dtype := layer.dtype) is not None:
+                return dtype
+        return None
 
     def parameters(self) -> dict[str, np.ndarray]:
         return self._named(lambda layer: layer.parameters())
