@@ -69,7 +69,8 @@ def fit(
 
     With `checkpoint`, a path, the training is saved there at the ends of epochs, as often as costs
     less than 2 % of the time (see mlp.files.resume). If that file exists, training goes on from it,
-    to the very weights it would have reached at once; that of another training is refused.
+    to the very weights it would have reached at once; that of another training is refused (without
+    `rng`, whichever generator it was begun with).
 
     The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding;
     which gradients the layers hold afterwards is not promised.
@@ -102,14 +103,16 @@ def fit(
     stopping = Stopping(patience, tolerance, watched)
     state.callbacks = [*callbacks, stopping]
     if checkpoint is not None:
-        from mlp.files.resume import checkpoint_for
+        from mlp.files.resume import checkpoint_for, generator_state
 
-        settings = {
+        settings: dict[str, Any] = {
             "batch size": batch_size,
             "patience": patience,
             "tolerance": tolerance,
             "order": None if shuffle else "as given",
         }
+        if rng is not None:
+            settings["rng"] = generator_state(state.rng)
         state.callbacks += [checkpoint_for(checkpoint, state, settings, samples, validation)]
     from mlp.fused import training_step  # with SciPy, when first used
 

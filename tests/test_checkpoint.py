@@ -317,6 +317,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, step, patience, m
         ({"x": X + 1}, "data: [0-9a-f]{64} there, [0-9a-f]{64} now"),
         ({"momentum": 0.5}, r"optimizer: .*momentum=0.9\) there, .*momentum=0.5\) now"),
         ({"patience": 1}, "patience: None there, 1 now"),
+        ({"seed": 4}, "rng: PCG64 [0-9a-f]{12} there, PCG64 [0-9a-f]{12} now"),
     ],
 )
 def test_the_checkpoint_of_another_training_is_refused_and_stays(tmp_path, change, said):

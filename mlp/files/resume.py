@@ -32,7 +32,7 @@ class TrainingCheckpoint(Callback):
 
     Saved is after the first and the last epoch, and in between every `seconds`, or by default as
     often as costs no more than 2 % of the time. `begun_with` says by name what the training was
-    begun with (texts and numbers); it must be the same when training goes on.
+    begun with (texts and numbers); what it says must be the same when training goes on.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class TrainingCheckpoint(Callback):
             raise CheckpointError(f"{self.path}: holds a network, but no training to go on with")
         notes = json.loads(members["training"].item())
         then, now = notes["begun_with"], self.begun_with
-        different = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        different = [name for name in now if then.get(name) != now[name]]
         if different:
             said = "; ".join(
                 f"{name}: {then.get(name)} there, {now.get(name)} now" for name in different
@@ -102,6 +102,7 @@ class TrainingCheckpoint(Callback):
                 f"{self.path}: is the checkpoint of another training ({said}); "
                 "use another path, or remove the file to start anew"
             )
+        self.begun_with = then
         return notes
 
 
@@ -143,6 +144,13 @@ def digest_of(*arrays: np.ndarray) -> str:
         for start in range(0, len(array), ROWS):
             digest.update(np.ascontiguousarray(array[start : start + ROWS]).data)
     return digest.hexdigest()
+
+
+def generator_state(rng: np.random.Generator) -> str:
+    """The kind of generator and a digest of its state: which seed it is, as good as."""
+    state = rng.bit_generator.state
+    text = json.dumps(state, default=_plain)
+    return f"{state['bit_generator']} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _put_back(state: TrainingState, members: Arrays, notes: dict[str, Any]) -> None:
