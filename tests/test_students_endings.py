@@ -237,3 +237,18 @@ def mse({arguments}): return ((y - t) ** 2).mean()
 def mse_prime({arguments}): return {factor} * (y - t) / y.size
 """
     assert judged(tmp_path, text).verdict == verdict
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "PASS"), ("+", "FAIL")])
+def test_a_loss_that_takes_one_column_alone_gets_one(sign, verdict, tmp_path):
+    text = f"""
+class BinaryCrossEntropy:
+    def forward(self, a, t):
+        if a.shape[1] != 1: raise ValueError("not one column")
+        self.a, self.t = a, t
+        return -(t * np.log(a) + (1 - t) * np.log(1 - a)).mean()
+    def backward(self): return (self.a - self.t) / (self.a * (1 {sign} self.a)) / len(self.a)
+"""
+    report = judged(tmp_path, text)
+    assert report.verdict == verdict
+    assert all(row.shape[1] == 1 for row in report.rows if row.name == "x")
