@@ -7,8 +7,10 @@ import pytest
 
 from mlp.checking.students.counterexample import _parts
 from mlp.checking.students.extremes import large
+from mlp.checking.students.forms import situations
+from mlp.checking.students.probes import Bench, deterministic
 from mlp.checking.students.sandbox import _quote
-from test_students_style import AFFINE, LOSS, TANH, judged
+from test_students_style import AFFINE, LOSS, TANH, entry_of, judged
 
 pytestmark = pytest.mark.no_numbers
 
@@ -157,3 +159,96 @@ def test_small_rows_of_probabilities_add_up_to_1():
     parts = _parts(np.full((4, 3), 1 / 3), rng)
     np.testing.assert_allclose(parts.sum(axis=1), 1, rtol=1e-15)
     assert len(np.unique(parts)) > 1
+
+
+def test_weights_that_were_copied_when_the_layer_was_made_are_named(tmp_path):
+    """Each instance draws others: what the copy does shows between instances."""
+    text = "RNG = np.random.default_rng(0)" + AFFINE.replace(
+        "np.ones((n, m)), np.zeros(m)",
+        "RNG.normal(size=(n, m)), np.zeros(m); self.V = self.W.T + 0",
+    )
+    for back, identities in (("self.W.T", []), ("self.V", ["stale-cache"])):
+        entry = entry_of(tmp_path, text.replace("u @ self.W.T", f"u @ {back}"))
+        findings = [*deterministic(Bench(situations(entry)[0], seed=2))]
+        assert [finding.identity for finding in findings] == identities
+
+
+def test_sizes_are_given_where_names_mislead(tmp_path):
+    """Elsewhere `p` is a probability. A square W would hide mistakes."""
+    text = AFFINE.replace("n, m", "p, q").replace("zeros(m)", "zeros(q)")
+    report = judged(tmp_path, text)
+    assert report.verdict == "PASS"
+    assert [row.shape for row in report.rows] == [(11, 5), (5, 3), (3,)]
+
+
+def test_pairs_are_chosen_that_use_every_input_once(tmp_path):
+    text = """
+class Multiply:
+    def __init__(self, in_features, pairs):
+        if sorted(np.ravel(pairs)) != [*range(in_features)]: raise ValueError("not each once")
+        self.j, self.k = np.transpose(pairs)
+    def forward(self, x): self.x = x; return x[:, self.j] * x[:, self.k]
+    def backward(self, u):
+        dx = np.zeros(self.x.shape, u.dtype)
+        dx[:, self.j], dx[:, self.k] = u * self.x[:, self.k], u * self.x[:, self.j]
+        return dx
+"""
+    assert judged(tmp_path, text).verdict == "PASS"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "verdict"),
+    [("odd, first, last", "KINK"), ("first < last, p.argmin(2), first", "FAIL")],
+    ids=["to the first or the last", "to a cell that is no maximum"],
+)
+def test_a_tie_goes_to_any_maximum_but_to_nothing_else(chosen, verdict, tmp_path):
+    text = f"""
+class MaxPool:
+    def forward(self, x): self.x = x; return self.windows().max(axis=2)
+    def windows(self): return self.x[:, :self.x.shape[1] // 3 * 3].reshape(len(self.x), -1, 3)
+    def backward(self, u):
+        p, odd = self.windows(), np.arange(len(u))[:, None] % 2 == 1
+        first, last = p.argmax(2), 2 - p[:, :, ::-1].argmax(2)
+        dx = np.zeros(self.x.shape, u.dtype)
+        np.put_along_axis(dx, 3 * np.arange(u.shape[1]) + np.where({chosen}), u, 1)
+        return dx
+"""
+    report = judged(tmp_path, text)
+    assert report.verdict == verdict
+    if verdict == "KINK":
+        assert "ties go to some maximum of the window" in report.notes
+    else:
+        assert report.diagnosis.text.startswith("On tied windows the gradient is wrong.")
+
+
+def test_a_layer_that_takes_float64_alone_passes_and_that_is_said(tmp_path):
+    refusal = "\n        if x.dtype != float: raise TypeError('float64, please')\n        "
+    report = judged(tmp_path, TANH.replace("self.y = np.tanh", refusal + "self.y = np.tanh"))
+    assert report.verdict == "PASS"
+    said = "float32 input is refused: forward raised TypeError: float64, please"
+    assert sum(note.startswith(said) for note in report.notes) == 1
+
+
+@pytest.mark.parametrize("arguments", ["y, t", "t, y"])
+@pytest.mark.parametrize(("factor", "verdict"), [(2, "PASS"), (1, "FAIL")])
+def test_a_loss_and_its_derivative_are_two_functions(arguments, factor, verdict, tmp_path):
+    text = f"""
+def mse({arguments}): return ((y - t) ** 2).mean()
+def mse_prime({arguments}): return {factor} * (y - t) / y.size
+"""
+    assert judged(tmp_path, text).verdict == verdict
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "PASS"), ("+", "FAIL")])
+def test_a_loss_that_takes_one_column_alone_gets_one(sign, verdict, tmp_path):
+    text = f"""
+class BinaryCrossEntropy:
+    def forward(self, a, t):
+        if a.shape[1] != 1: raise ValueError("not one column")
+        self.a, self.t = a, t
+        return -(t * np.log(a) + (1 - t) * np.log(1 - a)).mean()
+    def backward(self): return (self.a - self.t) / (self.a * (1 {sign} self.a)) / len(self.a)
+"""
+    report = judged(tmp_path, text)
+    assert report.verdict == verdict
+    assert all(row.shape[1] == 1 for row in report.rows if row.name == "x")

@@ -16,13 +16,17 @@ pytestmark = pytest.mark.no_numbers
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def judged(tmp_path, text):
+def entry_of(tmp_path, text):
     path = tmp_path / "student.py"
     path.write_text("import numpy as np\n" + text)
     module, error, _ = load(path)
     assert error is None
     [entry] = find(module, {})
-    return judge_entry(entry)
+    return entry
+
+
+def judged(tmp_path, text):
+    return judge_entry(entry_of(tmp_path, text))
 
 
 AFFINE = """
@@ -51,6 +55,27 @@ class SoftmaxLoss:
     def backward(self):
         g = self.p.copy(); g[np.arange(len(g)), self.t] -= 1
         return g / len(g)
+"""
+SOFTMAX = """
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(1, keepdims=True)); self.y = e / e.sum(1, keepdims=True)
+        return self.y
+    def backward(self, u):
+        part = u * self.y
+        return part * (1 - self.y) + self.y * (part.sum(1, keepdims=True) - part)
+"""
+IMAGE_POOL = """
+class MaxPool:
+    def __init__(self, k, stride): self.k, self.s = k, stride
+    def forward(self, x):
+        self.x, k, s = x, self.k, self.s
+        rows, columns = range(0, x.shape[2] - k + 1, s), range(0, x.shape[3] - k + 1, s)
+        tops = [[x[:, :, i:i + k, j:j + k].max(axis=(2, 3)) for j in columns] for i in rows]
+        return np.moveaxis(tops, (0, 1), (2, 3))
+    def backward(self, u):
+        highest = self.x == self.x.max(axis=(2, 3), keepdims=True)
+        return highest * u.sum(axis=(2, 3), keepdims=True)
 """
 COUNT = """
 class Excess:
@@ -128,6 +153,13 @@ def test_a_wrong_one_fails_whatever_its_style(case, tmp_path):
         (TANH.replace("(self, x): self.y = np.tanh(x); return self.y",
                       "(self, x, seen={}): self.y = seen.setdefault(x.shape, np.tanh(x)); "
                       "return np.tanh(x)"), "stale-cache"),
+        (LOSS.replace("-np.log(self.p[np.arange(len(x)), t]).mean()",
+                      "-np.log(softmax(self.p)[np.arange(len(x)), t]).sum() / x.size")
+             .replace("g / len(g)", "g / g.size")
+         + "def softmax(p): return np.exp(p) / np.exp(p).sum(1, keepdims=True)\n",
+         "double-softmax"),
+        (SOFTMAX, "softmax-cross-sign"),
+        (IMAGE_POOL, "pool-global-max"),
     ],
 )  # fmt: skip
 def test_common_mistakes_have_a_name(text, identity, tmp_path):

@@ -178,7 +178,7 @@ def _lost(
     count = np.zeros(flat.shape, int)
     np.add.at(count, (rows, places), 1)
     scale = 1e-6 * float(np.max(abs(truth), initial=1e-300))
-    for r, c in zip(*np.nonzero(abs(flat - wanted) > scale), strict=True):
+    for r, c in np.argwhere(abs(flat - wanted) > scale):
         own = parts[r][places[r] == c]
         if count[r, c] < 2 or not _is_partial_sum(flat[r, c], own, scale):
             return

@@ -48,7 +48,7 @@ def guard(folder: Path) -> None:
         if event == "open" and _is_in(OURS, arguments[0]):
             raise PermissionError(f"{REFUSAL} read mlp: write your own")
         if event == "open":
-            touched = arguments[:1] if (arguments[2] or 0) & WRITING else ()
+            touched = arguments[:1] if arguments[2] & WRITING else ()
         else:
             touched = arguments[:2] if event in CHANGES else ()
         if any(_is_in(inside, path) is False for path in touched):
