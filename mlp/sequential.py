@@ -9,6 +9,7 @@ from mlp.arguments import checked_rate, checked_whole
 from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
+from mlp.tables import as_html
 
 
 class Sequential(Container):
@@ -125,9 +126,8 @@ class Sequential(Container):
         return self.layers[index]
 
     def __repr__(self) -> str:
-        total = sum(p.size for p in self.parameters().values())
-        rows = [("layer", "output shape", "parameters"), *self._rows(self.input_shape)]
-        rows.append(("total", "", f"{total:,}"))
+        head, rows = self._table()
+        rows = [head, *rows]
         wide = [max(len(row[c]) for row in rows) for c in range(3)]
         return "\n".join(
             f"{layer:<{wide[0]}}  {shape:<{wide[1]}}  {size:>{wide[2]}}"
@@ -136,14 +136,12 @@ class Sequential(Container):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table of `repr`."""
-        from html import escape
+        return as_html(*self._table())
 
+    def _table(self) -> tuple[tuple[str, str, str], list[tuple[str, str, str]]]:
         total = sum(p.size for p in self.parameters().values())
-        head = "<th>layer</th><th>output shape</th><th>parameters</th>"
         rows = [*self._rows(self.input_shape), ("total", "", f"{total:,}")]
-        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return ("layer", "output shape", "parameters"), rows
 
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         return [shape, *self.shapes(shape)[:-1]]

@@ -3,6 +3,8 @@
 import html
 from typing import TYPE_CHECKING
 
+from mlp import tables
+
 if TYPE_CHECKING:
     from mlp.seeing.records import LayerRecord, Passed
 
@@ -32,16 +34,8 @@ def as_text(trace: "Passed") -> str:
 
 
 def as_html(trace: "Passed") -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEAD)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(record)) + "</tr>"
-        for record in trace.records
-    )
     ends = "".join(f"<p>{html.escape(line)}</p>" for line in _ends(trace))
-    return (
-        f'<table title="{html.escape(MEANING)}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>{ends}"
-    )
+    return tables.as_html(HEAD, map(_cells, trace.records), MEANING) + ends
 
 
 def _cells(record: "LayerRecord") -> tuple[str, ...]:
