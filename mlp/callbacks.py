@@ -14,6 +14,8 @@ from mlp.layers import Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
 
+__all__ = ["Callback", "Progress", "TrainingState"]
+
 Record = dict[str, Any]
 """What `fit` says of an epoch, by name."""
 

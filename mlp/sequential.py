@@ -16,11 +16,11 @@ class Sequential(Container):
     """y = f_K(... f_2(f_1(x))): layers in a row. It is itself a layer, so it nests.
 
     Shapes   x as the first layer takes it, y as the last one gives it
-    Forward  h_0 = x;  h_k = f_k(h_k-1);  y = h_K
-    Backward U_K = upstream = dL/dy;  U_k-1 = J_k^T U_k = f_k.backward(U_k);  dL/dx = U_0
+    Forward  h_0 = x;  h_k = f_k(h_(k-1));  y = h_K
+    Backward U_K = upstream = dL/dy;  U_(k-1) = J_k^T U_k, by `f_k.backward(U_k)`;  dL/dx = U_0
              the product of Jacobians J_K ... J_1, taken from the left: vectors times matrices,
              never matrices times matrices
-    Jvp      dh_k = J_k dh_k-1 + the change by the layer's own parameters
+    Jvp      dh_k = J_k dh_(k-1) + the change by the layer's own parameters
     Keeps    nothing of its own; each layer keeps its part
     Raises   ValueError for layers whose shapes do not chain; the layers' errors carry a note
              that says in which layer

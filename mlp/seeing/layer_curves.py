@@ -6,6 +6,8 @@ from typing import Any
 
 from mlp.seeing import plots
 
+__all__ = ["layers", "panel"]
+
 PANELS = {
     "gradient_norm": ("Gradients", "norm of dL/d(weights)"),
     "update_ratio": ("Steps", "size of a step / of the weights"),

@@ -18,6 +18,8 @@ import numpy as np
 
 from mlp.files.whole import write_whole
 
+__all__ = ["confusion", "curves", "gradient_difference", "mistakes", "weights"]
+
 INK, PALE = "#22303c", "#8a97a3"
 BLUE, ORANGE = "#0072b2", "#d55e00"
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
