@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -85,7 +86,9 @@ class Progress(Callback):
         self.options = options
 
     def on_start(self, state: TrainingState) -> None:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook without widgets the bar is text
+            from tqdm.auto import tqdm
 
         options = {"total": state.epochs, "unit": "epoch"} | self.options
         self.bar = tqdm(**options)
