@@ -251,7 +251,7 @@ class SoftmaxCrossEntropy(Loss):
     Shapes   z and dL/dz (N, C), C > 1   target rows (N, C), also soft ones, or labels (N,)
     Value    log p_j = z_j - log sum_k exp(z_k) = s_j - log sum_k exp(s_k), s_j = z_j - max z,
              so nothing overflows and log p_j is finite where p_j rounds to 0
-    Gradient dlog p_j / dz_i = delta_ij - p_i, so
+    Gradient d log p_j / dz_i = delta_ij - p_i, so
              ddiv/dz_i = -sum_j d_j (delta_ij - p_i) = p_i sum_j d_j - d_i
              which is p - d for rows of sum 1
     Raises   ValueError for negative targets

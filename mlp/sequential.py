@@ -10,17 +10,18 @@ from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
 from mlp.prediction import Forward
+from mlp.tables import as_html
 
 
 class Sequential(Container):
     """y = f_K(... f_2(f_1(x))): layers in a row. It is itself a layer, so it nests.
 
     Shapes   x as the first layer takes it, y as the last one gives it
-    Forward  h_0 = x;  h_k = f_k(h_k-1);  y = h_K
-    Backward U_K = upstream = dL/dy;  U_k-1 = J_k^T U_k = f_k.backward(U_k);  dL/dx = U_0
+    Forward  h_0 = x;  h_k = f_k(h_(k-1));  y = h_K
+    Backward U_K = upstream = dL/dy;  U_(k-1) = J_k^T U_k, by `f_k.backward(U_k)`;  dL/dx = U_0
              the product of Jacobians J_K ... J_1, taken from the left: vectors times matrices,
              never matrices times matrices
-    Jvp      dh_k = J_k dh_k-1 + the change by the layer's own parameters
+    Jvp      dh_k = J_k dh_(k-1) + the change by the layer's own parameters
     Keeps    nothing of its own; each layer keeps its part
     Raises   ValueError for layers whose shapes do not chain; the layers' errors carry a note
              that says in which layer
@@ -144,9 +145,8 @@ class Sequential(Container):
         return self.layers[index]
 
     def __repr__(self) -> str:
-        total = sum(p.size for p in self.parameters().values())
-        rows = [("layer", "output shape", "parameters"), *self._rows(self.input_shape)]
-        rows.append(("total", "", f"{total:,}"))
+        head, rows = self._table()
+        rows = [head, *rows]
         wide = [max(len(row[c]) for row in rows) for c in range(3)]
         return "\n".join(
             f"{layer:<{wide[0]}}  {shape:<{wide[1]}}  {size:>{wide[2]}}"
@@ -155,14 +155,12 @@ class Sequential(Container):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the table of `repr`."""
-        from html import escape
+        return as_html(*self._table())
 
+    def _table(self) -> tuple[tuple[str, str, str], list[tuple[str, str, str]]]:
         total = sum(p.size for p in self.parameters().values())
-        head = "<th>layer</th><th>output shape</th><th>parameters</th>"
         rows = [*self._rows(self.input_shape), ("total", "", f"{total:,}")]
-        cells = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
-        body = "".join(f"<tr>{row}</tr>" for row in cells)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return ("layer", "output shape", "parameters"), rows
 
     def _inputs(self, shape: tuple[int, ...] | None) -> list[tuple[int, ...] | None]:
         return [shape, *self.shapes(shape)[:-1]]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlp.arguments import checked_whole
-from mlp.callbacks import Callback, Record, TrainingState
+from mlp.callbacks import Callback, Record, TrainingState, attached
+from mlp.history import History
 from mlp.layers import Layer
 from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
@@ -45,8 +46,8 @@ def fit(
     on_epoch: Callable[[Record], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: str | os.PathLike | TrainingCheckpoint | None = None,
-) -> list[Record]:
-    """Train net on x (N, ...) and targets y; return one record per epoch.
+) -> History:
+    """Train net on x (N, ...) and targets y; return one record per epoch, a list that can `plot()`.
 
     Each epoch goes once through all samples in an order drawn from `rng`, in batches of
     `batch_size` (the last one may be shorter); without `shuffle`, in the order in which they are
@@ -118,9 +119,7 @@ def fit(
 
     step = training_step(net, body, loss, optimizer, *samples)
 
-    for callback in state.callbacks:
-        callback.on_start(state)
-    with stopping.restoring(state):
+    with attached(state), stopping.restoring(state):
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
             batches = _batches(len(samples[0]), batch_size, state.rng if shuffle else None)

@@ -23,7 +23,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from mlp.checking.report import Outcome, Report
 from mlp.checking.students.names import plain

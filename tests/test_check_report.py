@@ -2,10 +2,12 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -350,6 +352,18 @@ class TestText:
         assert repr(report) == str(report)
         assert report.name in repr(report)
         assert "verdict" in repr(report).splitlines()[1]
+
+    def test_a_notebook_says_the_same(self):
+        """Every word of the text, in the same order within the table and below it, escaped."""
+        affine = gradcheck(Affine(4, 3, rng=0), np.ones((2, 4)), rng=1)
+        odd = Report("<b>&", [row("FAIL", notes=["x < y"])], ["<script>"])
+        for report in (affine, full(), odd, Report("Blank", whole="nothing to check")):
+            html = report._repr_html_()
+            assert "<script>" not in html
+            said = "".join(ElementTree.fromstring(f"<div>{html}</div>").itertext())
+            for line in str(report).splitlines():
+                cells = re.split(r" {2,}", line.strip())
+                assert all(cell in said for part in cells for cell in part.split()), line
 
     def test_one_layer_in_full_and_many_in_a_line_each(self):
         x = np.arange(6.0).reshape(2, 3) - 2.5

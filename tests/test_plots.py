@@ -1,38 +1,104 @@
 """The pictures of runs and reports: one look, every format, and the figure as the result."""
 
+from functools import partial
+
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from mlp.checking.drawing import draw
 from mlp.checking.students.sandbox import check_file
-from mlp.seeing import plots
+from mlp.seeing import layer_curves, plots
 
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "accuracy": 0.5, "validation_loss": 2.1, "validation_accuracy": 0.4},
     {"epoch": 2, "loss": 0.1, "accuracy": 0.9, "validation_loss": 0.3, "validation_accuracy": 0.8},
 ]
+WATCHED = [record | {"0.gradient_norm": 0.5} for record in HISTORY]
 RNG = np.random.default_rng(0)
 DRAWN = {
-    "curves": lambda path: plots.curves(path, HISTORY),
-    "confusion": lambda path: plots.confusion(path, np.array([[5, 1], [0, 4]]), ["a", "b"]),
-    "mistakes": lambda path: plots.mistakes(path, RNG.random((3, 8, 8)), "123", "456"),
-    "weights": lambda path: plots.weights(path, RNG.normal(size=(64, 10)), (8, 8)),
-    "gradient_difference": lambda path: plots.gradient_difference(
-        path, RNG.normal(size=(3, 9)), RNG.normal(size=(3, 9)), "MaxPool: dx"
+    "curves": partial(plots.curves, HISTORY),
+    "curve": partial(plots.curves, HISTORY, "accuracy"),
+    "confusion": partial(plots.confusion, np.array([[5, 1], [0, 4]]), ["a", "b"]),
+    "mistakes": partial(plots.mistakes, RNG.random((3, 8, 8)), "123", "456"),
+    "weights": partial(plots.weights, RNG.normal(size=(64, 10)), (8, 8)),
+    "layer": partial(layer_curves.panel, WATCHED, {"0": "Affine(2, 2)"}, "gradient_norm"),
+    "gradient_difference": partial(
+        plots.gradient_difference, RNG.normal(size=(3, 9)), RNG.normal(size=(3, 9)), "MaxPool: dx"
     ),
 }
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", sorted(DRAWN.keys() - {"curve", "layer"}))
 def test_a_figure_comes_back_and_every_format_is_written(name, tmp_path):
-    figure = DRAWN[name](None)
+    figure = DRAWN[name]()
     assert figure.axes
     for ending, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
         path = tmp_path / f"picture.{ending}"
-        assert DRAWN[name](path).axes
+        assert DRAWN[name](path=path).axes
         assert path.read_bytes().startswith(start)
     assert len([*tmp_path.iterdir()]) == 3
+
+
+@pytest.mark.parametrize("name", sorted(DRAWN.keys() - {"gradient_difference"}))
+def test_given_axes_are_drawn_into_and_nothing_else_changes(name):
+    settings = matplotlib.rcParams.keys() - {"backend"}  # looking at that one would decide it
+    before = {key: matplotlib.rcParams[key] for key in settings}
+    whole = Figure()
+    part = whole.subfigures(1, 2)[1]  # axes may lie deep in a figure
+    ax, other = part.subplots(1, 2)
+    left_alone = [*map(str, other.get_children())], other.get_title()
+    given = {} if name != "curves" else {"what": "loss"}
+    assert DRAWN[name](ax=ax, **given) is whole
+    assert ax.lines or ax.images
+    assert ([*map(str, other.get_children())], other.get_title()) == left_alone
+    assert {key: matplotlib.rcParams[key] for key in settings} == before
+    alone = DRAWN[name](**given).axes[0]
+    for drawn, expected in zip(ax.lines, alone.lines, strict=True):
+        np.testing.assert_array_equal(drawn.get_xydata(), expected.get_xydata())
+    for drawn, expected in zip(ax.images, alone.images, strict=True):
+        np.testing.assert_array_equal(drawn.get_array(), expected.get_array())
+    assert [text.get_text() for text in ax.texts] == [text.get_text() for text in alone.texts]
+
+
+def test_axes_that_are_given_keep_their_own_style():
+    with matplotlib.rc_context({"text.color": "white", "figure.facecolor": "black"}):
+        ax = Figure().subplots()
+        figure = plots.curves(HISTORY, ax=ax)
+    assert figure.get_facecolor() == (0, 0, 0, 1)
+    assert {text.get_color() for text in ax.get_legend().get_texts()} == {"white"}
+
+
+def test_what_curves_draws():
+    both = plots.curves(HISTORY)
+    assert [axes.get_ylabel() for axes in both.axes] == ["loss", "accuracy"]
+    assert plots.curves(HISTORY, ax=Figure().subplots()).axes[0].get_ylabel() == "loss"
+    real_valued = [{"epoch": 1, "loss": 2.0, "accuracy": None}]
+    assert [axes.get_ylabel() for axes in plots.curves(real_valued).axes] == ["loss"]
+    with pytest.raises(ValueError, match=r"one of \['loss'\], got 'accuracy'"):
+        plots.curves(real_valued, "accuracy")
+    with pytest.raises(ValueError, match="at least one epoch"):
+        plots.curves([])
+
+
+def test_classes_without_names_are_numbered():
+    ax = plots.confusion([[5, 1], [0, 4]]).axes[0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1"]
+
+
+def test_axes_and_a_path_are_not_given_together(tmp_path):
+    with pytest.raises(ValueError, match=r"ax or path, got both"):
+        plots.curves(HISTORY, ax=Figure().subplots(), path=tmp_path / "a.png")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_notebook_shows_what_a_cell_returns():
+    data, shown = plots.curves(HISTORY)._repr_png_()
+    assert data.startswith(b"\x89PNG")
+    assert (shown["width"], shown["height"]) == (648, 259)
+    assert int.from_bytes(data[16:20], "big") == 2 * 648  # its pixels, finer than it is shown
 
 
 def test_another_ending_is_refused_before_anything_is_drawn(tmp_path):
@@ -43,7 +109,7 @@ def test_another_ending_is_refused_before_anything_is_drawn(tmp_path):
 def test_signed_heat_maps_have_one_colour_code():
     """The same number has the same colour: blue above 0, red below."""
     for name in ("weights", "gradient_difference"):
-        figure = DRAWN[name](None)
+        figure = DRAWN[name]()
         for image in (image for axes in figure.axes for image in axes.images):
             low, high = image.get_clim()
             assert low == -high
@@ -54,7 +120,7 @@ def test_signed_heat_maps_have_one_colour_code():
 
 def test_negative_cells_are_dotted_for_grey_print():
     values = np.array([[1.0, -1.0, 0.0], [-0.5, 0.2, -1e-6]])
-    figure = plots.gradient_difference(None, values, values, "ReLU: dx")
+    figure = plots.gradient_difference(values, values, "ReLU: dx")
     dots = figure.axes[0].collections[0].get_offsets()
     assert sorted(map(tuple, dots.round(9).tolist())) == [(0.0, 1.0), (1.0, 0.0)]
 
@@ -66,7 +132,7 @@ def test_negative_cells_are_dotted_for_grey_print():
      ("V", "row", "column")],
 )  # fmt: skip
 def test_axes_are_named(what, rows, columns):
-    figure = plots.gradient_difference(None, np.ones((2, 3)), np.zeros((2, 3)), f"Layer: {what}")
+    figure = plots.gradient_difference(np.ones((2, 3)), np.zeros((2, 3)), f"Layer: {what}")
     assert figure.axes[0].get_ylabel() == rows
     assert [axes.get_xlabel() for axes in figure.axes[:3]] == [columns] * 3
 
@@ -75,18 +141,18 @@ def test_the_row_of_the_largest_difference_is_framed():
     right = np.zeros((4, 3))
     wrong = right.copy()
     wrong[2, 1] = 0.5
-    figure = plots.gradient_difference(None, wrong, right, "Softmax: dx")
+    figure = plots.gradient_difference(wrong, right, "Softmax: dx")
     for axes in figure.axes[:3]:
         (frame,) = axes.patches
         assert (frame.get_y(), frame.get_height(), frame.get_width()) == (1.5, 1, 3)
-    same = plots.gradient_difference(None, right, right, "Softmax: dx")
+    same = plots.gradient_difference(right, right, "Softmax: dx")
     assert not any(axes.patches for axes in same.axes[:3])
 
 
 @pytest.mark.parametrize("shape", [(3, 9), (7, 9), (40, 4), (1, 30), (2, 200)])
 def test_no_third_of_a_comparison_is_blank(shape):
     """The heat maps fill the figure: their height is at least half of it, or a row of cells."""
-    figure = plots.gradient_difference(None, np.ones(shape), np.zeros(shape), "MaxPool: dx")
+    figure = plots.gradient_difference(np.ones(shape), np.zeros(shape), "MaxPool: dx")
     FigureCanvasAgg(figure).draw()
     heights = [axes.get_position().height for axes in figure.axes[:3]]
     widths = [axes.get_position().width for axes in figure.axes[:3]]

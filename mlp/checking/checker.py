@@ -360,7 +360,7 @@ class _Progress:
     def __init__(self, total: int) -> None:
         self.bar = None
         if total:
-            from tqdm import tqdm
+            from tqdm.auto import tqdm
 
             self.bar = tqdm(total=total, delay=1, unit=" coordinates", leave=False)
 

@@ -14,6 +14,6 @@ def draw(outcome: Outcome, folder: Path) -> list[Path]:
     for report in outcome.reports:
         for name, (found, right) in report.pictures.items():
             path = folder / f"{stem}-{report.name}-{name}.png"
-            gradient_difference(path, found, right, f"{report.name}: {name}")
+            gradient_difference(found, right, f"{report.name}: {name}", path=path)
             drawn.append(path)
     return drawn

@@ -16,10 +16,12 @@ def jacobian(layer: Layer, x: np.ndarray, wrt: str = "x", route: str = "backward
     Entry [j, i], for multi-indices j and i, is dy_j / dx_i (deck 001, numerator layout); the batch
     axes of y and x are both in it. `wrt` is "x" or the name of a parameter, "W" or "0.W".
 
-    route  "backward"  row by row: backward of the unit upstream e_j is row j, as J^T e_j
-           "jvp"       column by column: jvp of the unit change e_i is column i, J e_i
-           "numeric"   column by column from forward alone, in float64: complex step where forward
-                       is analytic, extrapolated central differences where it is not
+    There are three routes:
+
+    "backward"  row by row: backward of the unit upstream e_j is row j, as J^T e_j
+    "jvp"       column by column: jvp of the unit change e_i is column i, J e_i
+    "numeric"   column by column from forward alone, in float64: complex step where forward is
+                analytic, extrapolated central differences where it is not
 
     The three agree, to rounding (1e-15; 1e-11 for differences), unless x sits on a kink. Works on
     a copy: parameters, gradients and caches of `layer` stay what they are.

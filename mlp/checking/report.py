@@ -10,12 +10,20 @@ import math
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from mlp.tables import as_html
+
 VERDICTS = ("ERROR", "FAIL", "unfinished", "INCONCLUSIVE", "nothing to check", "KINK", "PASS")
 """From the worst to the best."""
+HEAD = ("array", "shape", "checked", "error", "sees", "verdict")
+MEANING = (
+    "checked: entries compared one by one; error: the largest, relative to the largest entry; "
+    "sees: an error of this size would have been seen in 90 % of the entries"
+)
 SHOWN = 10
 """Wrong entries that are printed."""
 WIDTH = 80
@@ -211,6 +219,12 @@ class Report:
 
     __str__ = __repr__
 
+    def _repr_html_(self) -> str:
+        said = [*(line for row in self.rows for line in _said_of(row)), *_explained(self)]
+        text = escape(textwrap.dedent("\n".join(said)))
+        table = as_html(HEAD, map(_cells, self.rows), MEANING) if self.rows else ""
+        return f"<p><b>{escape(self._title())}</b></p>{table}<pre>{text}</pre>"
+
     def _title(self) -> str:
         origin = "" if self.dtype is None else f", {self.dtype}, seed {self.seed}"
         return f"{self.verdict}  {self.name}{origin}"
@@ -275,23 +289,33 @@ def _table(rows: list[Row]) -> list[str]:
     """A line for each array, with its notes and its worst entries."""
     lines = []
     if rows:
-        head = f"  {'array':<10} {'shape':<17} {'checked':>17} {'error':>8} {'sees':>8}  verdict"
-        lines.append(head)
+        lines.append(_line(HEAD))
     for row in rows:
-        count = f"{row.checked:,} of {math.prod(row.shape):,}"
-        error = "" if row.max_error is None else f"{row.max_error:.1e}"
-        lines.append(
-            f"  {row.name:<10} {row.shape!s:<17} {count:>17} "
-            f"{error:>8} {row.resolution:>8.1e}  {row.verdict}"
-        )
-        for note in row.notes:
-            lines += _wrapped(note, 4)
-        for entry in row.wrong:
-            where = ", ".join(map(str, entry.at))
-            line = f"d{row.name}[{where}]: backward {entry.analytic:+.6e}, "
-            lines += _wrapped(f"{line}{row.oracle} {entry.reference:+.6e}", 4)
-        if row.wrong_count > len(row.wrong) > 0:
-            lines.append(f"    and {row.wrong_count - len(row.wrong):,} more")
+        lines += [_line(_cells(row)), *_said_of(row)]
+    return lines
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    count = f"{row.checked:,} of {math.prod(row.shape):,}"
+    error = "" if row.max_error is None else f"{row.max_error:.1e}"
+    return row.name, str(row.shape), count, error, f"{row.resolution:.1e}", row.verdict
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "  {:<10} {:<17} {:>17} {:>8} {:>8}  {}".format(*cells)
+
+
+def _said_of(row: Row) -> list[str]:
+    """The notes on one array, and its worst entries."""
+    lines = []
+    for note in row.notes:
+        lines += _wrapped(note, 4)
+    for entry in row.wrong:
+        where = ", ".join(map(str, entry.at))
+        line = f"d{row.name}[{where}]: backward {entry.analytic:+.6e}, "
+        lines += _wrapped(f"{line}{row.oracle} {entry.reference:+.6e}", 4)
+    if row.wrong_count > len(row.wrong) > 0:
+        lines.append(f"    and {row.wrong_count - len(row.wrong):,} more")
     return lines
 
 

@@ -22,6 +22,8 @@ from mlp.optim import SGD
 from mlp.sequential import Sequential
 from mlp.training import fit
 
+__all__ = ["MLP"]
+
 AUTO_BATCH = 200
 
 
@@ -55,8 +57,9 @@ class MLP(BaseEstimator):
                           "adaptive": divided by 5 instead of ending, down to 1e-6
     max_iter              epochs at most; a ConvergenceWarning says that they ran out
     shuffle               draw the order of the samples anew for each epoch
-    tol, n_iter_no_change end when the loss did not fall, or the score of the samples held out did
+    n_iter_no_change      end when the loss did not fall, or the score of the samples held out did
                           not rise, by `tol` for that many epochs
+    tol                   how much that has to be
     verbose               print the loss of each epoch
     warm_start            fit goes on with the network of the fit before
     momentum, nesterovs_momentum   from 0 up to but without 1 (scikit-learn allows 1)

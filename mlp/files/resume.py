@@ -20,6 +20,7 @@ from mlp.callbacks import Callback, TrainingState
 from mlp.errors import CheckpointError
 from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
 from mlp.files.whole import remove_partial
+from mlp.history import History
 
 SHARE = 0.02
 """Of the time that training takes, what saving may take at the most."""
@@ -170,7 +171,7 @@ def _put_back(state: TrainingState, members: Arrays, notes: dict[str, Any]) -> N
         parameter[...] = weights[name]
     progress = state.optimizer.state(state.net)
     progress.step, progress.velocity = step, velocity
-    state.epoch, state.stop, state.history = epoch, notes["stop"], list(notes["history"])
+    state.epoch, state.stop, state.history = epoch, notes["stop"], History(notes["history"])
     for callback, memory in zip(state.callbacks, memories, strict=True):
         callback.load_state_dict(memory)
 

@@ -27,7 +27,7 @@ class Affine(Layer):
              or jvp comes before forward
     Source   deck 000, linear layer (row vectors, as here); deck 001 has samples as columns,
              Y = W X, so its W and X are our W^T and x^T; deck 002 writes Omega for W^T and beta
-             for b; deck 003 W^(0) for W^T; deck 004 sums w_ij y_i with our indices, and then
+             for b; deck 003 `W^(0)` for W^T; deck 004 sums w_ij y_i with our indices, and then
              writes W_k for W^T
 
     Parameters: `in_features` D, `out_features` M, `bias`, and `init`: "he" N(0, 2/D), "glorot"

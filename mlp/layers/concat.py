@@ -11,7 +11,7 @@ class Concat(Container):
     Shapes   x whatever the branches take   y_k (N, ..., D_k)   y and upstream (N, ..., sum D_k)
     Forward  y = (f_1(x), f_2(x), ...) along the last axis
     Backward with U = (U_1, U_2, ...) cut at the same places: x reaches L on every branch, so
-             dL/dx = sum_k J_k^T U_k = sum_k f_k.backward(U_k)
+             dL/dx = sum_k J_k^T U_k, each term by `f_k.backward(U_k)`
     Jvp      dy = (J_1 dx, J_2 dx, ...)
     Keeps    the shape of y and the places to cut
     Raises   ValueError if the outputs differ in another axis than the last, or upstream is not

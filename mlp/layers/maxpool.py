@@ -16,14 +16,14 @@ class MaxPool(Layer):
              window (k,), (k, k), ...: x (N, ..., H, W), the last len(window) axes are pooled
              subsets [[..], [..], ..]: x (N, D), any index sets, which may overlap
              y and upstream: the pooled axes become (n - k) // stride + 1, or the number of subsets
-    Forward  l*(j) = argmax over l in S_j of x_l;  y_j = x_l*(j)
+    Forward  w_j = argmax over l in S_j of x_l, the winner;  y_j = x_(w_j)
     Backward with U = dL/dy: only the winner moves its output,
-             dy_j/dx_l = 1 if l = l*(j), else 0
-             dL/dx_l = sum_j U_j [l*(j) = l]: an input that wins in several subsets gets the sum
+             dy_j/dx_l = 1 if l = w_j, else 0
+             dL/dx_l = sum_j U_j [w_j = l]: an input that wins in several subsets gets the sum
              A tie is a kink; the first of the largest wins: in row-major order of the window, or
              in the order in which the subset is listed
-    Jvp      dy_j = dx_l*(j)
-    Keeps    the winners l*
+    Jvp      dy_j = dx_(w_j)
+    Keeps    the winners w_j
     Raises   ValueError for a window, stride or subset that is no positive number or does not fit
              x, or upstream of another shape than y; RuntimeError if backward or jvp comes first
     Source   deck 004, subgradients and the max (z for x, delta_j for S_j)

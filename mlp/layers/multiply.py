@@ -8,14 +8,14 @@ from mlp.layers.base import Changes, Layer
 
 
 class Multiply(Layer):
-    """y_i = z_j(i) z_k(i): products of pairs of inputs, a vector activation.
+    """y_i = z_j z_k with (j, k) the pair i: products of pairs of inputs, a vector activation.
 
-    Shapes   z (N, D)   y and upstream (N, M)   pairs (M, 2), row i being (j(i), k(i));
+    Shapes   z (N, D)   y and upstream (N, M)   pairs (M, 2), row i is (j, k);
              without `pairs`, D = 2M and neighbours are multiplied: (0, 1), (2, 3), ...
-    Forward  y_ni = z_n,j(i) z_n,k(i)
+    Forward  y_ni = z_nj z_nk
     Backward with U = dL/dy: each factor gets the other one,
-             dy_ni/dz_nd = z_n,k(i) [j(i) = d] + z_n,j(i) [k(i) = d]
-             dL/dz_nd = sum_i U_ni (z_n,k(i) [j(i) = d] + z_n,j(i) [k(i) = d])
+             dy_ni/dz_nd = z_nk [j = d] + z_nj [k = d]
+             dL/dz_nd = sum_i U_ni (z_nk [j = d] + z_nj [k = d]), where j and k belong to i
              The sum matters: an input in several pairs collects a gradient from each, a pair
              (j, j) gives 2 z_j U_i, an input in none gets 0
     Jvp      dy_i = dz_j z_k + z_j dz_k, the product rule

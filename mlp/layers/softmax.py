@@ -13,7 +13,7 @@ class Softmax(Layer):
     Backward with U = dL/dy: every z_i moves every y_j,
              dy_j/dz_i = y_j (delta_ij - y_i)
              dL/dz_i = sum_j U_j y_j (delta_ij - y_i) = y_i (U_i - sum_j U_j y_j)
-             so the C x C Jacobian diag(y) - y y^T is never built
+             so the (C, C) Jacobian diag(y) - y y^T is never built
     Jvp      dy_i = y_i (dz_i - sum_j y_j dz_j): the Jacobian is symmetric
     Keeps    y
     Raises   ValueError if z has no last axis or it is empty, or upstream has another shape;

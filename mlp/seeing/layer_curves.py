@@ -6,6 +6,8 @@ from typing import Any
 
 from mlp.seeing import plots
 
+__all__ = ["layers", "panel"]
+
 PANELS = {
     "gradient_norm": ("Gradients", "norm of dL/d(weights)"),
     "update_ratio": ("Steps", "size of a step / of the weights"),
@@ -22,7 +24,7 @@ History = Sequence[Mapping[str, Any]]
 Names = Mapping[str, str]
 
 
-def layers(path: plots.Target, history: History, names: Names) -> Any:
+def layers(history: History, names: Names, *, path: plots.Target = None) -> Any:
     """All panels; `history` is that of a watched training, `names` says what each layer is."""
 
     def draw(picture: Any) -> None:
@@ -32,10 +34,11 @@ def layers(path: plots.Target, history: History, names: Names) -> Any:
     return plots.figure((10, 7.4), path, draw)
 
 
-def panel(path: plots.Target, history: History, names: Names, what: str) -> Any:
+def panel(
+    history: History, names: Names, what: str, *, ax: Any = None, path: plots.Target = None
+) -> Any:
     """One of PANELS."""
-    size = (4.6, 3.4)
-    return plots.figure(size, path, lambda p: _panel(p.subplots(), history, names, what))
+    return plots.on_axes(lambda axes: _panel(axes, history, names, what), (4.6, 3.4), ax, path)
 
 
 def shown(history: History) -> list[str]:
@@ -66,7 +69,7 @@ def _panel(axes: Any, history: History, names: Names, what: str) -> None:
         axes.plot(epochs, values, LINES[order[layer] % len(LINES)], label=label, **look)
     title, unit = PANELS[what]
     axes.set(title=title, xlabel="epoch", ylabel=unit)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    plots.whole_epochs(axes)
     if what in LOGARITHMIC and highest > 0:
         axes.set_yscale("log", nonpositive="mask")
     if what == "update_ratio":

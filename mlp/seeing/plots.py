@@ -1,7 +1,8 @@
 """Pictures, all in one style. matplotlib is imported only when one is drawn.
 
-Every function draws one figure, returns it, and writes it to `path` unless that is None (its
-ending says the format: .svg, .png or .pdf; a stream gets SVG).
+Every function takes what it draws first, and returns the figure: a notebook shows it. With `ax` it
+draws into those axes, in whatever style is set there, and returns the figure that they are in; with
+`path` it writes the figure (the ending says the format: .svg, .png or .pdf; a stream gets SVG).
 """
 
 import io
@@ -9,7 +10,6 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,6 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mlp.files.whole import write_whole
+
+__all__ = ["confusion", "curves", "gradient_difference", "mistakes", "weights"]
 
 INK, PALE = "#22303c", "#8a97a3"
 BLUE, ORANGE = "#0072b2", "#d55e00"
@@ -78,7 +80,8 @@ def figure(
     """
     import matplotlib
     from cycler import cycler
-    from matplotlib.figure import Figure
+
+    from mlp.seeing.notebook import ShownFigure
 
     kind = "svg" if isinstance(path, io.BytesIO) else _kind(path)
     if kind not in FORMATS:
@@ -87,7 +90,7 @@ def figure(
     settings: Any = STYLE | cycle | dict(style or {})
     with matplotlib.rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)  # drawn as a box
-        picture = Figure(figsize=size, layout="constrained")
+        picture = ShownFigure(figsize=size, layout="constrained")
         draw(picture)
         if path is None:
             return picture
@@ -141,56 +144,87 @@ def with_tooltips(svg: bytes, tooltips: Mapping[str, str]) -> bytes:
     return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-def _drawn(size: tuple[float, float]) -> Callable:
-    """Turn a function that draws on a figure into one that writes it to a path, and returns it."""
-
-    def decorate(draw: Callable) -> Callable:
-        @wraps(draw)
-        def write(path: Target, *args: Any, **kwargs: Any) -> Any:
-            return figure(size, path, lambda picture: draw(picture, *args, **kwargs))
-
-        return write
-
-    return decorate
+def on_axes(draw: Callable[[Any], None], size: tuple[float, float], ax: Any, path: Target) -> Any:
+    """The figure on whose axes `draw` draws: that of `ax`, or a new one of that size (inches)."""
+    if ax is None:
+        return figure(size, path, lambda picture: draw(picture.subplots()))
+    if path is not None:
+        raise ValueError("expected ax or path, got both; ax.figure.savefig(path) writes the figure")
+    draw(ax)
+    return ax.get_figure(root=True)
 
 
-@_drawn((9, 3.6))
-def curves(picture: Any, history: Sequence[dict]) -> None:
-    """Loss and, for classes, accuracy against the epoch: training and validation."""
-    classes = history[0]["accuracy"] is not None
-    panels = picture.subplots(1, 2 if classes else 1, squeeze=False)[0]
-    for axes, what in zip(panels, ("loss", "accuracy"), strict=False):
-        _curve(axes, history, what)
+def curves(
+    history: Sequence[Mapping[str, Any]],
+    what: str | None = None,
+    *,
+    ax: Any = None,
+    path: Target = None,
+) -> Any:
+    """The course of a training against the epoch: of its samples, and of those to validate.
+
+    history   the records that `fit` returns
+    what      "loss" or "accuracy"; None is both side by side where there are classes, and the
+              loss where there are none, or where `ax` is given
+    Raises ValueError for an empty history, and for accuracies where there are none.
+    """
+    if not len(history):
+        raise ValueError("curves: expected the records of at least one epoch, got none")
+    known = [name for name in ("loss", "accuracy") if history[0].get(name) is not None]
+    if what is not None and what not in known:
+        raise ValueError(f"curves: expected what to be one of {known}, got {what!r}")
+    if what is None and ax is None and len(known) == 2:
+
+        def draw(picture: Any) -> None:
+            for axes, name in zip(picture.subplots(1, 2), known, strict=True):
+                _curve(axes, history, name)
+
+        return figure((9, 3.6), path, draw)
+    return on_axes(lambda axes: _curve(axes, history, what or "loss"), (4.6, 3.2), ax, path)
 
 
-@_drawn((4.6, 3.2))
-def curve(picture: Any, history: Sequence[dict], what: str) -> None:
-    """One of the two panels of `curves`: "loss" or "accuracy"."""
-    _curve(picture.subplots(), history, what)
-
-
-def _curve(axes: Any, history: Sequence[dict], what: str) -> None:
+def _curve(axes: Any, history: Sequence[Mapping[str, Any]], what: str) -> None:
     for name, key, colour, line in (
         ("training", what, BLUE, "-"),
         ("validation", f"validation_{what}", ORANGE, "--"),
     ):
-        points = [(r["epoch"], r[key]) for r in history if r[key] is not None]
+        points = [(r["epoch"], r[key]) for r in history if r.get(key) is not None]
         if points:
             marker = "o" if len(points) == 1 else ""
             axes.plot(*zip(*points, strict=True), line, color=colour, label=name, marker=marker)
     axes.set(title=what.capitalize(), xlabel="epoch", ylabel=what)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    if history[0]["validation_loss"] is not None:
+    whole_epochs(axes)
+    if history[0].get("validation_loss") is not None:
         axes.legend()
     losses = [r["loss"] for r in history]
     if what == "loss" and 0 < 10 * min(losses) < max(losses):
         axes.set_yscale("log")
 
 
-@_drawn((6.4, 6.0))
-def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
-    """Counts (C, C): row what it is, column what was said; what is right blue, the rest orange."""
-    axes = picture.subplots()
+def whole_epochs(axes: Any) -> None:
+    """Ticks at whole numbers only, whatever was there before."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def confusion(
+    counts: np.ndarray,
+    classes: Sequence[object] | None = None,
+    *,
+    ax: Any = None,
+    path: Target = None,
+) -> Any:
+    """Counts (C, C): row what it is, column what was said; what is right blue, the rest orange.
+
+    `classes` are the names of the classes; without them they are numbered from 0.
+    """
+    counts = np.asarray(counts)
+    names = [str(name) for name in (range(len(counts)) if classes is None else classes)]
+    return on_axes(lambda axes: _confusion(axes, counts, names), (6.4, 6.0), ax, path)
+
+
+def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     right = np.eye(len(classes), dtype=bool)
     most = max(shares[~right].max(initial=0), 0.02)
@@ -217,14 +251,28 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
         )
 
 
-@_drawn((7.5, 6.4))
-def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> None:
+def mistakes(
+    images: np.ndarray,
+    said: Sequence[object],
+    right: Sequence[object],
+    *,
+    ax: Any = None,
+    path: Target = None,
+) -> Any:
     """Up to 30 misread images (K, H, W), each with what was said and what is right."""
+    images = np.asarray(images)
+    high, wide = images.shape[1:]
+    rows = min(max(math.ceil(len(images) / 6), 1), 5)
+    size = (7.5, 0.5 + 1.2 * rows * high / wide)
+    return on_axes(lambda axes: _mistakes(axes, images, said, right, rows), size, ax, path)
+
+
+def _mistakes(
+    axes: Any, images: np.ndarray, said: Sequence[object], right: Sequence[object], rows: int
+) -> None:
     total, (high, wide) = len(images), images.shape[1:]
-    rows = min(max(math.ceil(total / 6), 1), 5)
-    picture.set_figheight(0.5 + 1.2 * rows * high / wide)
     gaps = (math.ceil(0.35 * high), math.ceil(0.35 * wide))
-    axes = _mosaic(picture, _tiled(images[: 6 * rows], (rows, 6), gaps), cmap="gray_r")
+    _mosaic(axes, _tiled(images[: 6 * rows], (rows, 6), gaps), cmap="gray_r")
     for i, (wrong, truth) in enumerate(zip(said[:30], right[:30], strict=True)):
         row, column = divmod(i, 6)
         place = (column * (wide + gaps[1]) + wide / 2, row * (high + gaps[0]) - 0.04 * high - 0.5)
@@ -233,22 +281,28 @@ def mistakes(picture: Any, images: np.ndarray, said: Sequence[str], right: Seque
     axes.set_title(title if total else "No mistakes", pad=18)
 
 
-@_drawn((8, 5.2))
-def weights(picture: Any, W: np.ndarray, shape: tuple[int, int]) -> None:
-    """The columns of first-layer weights W (H W, M) as images: the 40 units of largest norm."""
+def weights(W: np.ndarray, shape: tuple[int, int], *, ax: Any = None, path: Target = None) -> Any:
+    """The columns of first-layer weights W (H W, M) as images: the 40 units of largest norm.
+
+    `shape` is that of one image, (H, W).
+    """
+    rows = math.ceil(min(W.shape[1], 40) / 8)
+    size = (8, 0.45 + 0.9 * rows * shape[0] / shape[1])
+    return on_axes(lambda axes: _weights(axes, W, shape, rows), size, ax, path)
+
+
+def _weights(axes: Any, W: np.ndarray, shape: tuple[int, int], rows: int) -> None:
     order = np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:40]
     images = W.T[order].reshape(-1, *shape)
     limit = np.quantile(np.abs(images), 0.998) or 1.0
-    rows = math.ceil(len(order) / 8)
-    picture.set_figheight(0.45 + 0.9 * rows * shape[0] / shape[1])
     gaps = (max(1, round(0.12 * shape[0])), max(1, round(0.12 * shape[1])))
     tiles = _tiled(images, (rows, 8), gaps)
-    axes = _mosaic(picture, tiles, cmap=SIGNED, vmin=-limit, vmax=limit)
+    _mosaic(axes, tiles, cmap=SIGNED, vmin=-limit, vmax=limit)
     axes.set_title(f"First-layer weights of {len(order)} of {W.shape[1]} units")
     if 0.9 / shape[1] >= SMALLEST_DOTTED:
         box = (-0.5, tiles.shape[1] - 0.5, len(tiles) - 0.5, -0.5)
         dot_negative(axes, tiles, box, limit)
-    bar = picture.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
+    bar = axes.figure.colorbar(axes.images[0], ax=axes, shrink=0.7, aspect=30)
     bar.set_label("blue +, red -")
     bar.outline.set_visible(False)
     bar.ax.grid(False)
@@ -264,10 +318,9 @@ AXES = {
 """What the rows and columns of an array in a report are."""
 
 
-@_drawn((11, 4.0))
 def gradient_difference(
-    picture: Any, analytic: np.ndarray, reference: np.ndarray, title: str
-) -> None:
+    analytic: np.ndarray, reference: np.ndarray, title: str, *, path: Target = None
+) -> Any:
     """A gradient, the right one and their difference, as heat maps with one scale for all.
 
     A vector is drawn as one row, more than two axes with all but the last as rows. Arrays of
@@ -277,10 +330,17 @@ def gradient_difference(
     panels = {"analytic": _as_matrix(analytic), "reference": _as_matrix(reference)}
     if analytic.shape == reference.shape:
         panels["difference"] = panels["analytic"] - panels["reference"]
-    largest = float(np.max(abs(panels["reference"]), initial=0.0)) or 1.0
     across = 9.6 / len(panels)
     high = min(max(max(across * len(v) / v.shape[1] for v in panels.values()), 0.5), 5.0)
-    picture.set_size_inches(11, high + 1.5)
+    size = (11, high + 1.5)
+    return figure(size, path, lambda picture: _panels(picture, panels, title, across, high))
+
+
+def _panels(
+    picture: Any, panels: dict[str, np.ndarray], title: str, across: float, high: float
+) -> None:
+    """Heat maps side by side, each so many inches wide and high."""
+    largest = float(np.max(abs(panels["reference"]), initial=0.0)) or 1.0
     picture.suptitle(title)
     rows, columns = AXES.get(title.rpartition(": ")[2], ("row", "column"))
     for axes, (name, values) in zip(picture.subplots(1, len(panels)), panels.items(), strict=True):
@@ -327,8 +387,6 @@ def _tiled(images: np.ndarray, grid: tuple[int, int], gaps: tuple[int, int]) -> 
     return large[: -gaps[0], : -gaps[1]]
 
 
-def _mosaic(picture: Any, tiles: np.ndarray, **how: Any) -> Any:
-    axes = picture.subplots()
+def _mosaic(axes: Any, tiles: np.ndarray, **how: Any) -> None:
     axes.axis("off")
     axes.imshow(tiles, interpolation="nearest", **how)
-    return axes

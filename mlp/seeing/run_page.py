@@ -109,14 +109,14 @@ def _scores(scores: Mapping[str, float], epochs: int) -> str:
 
 def _curves(history: Sequence[dict[str, Any]]) -> str:
     known = [what for what in ("loss", "accuracy") if history[0][what] is not None]
-    drawn = (_picture(what.capitalize(), plots.curve, history, what) for what in known)
+    drawn = (_picture(what.capitalize(), plots.curves, history, what) for what in known)
     return f'<div class="row">{"".join(drawn)}</div>'
 
 
 def _picture(name: str, draw: Callable[..., Any], *arguments: Any) -> str:
     """What `draw` draws, as an SVG within the page."""
     stream = io.BytesIO()
-    draw(stream, *arguments)
+    draw(*arguments, path=stream)
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<img alt="{_text(name)}" src="data:image/svg+xml;base64,{data}">'
 

@@ -3,10 +3,13 @@
 import html
 from typing import TYPE_CHECKING
 
+from mlp import tables
+
 if TYPE_CHECKING:
     from mlp.seeing.records import LayerRecord, Passed
 
-WIDTH = 100
+WIDTH, WIDEST = 80, 100
+"""Columns: within the first where that can be, with narrower gaps; never beyond the second."""
 HEAD = ("layer", "output", "low", "high", "mean", "norm", "off", "|dL/dy|", "|dL/dp|", "step/p")
 MEANING = (
     "off: share of ReLU units that are dead, of sigmoid outputs that are saturated; dL/dp: of all "
@@ -21,7 +24,7 @@ def as_text(trace: "Passed") -> str:
     rows = [tuple(row[c] for c in kept) for row in rows]
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     gap = 2 if sum(wide) + 2 * (len(wide) - 1) <= WIDTH else 1
-    spare = WIDTH - sum(wide[1:]) - gap * (len(wide) - 1)
+    spare = WIDEST - sum(wide[1:]) - gap * (len(wide) - 1)
     wide[0] = min(wide[0], max(spare, 8))
     lines = []
     for name, *numbers in rows:
@@ -32,16 +35,8 @@ def as_text(trace: "Passed") -> str:
 
 
 def as_html(trace: "Passed") -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEAD)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(record)) + "</tr>"
-        for record in trace.records
-    )
     ends = "".join(f"<p>{html.escape(line)}</p>" for line in _ends(trace))
-    return (
-        f'<table title="{html.escape(MEANING)}"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table>{ends}"
-    )
+    return tables.as_html(HEAD, map(_cells, trace.records), MEANING) + ends
 
 
 def _cells(record: "LayerRecord") -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def page(markdown: str, title: str, beside: Path, contents: bool = True) -> str:
     options += ["--toc", "--toc-depth=2"] if contents else []
     with tempfile.TemporaryDirectory() as folder:
         style = Path(folder) / "style.html"
-        style.write_text(f"<style>{STYLE % _font(_characters(markdown))}</style>", "utf-8")
+        style.write_text(f"<style>{STYLE % font(_characters(markdown))}</style>", "utf-8")
         options.append(f"--include-in-header={style}")
         try:
             made = pypandoc.convert_text(markdown, "html5", format="gfm", extra_args=options)
@@ -97,7 +97,7 @@ def _characters(markdown: str) -> set[str]:
     return ranges | set(markdown) | set("‖′″⊤·…⋯⋮⋱√ℓℝ𝟙⁡⁢−×÷±")
 
 
-def _font(characters: set[str]) -> str:
+def font(characters: set[str]) -> str:
     """Those characters of STIX Two Math, with all that stretches, as base64."""
     from fontTools import subset, ttLib
 

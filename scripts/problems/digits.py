@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from mlp import SGD, Affine, KLDivergence, ReLU, Sequential, Sigmoid, Softmax, data, evaluate, fit
 from mlp.seeing.plots import ORANGE, SIGNED

@@ -7,7 +7,7 @@ The deck starts from zeros and says that any constant will do.
 
 import numpy as np
 from scipy.optimize import isotonic_regression
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from book.page import Page
 from book.sheets import whole

@@ -7,7 +7,7 @@ from types import ModuleType
 from unittest import mock
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from book.page import Page
 from mlp import Affine, Sequential, Sigmoid

@@ -37,7 +37,7 @@ def run(cases: int, seed: int) -> tuple[str, list[str]]:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # as it is when a process starts
     with tempfile.TemporaryDirectory() as place:
         plots.confusion(
-            Path(place, "first.png"), np.eye(2, dtype=int), ["a", "b"]
+            np.eye(2, dtype=int), ["a", "b"], path=Path(place, "first.png")
         )  # what it imports is there for all processes
         table = _table(Path(place, "table.csv"))
         while hit["SIGKILLs"] < cases:

@@ -34,8 +34,8 @@ def _picture(
     title: str, found: tuple[tuple[int, ...], bytes], right: tuple[tuple[int, ...], bytes]
 ) -> str:
     """The same mistake gives the same numbers: for all who made it there is one drawing."""
-    arrays = [np.frombuffer(data).reshape(shape) for shape, data in (found, right)]
+    yours, reference = (np.frombuffer(data).reshape(shape) for shape, data in (found, right))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "map.png"
-        gradient_difference(path, *arrays, title)
+        gradient_difference(yours, reference, title, path=path)
         return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -95,15 +95,15 @@ def write(
     mistakes = None
     if parts.shape is not None and said is not None:
         mistakes = _mistakes(parts, parts.shape, said)
-    plots.curves(out / "curves.png", history)
+    plots.curves(history, path=out / "curves.png")
     if watched:
-        layer_curves.layers(out / "layers.png", history, names)
+        layer_curves.layers(history, names, path=out / "layers.png")
     if counts is not None:
-        plots.confusion(out / "confusion.png", counts, parts.classes)
+        plots.confusion(counts, parts.classes, path=out / "confusion.png")
     if mistakes is not None:
-        plots.mistakes(out / "mistakes.png", *mistakes)
+        plots.mistakes(*mistakes, path=out / "mistakes.png")
     if weights is not None:
-        plots.weights(out / "weights.png", *weights)
+        plots.weights(*weights, path=out / "weights.png")
     if options.report:
         page = run_page.page(
             title=f"{options.task}: {options.data.name}",

@@ -1,0 +1,1 @@
+"""The API pages: docstrings as HTML with typeset formulas, laid out by pdoc."""

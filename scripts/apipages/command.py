@@ -1,0 +1,35 @@
+"""`api.py`: reads its options, writes the pages, and says what is wrong with them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlp.files.whole import write_whole
+
+
+def main(words: Sequence[str], description: str | None = None) -> int:
+    """The exit status: 0, or 2 with one line that says why nothing was written."""
+    parser = argparse.ArgumentParser(
+        prog="api.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="write them there")
+    options = parser.parse_args(words)
+    try:
+        from apipages.pages import pages
+
+        made = pages()
+        for name, text in made.items():
+            path = options.to / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, text.encode())
+    except ModuleNotFoundError as error:
+        print(f'api.py: {error}; pip install -e ".[docs]"', file=sys.stderr)
+        return 2
+    except (OSError, ValueError, Warning) as error:
+        print(f"api.py: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.to / 'index.html'}: {len(made)} pages")
+    return 0
