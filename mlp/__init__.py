@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlp import data as data
+    from mlp import metrics as metrics
     from mlp.checking.checker import gradcheck
     from mlp.checking.jacobians import jacobian
     from mlp.errors import CheckpointError, DataError, NonFiniteError
@@ -52,6 +53,7 @@ _HOMES = {
     "mlp.seeing.comparing": "compare_traces",
     "mlp.files.checkpoint": "load_checkpoint save_checkpoint",
 }
+_MODULES = ("data", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
@@ -87,8 +89,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "data":
-        return import_module("mlp.data")
+    if name in _MODULES:
+        return import_module(f"mlp.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'mlp' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)
@@ -97,4 +99,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, "data"})
+    return sorted({*globals(), *__all__, *_MODULES})
