@@ -66,6 +66,8 @@ def test_metrics_of_real_numbers_by_hand():
     np.testing.assert_allclose(metrics.mae(target, predicted), [1, 0], **within)
     np.testing.assert_allclose(metrics.r_squared(target, predicted), [1 - 5 / 14, 1], **within)
     np.testing.assert_array_equal(metrics.r_squared(target, predicted + 1)[1], 0)
+    same = np.full((3, 1), 0.1)  # whose mean is not 0.1
+    np.testing.assert_array_equal(metrics.r_squared(same, 2 * same), 0)
 
 
 def test_errors_whose_squares_would_overflow():

@@ -57,7 +57,7 @@ def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
         options.arguments += ["--data", str(options.data.absolute())]
     if options.out and (reason := claiming.why_not(options.out, options.force)):
         parser.error(reason)
-    return options
+    return _filled(options)
 
 
 def _parser(called: str) -> OneLineParser:
@@ -74,8 +74,13 @@ def _parser(called: str) -> OneLineParser:
         help="of a CSV file: a number from 0, from the end below 0, or a name")  # fmt: skip
     add("--task", choices=("digits", "is-two", "reject"), default="digits",
         help="all classes; 2 or not 2; all classes and none of them")  # fmt: skip
-    add("--validation", type=number(float, 0, 0.9), default=0.0, metavar="FRACTION",
-        help="part of the training samples kept apart")  # fmt: skip
+    add("--validation", type=number(float, 0, 0.9), default=None, metavar="FRACTION",
+        help="part of the training samples kept apart: no step is taken on it, and its loss and "
+        "accuracy are shown after each epoch; default: 0, with --patience 0.1")  # fmt: skip
+    add("--class-weight", choices=("none", "balanced"), default="none",
+        help="balanced: rare classes count as much as common ones in training, each sample by "
+        "(all samples) / (classes * samples of its class), so also in the loss and accuracy of the "
+        "epochs; validation and test count every sample once")  # fmt: skip
     add = parser.add_argument_group("network").add_argument
     add("--hidden", type=sizes, default="256", metavar="WIDTHS", help="as in 64,32, or none")
     add("--activation", choices=("relu", "sigmoid"), default="relu", help="of the hidden layers")
@@ -96,7 +101,8 @@ def _parser(called: str) -> OneLineParser:
     add("--nesterov", action="store_true", help="look ahead along the momentum")
     add("--weight-decay", type=number(float, 0), default=0.0, metavar="D", help="of SGD")
     add("--patience", type=number(int, 1), default=None, metavar="N",
-        help="stop after N epochs without improvement, and take the best weights")  # fmt: skip
+        help="stop when the validation loss was not lower for N epochs, and take the weights of "
+        "its lowest; with --validation 0, of the training loss")  # fmt: skip
     add("--tolerance", type=number(float, 0), default=None, metavar="T",
         help="stop when the loss changes by less from epoch to epoch")  # fmt: skip
     add("--seed", type=number(int, 0), default=0, metavar="N", help="of weights and shuffling")
@@ -118,6 +124,13 @@ def _parser(called: str) -> OneLineParser:
         help="time between checkpoints at least (0: after each epoch); default: as often as costs "
         "less than 2 %% of the time")  # fmt: skip
     return parser
+
+
+def _filled(options: argparse.Namespace) -> argparse.Namespace:
+    """Patience needs samples to validate with, unless they are refused."""
+    if options.validation is None:
+        options.validation = 0.0 if options.patience is None else 0.1
+    return options
 
 
 def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namespace:
@@ -147,4 +160,4 @@ def _of_resumed(
                 "with the options that it was begun with"
             )
     now.out, now.force, now.arguments = run, False, begun
-    return now
+    return _filled(now)
