@@ -114,7 +114,7 @@ def r_squared(target: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 def _root_mean_square(errors: np.ndarray) -> np.ndarray:
     """Of each column; divided by the largest first, so that no square leaves the finite numbers."""
     largest = np.abs(errors).max(axis=0)
-    unit = np.where(largest > 0, largest, 1)
+    unit = np.where((largest > 0) & np.isfinite(largest), largest, 1)
     return unit * np.sqrt(((errors / unit) ** 2).mean(axis=0))
 
 

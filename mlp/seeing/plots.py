@@ -200,10 +200,10 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
     the colours alone tell: numbers would be too small.
     """
     total = len(classes)
-    digits = max(len(str(counts.max(initial=0))), 2)
-    cell = max(SMALLEST_TEXT * digits * 0.72, 300 / total if total <= NUMBERED else 4.2)
+    wide = 0.72 * max(len(str(counts.max(initial=0))), 2)  # of the widest number, in text heights
+    cell = max(SMALLEST_TEXT * wide, 330 / total)  # points
     if total <= NUMBERED:
-        side = max(6.0, (cell * total + 100) / 72)
+        side = (cell * total + 100) / 72
         picture.set_size_inches(side + 0.4, side)
     axes = picture.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -228,7 +228,7 @@ def confusion(picture: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
         spine.set_visible(False)
     if total > NUMBERED:
         return
-    size = min(10, cell / digits / 0.72)
+    size = min(10, max(SMALLEST_TEXT, cell / wide))
     for row, column in zip(*np.nonzero(counts), strict=True):
         behind = drawn[int(row == column)].to_rgba(shares[row, column])
         axes.text(

@@ -43,7 +43,7 @@ def page(
     settings: Mapping[str, Any],
     network: str,
     scores: Mapping[str, float],
-    table: tuple[Sequence[Sequence[str]], str],
+    table: tuple[Sequence[Sequence[str]], Sequence[str]],
     warnings: Sequence[str],
     history: Sequence[dict[str, Any]],
     names: Mapping[str, str],
@@ -56,7 +56,7 @@ def page(
 
     network     a table of its layers, in HTML
     scores      what the run is judged by, on its test part
-    table       of the classes or targets: head and rows, and what is to be said below it
+    table       of the classes or targets: head and rows, and sentences that belong below it
     history     the records of its epochs; if it was watched, `names` says what each layer is
     confusion   counts (C, C) of what it is (row) and what was said, and the names of the classes
     predicted   real targets (N, K), what was predicted, and the names of the columns
@@ -156,12 +156,12 @@ def _cell(count: int, share: float, right: bool) -> str:
     return f'<td style="background: {colour}">{count}</td>'
 
 
-def _table(rows: Sequence[Sequence[str]], note: str) -> str:
+def _table(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     lines = []
     for kind, (name, *cells) in zip(["th", *["td"] * len(rows)], rows, strict=False):
         shown = "".join(f"<{kind}>{_text(cell)}</{kind}>" for cell in cells)
         lines.append(f"<tr><th>{_text(name)}</th>{shown}</tr>")
-    caption = f"<caption>{_text(note)}</caption>" if note else ""
+    caption = f"<caption>{'<br>'.join(map(_text, notes))}</caption>" if notes else ""
     return f'<table class="scores">{caption}{"".join(lines)}</table>'
 
 

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str], called: str) -> int:
         voice.result(f"{options.resume} is finished; nothing is left to do")
         return 0
     parts = preparing.prepared(options)
-    with claiming.claimed(options, _digest(parts), called) as claim:
+    with claiming.claimed(options, _digest(parts)) as claim:
         if different := claiming.changed_surroundings(claim.record):
             voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")
         results = [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]

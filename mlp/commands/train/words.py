@@ -80,12 +80,12 @@ def what_next(run: Path, data: Path) -> str:
 
 def score_table(judged: Judgement) -> str:
     """The classes or targets as a table of text, the worst only if there are many."""
-    rows, note = score_rows(judged)
-    return "\n".join([aligned(rows), *textwrap.wrap(note, WIDTH)])
+    rows, notes = score_rows(judged)
+    return "\n".join([aligned(rows), *(textwrap.fill(note, WIDTH) for note in notes)])
 
 
-def score_rows(judged: Judgement) -> tuple[list[tuple[str, ...]], str]:
-    """Head and rows of that table, and what is to be said below it."""
+def score_rows(judged: Judgement) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Head and rows of that table, and the sentences that belong below it."""
     kind = "target" if judged.counts is None else "class"
     told = judged.metrics["targets" if kind == "target" else "classes"]
     rank, shown = COLUMNS[kind][2], told  # F1, or R squared
@@ -101,7 +101,7 @@ def score_rows(judged: Judgement) -> tuple[list[tuple[str, ...]], str]:
     if kind == "class":
         means = [f"{judged.metrics[f'mean {name}']:.4f}" for name in COLUMNS[kind][:3]]
         rows.append(("mean", *means, str(sum(record["support"] for record in told))))
-    return [(kind, *COLUMNS[kind]), *rows], "; ".join(notes)
+    return [(kind, *COLUMNS[kind]), *rows], notes
 
 
 def _cell(name: str, value: float | None) -> str:
