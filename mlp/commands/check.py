@@ -120,7 +120,7 @@ def _student(options: argparse.Namespace, called: str) -> int:
         expected=[name.strip() for name in options.expect.split(",") if name.strip()],
     )
     outcome = outcome.strict() if options.strict else outcome
-    print(outcome.to_json() if options.json else outcome)
+    print(outcome.to_json() if options.json else outcome.without_error())
     if options.picture:
         drawn = draw(outcome, options.picture)
         if not options.json:
