@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlp import callbacks as callbacks
     from mlp import data as data
+    from mlp import metrics as metrics
     from mlp.checking.checker import gradcheck
     from mlp.checking.jacobians import jacobian
     from mlp.errors import CheckpointError, DataError, NonFiniteError
@@ -53,7 +54,7 @@ _HOMES = {
     "mlp.seeing.comparing": "compare_traces",
     "mlp.files.checkpoint": "load_checkpoint save_checkpoint",
 }
-_MODULES = ("callbacks", "data")
+_MODULES = ("callbacks", "data", "metrics")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [

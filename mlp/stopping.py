@@ -20,8 +20,9 @@ FEATURES = 1e6
 class Stopping(Callback):
     """Stops after `patience` epochs without progress, or when the loss hardly changes.
 
-    `watched(record)` is the loss that patience goes by. Kept are the weights of the best epoch
-    with patience, else those of the last one: what training goes back to when it fails.
+    `watched(record)` is the loss that patience goes by, and `name` says which one that is. Kept are
+    the weights of the best epoch with patience, else those of the last one: what training goes back
+    to when it fails.
     """
 
     def __init__(
@@ -29,10 +30,11 @@ class Stopping(Callback):
         patience: int | None,
         tolerance: float | None,
         watched: Callable[[Record], float],
+        name: str,
     ) -> None:
         self.patience = None if patience is None else checked_whole(patience, "patience", "fit")
         self.tolerance = None if tolerance is None else checked_rate(tolerance, "tolerance", "fit")
-        self.watched = watched
+        self.watched, self.name = watched, name
         self.best = self.previous = math.inf
         self.waited = 0
 
@@ -50,7 +52,7 @@ class Stopping(Callback):
             self.waited += 1
             if self.waited >= self.patience:
                 state.stop = (
-                    f"no lower validation loss in {self.patience} epochs; "
+                    f"no lower {self.name} loss in {self.patience} epochs; "
                     f"the weights are those of epoch {state.epoch - self.waited}"
                 )
         change, self.previous = abs(self.previous - record["loss"]), record["loss"]

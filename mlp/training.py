@@ -101,7 +101,9 @@ def fit(
             return record["validation_loss"]
         return _scores(body, loss, *samples)["loss"]
 
-    stopping = Stopping(patience, tolerance, watched)
+    stopping = Stopping(
+        patience, tolerance, watched, "training" if validation is None else "validation"
+    )
     state.callbacks = [*callbacks, stopping]
     if checkpoint is not None:
         from mlp.files.resume import checkpoint_for, generator_state

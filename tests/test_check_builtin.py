@@ -1,8 +1,9 @@
 """What `mlp check` goes through when it is given nothing."""
 
 import numpy as np
+import pytest
 
-from mlp.checking.builtin import builtin_cases
+from mlp.checking.builtin import builtin_cases, parse_layer
 from mlp.checking.walking import one_line
 
 CASES = """
@@ -60,3 +61,21 @@ def test_the_points_of_kinked_layers_lie_on_kinks():
     cases = builtin_cases(np.random.default_rng(0))
     sure = [layer.kinks(x).any() for layer, x, *_ in cases if np.array_equal(x, np.round(x))]
     assert sure == [True] * 5
+
+
+@pytest.mark.no_numbers
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Elementwise(np.tanh, lambda z, y: 1 - y * y)", "cannot take np.tanh: .*mlp.gradcheck"),
+        ("Concat(ReLU(), Affine(n, 2))", "cannot take n: expected layers, numbers, texts"),
+        ("Affine(3)", "Affine: missing a required argument: 'out_features'; it takes in_features"),
+        ("Affine(3, 2, **{})", r"Affine: got an unexpected keyword argument '\*\*'; it takes in_"),
+        ("Softmax(3)", "Softmax: too many positional arguments; it takes nothing"),
+    ],
+)
+def test_what_is_no_expression_of_layers_is_told_in_plain_words(text, said):
+    with pytest.raises(ValueError, match=said) as error:
+        parse_layer(text)
+    assert "<ast" not in str(error.value)
+    assert "__init__" not in str(error.value)

@@ -44,7 +44,7 @@ class Tags(HTMLParser):
         self.sources += [v for k, v in attributes.items() if k in ("src", "href", "srcset")]
         if tag == "img":
             self.images.append((attributes["alt"], attributes["src"]))
-        elif tag not in ("meta", "link"):
+        elif tag not in ("meta", "link", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):

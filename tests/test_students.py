@@ -18,6 +18,7 @@ from mlp.checking.students.names import kind_of, meaning
 from mlp.checking.students.sandbox import Limits, check_file
 from mlp.checking.zoo.mistakes import planted
 from mlp.checking.zoo.score import ACCEPTED, caught, check_mistakes, check_variants, named
+from mlp.commands import check
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO = planted()
@@ -339,6 +340,30 @@ def test_files_that_cannot_be_loaded(name, tmp_path):
     assert message in report.error
     assert [r.verdict for r in report.reports] == ["ERROR"]
     assert report.exit_status == 2
+
+
+@pytest.mark.no_numbers
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("class ReLU:\n    def forward(self, x):\n        return x\n\n"
+         "    def backward(self, u)\n        return u\n",
+         "line 6: expected ':': def backward(self, u)"),
+        ("from nowhere import nothing as ReLU\nclass A(ReLU.B): pass\nx = ReLU + 1\n", None),
+        ("W = undefined_name * 2\n",
+         "NameError: name 'undefined_name' is not defined at line 2: W = undefined_name * 2"),
+    ],
+)  # fmt: skip
+def test_the_error_of_an_unloadable_file_appears_once_with_the_line(text, said, tmp_path, capsys):
+    assert check.main([str(write(tmp_path, text))], "mlp check") == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("cannot load") == 1
+    assert printed.err.count("\n") == 1
+    assert "cannot load" not in printed.out
+    if said is not None:
+        assert said in printed.err
+        assert said not in printed.out
+    assert "\n\n" not in printed.out
 
 
 def test_what_was_defined_before_an_exit_is_checked(tmp_path):

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -152,14 +153,30 @@ def parse_layer(text: str, seed: int = 0) -> Layer:
 
 def _build(node: ast.expr, rng: np.random.Generator) -> Any:
     if not isinstance(node, ast.Call):
-        return ast.literal_eval(node)
+        try:
+            return ast.literal_eval(node)
+        except ValueError:
+            raise ValueError(
+                f"cannot take {ast.unparse(node)}: expected layers, numbers, texts and lists of "
+                "them; a layer with functions of its own is for Python: mlp.gradcheck(layer, x)"
+            ) from None
     name = ast.unparse(node.func)
     if name not in NAMES:
         raise ValueError(f"{name} is no built-in layer; there are {', '.join(sorted(NAMES))}")
-    options = {k.arg: _build(k.value, rng) for k in node.keywords if k.arg is not None}
+    options = {k.arg or "**": _build(k.value, rng) for k in node.keywords}
     if name == "Affine":
         options.setdefault("rng", rng)
-    return NAMES[name](*(_build(argument, rng) for argument in node.args), **options)
+    return _called(name, [_build(argument, rng) for argument in node.args], options)
+
+
+def _called(name: str, arguments: list[Any], options: dict[str, Any]) -> Layer:
+    taken = signature(NAMES[name])
+    try:
+        taken.bind(*arguments, **options)
+    except TypeError as error:
+        names = ", ".join(taken.parameters) or "nothing"
+        raise ValueError(f"{name}: {error}; it takes {names}") from None
+    return NAMES[name](*arguments, **options)
 
 
 def _input_shape(layer: Layer) -> tuple[int, ...]:

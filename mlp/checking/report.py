@@ -257,6 +257,14 @@ class Outcome:
         """The same, with flaws of style as failures."""
         return replace(self, reports=[report.strict() for report in self.reports])
 
+    def without_error(self) -> Self:
+        """The same, if the error is said elsewhere: it is in no note either."""
+        reports = [
+            replace(report, notes=[note for note in report.notes if note != self.error])
+            for report in self.reports
+        ]
+        return replace(self, error=None, reports=reports)
+
     @property
     def exit_status(self) -> int:
         """What a program returns that did nothing but this."""
@@ -279,10 +287,10 @@ class Outcome:
             lines += _wrapped(note, 2)
         verdicts = [report.verdict for report in self.reports]
         width = max(map(len, verdicts), default=0)
-        for report in self.reports:
+        for report in self.without_error().reports:
             lines += report.lines(width)
         tally = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
-        return "\n".join([*lines, tally])
+        return "\n".join([*lines, *([tally] if tally else [])])
 
 
 def _table(rows: list[Row]) -> list[str]:

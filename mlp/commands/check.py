@@ -65,14 +65,18 @@ def _parser(called: str) -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="Python file with layers")
-    what.add_argument("--layer", metavar="EXPRESSION", help='built in, e.g. "Affine(5, 3)"')
+    what.add_argument("--layer", metavar="EXPRESSION", help='a built-in one, as in "Affine(5, 3)"')
     what.add_argument("--model", type=Path, metavar="RUN", help="run folder of `mlp train`")
-    what.add_argument("--self-test", action="store_true", help="try the checker on its own zoo")
+    what.add_argument(
+        "--self-test",
+        action="store_true",
+        help="count how many planted mistakes the checker catches",
+    )
     what.add_argument("--coordinates", type=number(int, 1), metavar="N",
-                      help="measure: compare N coordinates of built-in layers, and print the "
+                      help="compare N entries of gradients of built-in layers, and print the "
                       "worst error")  # fmt: skip
     parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N",
-                        help="of every random number")  # fmt: skip
+                        help="of all random numbers")  # fmt: skip
     parser.add_argument("--strict", action="store_true",
                         help="in a FILE, a flaw of style (dtype, overflow beyond 700, ...) fails "
                         "although the gradient is right")  # fmt: skip
@@ -88,14 +92,25 @@ def _add_student_options(group: argparse._ArgumentGroup) -> None:
         help="compare the layer NAME with our KIND, e.g. Dense1=Affine (repeatable)",
     )  # fmt: skip
     group.add_argument("--only", action="append", metavar="NAME", help="check this layer only")
-    group.add_argument("--expect", metavar="NAME,...", default="",
+    group.add_argument("--expect", metavar="NAME,...", default=None,
                        help="layers that must be there and be judged")  # fmt: skip
     group.add_argument("--samples", choices=["rows", "columns"],
                        help="what one sample is (found out if not given)")  # fmt: skip
     group.add_argument("--timeout", type=number(float, 0, above=True), default=60, metavar="S",
                        help="seconds for the whole file")  # fmt: skip
-    group.add_argument("--memory", type=number(int, 1), default=1024, metavar="M", help="in MiB")
-    group.add_argument("--picture", type=Path, metavar="DIR", help="draw wrong gradients here")
+    group.add_argument(
+        "--memory",
+        type=number(int, 1),
+        default=1024,
+        metavar="M",
+        help="MiB that the file may take",
+    )
+    group.add_argument(
+        "--picture",
+        type=Path,
+        metavar="DIR",
+        help="draw wrong gradients, and write the pictures there",
+    )
 
 
 def _kind(text: str) -> tuple[str, str]:
@@ -117,10 +132,10 @@ def _student(options: argparse.Namespace, called: str) -> int:
         seed=options.seed,
         limits=Limits(options.timeout, options.memory),
         samples=options.samples,
-        expected=[name.strip() for name in options.expect.split(",") if name.strip()],
+        expected=[name.strip() for name in (options.expect or "").split(",") if name.strip()],
     )
     outcome = outcome.strict() if options.strict else outcome
-    print(outcome.to_json() if options.json else outcome)
+    print(outcome.to_json() if options.json else outcome.without_error())
     if options.picture:
         drawn = draw(outcome, options.picture)
         if not options.json:

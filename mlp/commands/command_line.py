@@ -62,5 +62,5 @@ def add_threads(parser: argparse._ActionsContainer) -> None:
     """The option that `threads.set_from` has read by the time the parser sees it."""
     parser.add_argument(
         "--threads", type=number(int, 1), default=None, metavar="N",
-        help="of the matrix products; default: as the library chooses",
+        help="threads for the matrix products; default: as many as NumPy's library takes",
     )  # fmt: skip

@@ -89,15 +89,15 @@ def _options(prog: str) -> argparse.ArgumentParser:
         help=f"{', '.join(ACTIVATIONS)} or softmax; default: with squared-error that of the hidden "
         "layers, with cross-entropy none, with kl sigmoid or softmax")  # fmt: skip
     add("--weights", type=Path, metavar="FILE", help='JSON list of {"W": ..., "b": ...}')
-    add("--seed", type=int, metavar="N", help="of random weights; default: 0")
+    add("--seed", type=int, metavar="N", help="of the random weights; default: 0")
     add("--x", type=_numbers, metavar="NUMBERS", help="the inputs, as in .05,.10")
     add("--target", type=_numbers, metavar="NUMBERS",
         help="the targets, as in .01,.99, or the number of a class, from 0")  # fmt: skip
     add("--loss", choices=LOSSES, help="default: squared-error")
     add("--factor", type=float, metavar="F",
-        help="of the squared error; default: 0.5")  # fmt: skip
+        help="the squared error is F times the sum of squares; default: 0.5")  # fmt: skip
     add = parser.add_argument_group("or a trained one").add_argument
-    add("--model", type=Path, metavar="RUN", help="the folder of a run of train")
+    add("--model", type=Path, metavar="RUN", help="run folder of `mlp train`")
     add("--row", type=int, metavar="N", help="which test sample, from 0; default: 0")
     add = parser.add_argument_group("what to do").add_argument
     add("--learning-rate", type=float, metavar="RATE", help="show the step of gradient descent too")

@@ -89,19 +89,22 @@ def _parser(called: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the submissions")
     parser.add_argument("--exercise", type=Path, required=True, metavar="FILE",
-                        help="tasks and points; homework.py --skeleton writes one")  # fmt: skip
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: FOLDER-grades")
+                        help="tasks and points (TOML); scripts/homework.py --skeleton DIR "
+                        "writes one")  # fmt: skip
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="where the results go; default: FOLDER-grades"
+    )
     parser.add_argument("--anonymous", action="store_true",
-                        help="no names on the pages; names.csv has the key")  # fmt: skip
+                        help="pages without names; names.csv says which is whose")  # fmt: skip
     parser.add_argument("--timeout", type=number(float, 0, above=True), default=10, metavar="S",
                         help="seconds to check a file, and as many to confirm it; up to four "
                         "times as long on a busy machine")  # fmt: skip
     parser.add_argument("--memory", type=number(int, 1), default=1024, metavar="M",
-                        help="in MiB, of each submission")  # fmt: skip
+                        help="MiB that each submission may take")  # fmt: skip
     parser.add_argument("--jobs", type=number(int, 1), metavar="N",
                         help="submissions at a time; default: the number of cores")  # fmt: skip
     parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N",
-                        help="of every random number")  # fmt: skip
+                        help="of all random numbers")  # fmt: skip
     add_threads(parser)
     return parser
 

@@ -63,9 +63,10 @@ def _options(arguments: Sequence[str], called: str) -> argparse.Namespace:
     parser.add_argument("file", type=Path, metavar="FILE",
                         help="CSV, NPZ or IDX images, with or without labels")  # fmt: skip
     parser.add_argument("--label-column", type=column, default=None, metavar="COLUMN",
-                        help="of labels, if there are any; default: as in training")  # fmt: skip
+                        help="where labels are, if there are any (they are only compared); "
+                        "default: as in training")  # fmt: skip
     parser.add_argument("--output", type=Path, default=None, metavar="FILE",
-                        help="instead of standard output")  # fmt: skip
+                        help="write the table there; default: standard output")  # fmt: skip
     add_threads(parser)
     options = parser.parse_args(arguments)
     if options.output and options.output.resolve() == options.file.resolve():

@@ -4,7 +4,16 @@ Every failure to read a file is a DataError of one line that begins with the pat
 no reader takes memory on a header's word: what a file claims is compared with what it holds.
 """
 
+from mlp.data.balancing import balanced_weights
 from mlp.data.dataset import Dataset, column_names, load, load_features
 from mlp.data.splitting import one_hot, stratified_split
 
-__all__ = ["Dataset", "column_names", "load", "load_features", "one_hot", "stratified_split"]
+__all__ = [
+    "Dataset",
+    "balanced_weights",
+    "column_names",
+    "load",
+    "load_features",
+    "one_hot",
+    "stratified_split",
+]

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mlp.files.whole import write_whole
+from mlp.seeing.contrast import text_colour
 
 __all__ = ["confusion", "curves", "gradient_difference", "mistakes", "weights"]
 
@@ -59,6 +60,10 @@ SIGNED = "RdBu"
 """Colours of numbers with a sign, in everything drawn: blue positive, red negative, white 0."""
 SMALLEST_DOTTED = 0.06
 """Inches: in smaller cells a dot would hide the colour."""
+NUMBERED = 30
+"""A confusion matrix of more classes has no numbers in its cells."""
+SMALLEST_TEXT = 6
+"""Points: the numbers in its cells are no smaller."""
 NAMESPACES = {"": "http://www.w3.org/2000/svg", "xlink": "http://www.w3.org/1999/xlink"}
 
 Target = str | os.PathLike | io.BytesIO | None
@@ -95,12 +100,13 @@ def figure(
         if path is None:
             return picture
         buffer = io.BytesIO()
-        picture.savefig(
-            buffer,
-            format=kind,
-            dpi=min(STYLE["savefig.dpi"], LARGEST / max(picture.get_size_inches())),
-            metadata={} if kind == "png" else {UNDATED[kind]: None},
-        )
+        if kind == "png":
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+            picture.set_dpi(min(STYLE["savefig.dpi"], LARGEST / max(picture.get_size_inches())))
+            FigureCanvasAgg(picture).print_png(buffer, metadata={})  # savefig would draw it twice
+        else:
+            picture.savefig(buffer, format=kind, metadata={UNDATED[kind]: None})
     data = buffer.getvalue()
     if kind == "svg":
         data = with_tooltips(data, tooltips or {})
@@ -217,38 +223,49 @@ def confusion(
 ) -> Any:
     """Counts (C, C): row what it is, column what was said; what is right blue, the rest orange.
 
-    `classes` are the names of the classes; without them they are numbered from 0.
+    `classes` are the names of the classes; without them they are numbered from 0. A new figure
+    grows with the classes, so that the numbers can be read. Of more than 30 classes the colours
+    alone tell: numbers would be too small.
     """
     counts = np.asarray(counts)
     names = [str(name) for name in (range(len(counts)) if classes is None else classes)]
-    return on_axes(lambda axes: _confusion(axes, counts, names), (6.4, 6.0), ax, path)
+    wide = 0.72 * max(len(str(counts.max(initial=0))), 2)  # of the widest number, in text heights
+    cell = max(SMALLEST_TEXT * wide, 330 / len(names))  # points
+    side = (cell * len(names) + 100) / 72 if len(names) <= NUMBERED else 6.0
+    size = min(10, max(SMALLEST_TEXT, cell / wide))
+    return on_axes(lambda axes: _confusion(axes, counts, names, size), (side + 0.4, side), ax, path)
 
 
-def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str]) -> None:
+def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str], size: float) -> None:
+    total = len(classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    right = np.eye(len(classes), dtype=bool)
+    right = np.eye(total, dtype=bool)
     most = max(shares[~right].max(initial=0), 0.02)
-    axes.imshow(np.where(right, shares, np.nan), cmap="Blues", vmin=0, vmax=1.2)
-    axes.imshow(
-        np.where(right | (counts == 0), np.nan, shares), cmap="Oranges", vmax=2 * most, vmin=0
+    drawn = (
+        axes.imshow(
+            np.where(right | (counts == 0), np.nan, shares), cmap="Oranges", vmax=2 * most, vmin=0
+        ),
+        axes.imshow(np.where(right, shares, np.nan), cmap="Blues", vmin=0, vmax=1.2),
     )
     wrong = counts.sum() - np.trace(counts)
     axes.set(title=f"{wrong} of {counts.sum()} wrong", xlabel="said", ylabel="is")
     axes.grid(False)
-    ticks = range(0, len(classes), math.ceil(len(classes) / 30))
+    ticks = range(0, total, math.ceil(total / 30))
     names = [classes[i] if len(classes[i]) <= 12 else f"{classes[i][:11]}…" for i in ticks]
-    upright = max(map(len, names)) > 3 and len(names) > 3
+    upright = sum(map(len, names)) > 45 and len(names) > 3
     axes.set_xticks(ticks, names, rotation=90 if upright else 0)
     axes.set_yticks(ticks, names)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    size = min(10, 130 / len(classes))
+    if total > NUMBERED:
+        return
     for row, column in zip(*np.nonzero(counts), strict=True):
-        colour = "white" if row == column and shares[row, column] > 0.5 else INK
+        behind = drawn[int(row == column)].to_rgba(shares[row, column])
         axes.text(
-            column, row, counts[row, column], ha="center", va="center", color=colour, fontsize=size
-        )
+            column, row, counts[row, column], ha="center", va="center", fontsize=size,
+            color=text_colour(behind),
+        )  # fmt: skip
 
 
 def mistakes(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mlp.seeing import layer_curves, plots
+from mlp.seeing import layer_curves, plots, regression
 
 MISTAKES, UNITS = 60, 40
 """How many misread images and units are shown."""
@@ -30,7 +30,8 @@ table { border-collapse: collapse; font-size: .85rem; }
 td, th { padding: .15rem .4rem; text-align: left; vertical-align: top; }
 td { overflow-wrap: anywhere; }
 table.counts td, table.counts th { padding: .15rem; min-width: 1.4rem; text-align: center; }
-table.counts caption { caption-side: bottom; text-align: left; padding-top: .4rem; }
+table.scores td, table.scores th + th { text-align: right; }
+table caption { caption-side: bottom; text-align: left; padding-top: .4rem; }
 """
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What a browser may load for the page: what is in it."""
@@ -42,10 +43,12 @@ def page(
     settings: Mapping[str, Any],
     network: str,
     scores: Mapping[str, float],
+    table: tuple[Sequence[Sequence[str]], Sequence[str]],
     warnings: Sequence[str],
     history: Sequence[dict[str, Any]],
     names: Mapping[str, str],
     confusion: tuple[np.ndarray, Sequence[str]] | None,
+    predicted: tuple[np.ndarray, np.ndarray, Sequence[str]] | None,
     mistakes: tuple[np.ndarray, Sequence[str], Sequence[str]] | None,
     weights: tuple[np.ndarray, tuple[int, int]] | None,
 ) -> str:
@@ -53,8 +56,10 @@ def page(
 
     network     a table of its layers, in HTML
     scores      what the run is judged by, on its test part
+    table       of the classes or targets: head and rows, and sentences that belong below it
     history     the records of its epochs; if it was watched, `names` says what each layer is
     confusion   counts (C, C) of what it is (row) and what was said, and the names of the classes
+    predicted   real targets (N, K), what was predicted, and the names of the columns
     mistakes    images (K, H, W), what was said of each, and what is right
     weights     first-layer weights (H W, M), and (H, W)
     """
@@ -66,6 +71,10 @@ def page(
     ]
     if confusion is not None:
         parts.append("<h2>Confusion matrix</h2>" + _confusion(*confusion))
+    if predicted is not None:
+        points = _picture("Predicted against true", regression.predicted, *predicted)
+        parts.append(f'<h2>Predicted against true</h2><div class="row">{points}</div>')
+    parts.append("<h2>Test scores</h2>" + _table(*table))
     if mistakes is not None:
         parts.append(_mistakes(*mistakes))
     if weights is not None:
@@ -145,6 +154,15 @@ def _cell(count: int, share: float, right: bool) -> str:
     if not right:
         colour = f"rgba(213, 94, 0, {min(0.25 + 3 * share, 0.7):.2f})"
     return f'<td style="background: {colour}">{count}</td>'
+
+
+def _table(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    lines = []
+    for kind, (name, *cells) in zip(["th", *["td"] * len(rows)], rows, strict=False):
+        shown = "".join(f"<{kind}>{_text(cell)}</{kind}>" for cell in cells)
+        lines.append(f"<tr><th>{_text(name)}</th>{shown}</tr>")
+    caption = f"<caption>{'<br>'.join(map(_text, notes))}</caption>" if notes else ""
+    return f'<table class="scores">{caption}{"".join(lines)}</table>'
 
 
 def _mistakes(images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> str:

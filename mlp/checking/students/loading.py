@@ -77,6 +77,8 @@ def load(path: Path, *, search: list[Path] | None = None, definitions_only: bool
     module, error = run_file(tree)
     if error is None and tree.failures.get(path) and not find(module, {}):
         error = tree.failures[path][0][1]
+        if sum(map(len, tree.failures.values())) == 1:  # which the error says
+            return Loaded(module, error, tree.notes)
     return Loaded(module, error, [*tree.notes, *failed(tree)])
 
 

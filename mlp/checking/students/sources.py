@@ -80,7 +80,7 @@ def _script(path: Path) -> list[Statement]:
 
 
 def told(error: BaseException, text: str = "") -> str:
-    """A syntax error in words: its line, and whether the file is Python 2."""
+    """A syntax error in words: its line and what is there, and whether the file is Python 2."""
     if not isinstance(error, SyntaxError):
         return str(error)
     lines = text.splitlines()
@@ -92,7 +92,8 @@ def told(error: BaseException, text: str = "") -> str:
             f"{where}this is Python 2 ({line.strip()[:60]}), and Python 3 runs here; "
             "`2to3 -w FILE` translates it"
         )
-    return f"{where}{error.msg}"
+    shown = line.strip()
+    return f"{where}{error.msg}{': ' if shown else ''}{shown[:80]}"
 
 
 def imported(path: Path) -> set[str]:

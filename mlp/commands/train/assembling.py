@@ -22,6 +22,7 @@ from mlp import (
     SquaredError,
 )
 from mlp.commands.train.preparing import Parts
+from mlp.data import balanced_weights
 from mlp.losses import Loss
 
 
@@ -62,6 +63,18 @@ def loss(options: argparse.Namespace, parts: Parts) -> Loss:
     if name == "squared-error":
         return SquaredError(factor=0.5 if parts.classes else 1.0)
     return SigmoidCrossEntropy() if parts.outputs == 1 else SoftmaxCrossEntropy()
+
+
+def sample_weight(options: argparse.Namespace, parts: Parts) -> np.ndarray | None:
+    """The weight of each training sample, if they differ; DataError if there are no classes."""
+    if options.class_weight == "none":
+        return None
+    if not parts.classes:
+        raise DataError(
+            f"{options.data}: the labels are real numbers, and --class-weight "
+            f"{options.class_weight} needs classes; leave it out"
+        )
+    return balanced_weights(parts.train[1])
 
 
 def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:

@@ -18,6 +18,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from mlp import CheckpointError, DataError, __version__
+from mlp.commands import again
 from mlp.commands.processor import THREADS
 from mlp.commands.train import folder, unfinished
 from mlp.commands.train.unfinished import Record
@@ -74,7 +75,7 @@ class Claim:
 
 
 @contextlib.contextmanager
-def claimed(options: argparse.Namespace, data: str, called: str) -> Iterator[Claim]:
+def claimed(options: argparse.Namespace, data: str) -> Iterator[Claim]:
     """Take the folder of the run; it is made here, so that it is known to be possible.
 
     `data` is the digest of the data. Without `options.out`, the folder is the next free one under
@@ -89,7 +90,7 @@ def claimed(options: argparse.Namespace, data: str, called: str) -> Iterator[Cla
             try:
                 yield claim
             except BaseException as error:
-                _leave(claim, error, called)
+                _leave(claim, error)
                 raise
             claim.finish()
     finally:
@@ -158,14 +159,14 @@ def _begun(out: Path, options: argparse.Namespace, data: str) -> Record:
     return found
 
 
-def _leave(claim: Claim, error: BaseException, called: str) -> None:
+def _leave(claim: Claim, error: BaseException) -> None:
     """Leave the folder as it is to be when an error or a signal ends the run."""
     if claim.is_done():
         claim.finish()
     elif not claim.can_go_on():
         claim.give_up()
     elif isinstance(error, KeyboardInterrupt):
-        error.add_note(f"{called} --resume {shlex.quote(str(claim.path))} goes on with it")
+        error.add_note(f"{again.command('train', '--resume', claim.path)} goes on with it")
 
 
 def changed_surroundings(record: Record) -> list[str]:

@@ -8,6 +8,8 @@ from math import isqrt
 
 import numpy as np
 
+from mlp import metrics
+
 NONE = "none"
 
 
@@ -65,14 +67,12 @@ def with_non_digits(
     return np.concatenate([x, made]), np.concatenate([labels, np.full(n, none, np.int64)])
 
 
-def confusion_counts(right: np.ndarray, said: np.ndarray, classes: int) -> np.ndarray:
-    """Counts (C, C) of labels `right` (row) that were said to be `said` (column)."""
-    return np.bincount(right * classes + said, minlength=classes**2).reshape(classes, classes)
-
-
 def scores(task: str, counts: np.ndarray) -> dict[str, float]:
     """What the task is judged by, from confusion counts: a name and a fraction each."""
-    result = {"accuracy": np.trace(counts) / counts.sum()}
+    result = {
+        "accuracy": metrics.accuracy(counts),
+        "balanced accuracy": metrics.balanced_accuracy(counts),
+    }
     if task == "is-two":
         result["recall of twos"] = counts[1, 1] / counts[1].sum()
     if task == "reject":

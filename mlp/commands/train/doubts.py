@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from mlp import Affine, ReLU, Scale, Sequential, trace
+from mlp.commands.train.judging import Judgement
 from mlp.commands.train.preparing import Parts
 from mlp.seeing.statistics import lost_units
 
@@ -16,20 +17,17 @@ LOOKED_AT = 1000
 """How many samples a unit must be dead for."""
 
 
-def doubt(
-    net: Sequential, parts: Parts, scores: dict[str, float], said: np.ndarray | None, rate: str
-) -> str | None:
+def doubt(net: Sequential, parts: Parts, judged: Judgement, rate: str) -> str | None:
     """What was seen and what to try, if the network is no better than a constant; else None."""
-    y = parts.test[1]
-    if said is not None:
-        counts = np.bincount(y)
-        constant, reached = counts.max() / len(y), scores["accuracy"]
+    y, said = parts.test[1], judged.said
+    if judged.counts is not None:
+        constant, reached = np.bincount(y).max() / len(y), judged.scores["accuracy"]
         learned = reached > constant
         seen = f"its accuracy is {reached:.4f}, that of always saying the same class {constant:.4f}"
         if len(np.unique(said)) == 1:
             seen += f", and it always says {parts.classes[said[0]]}"
     else:
-        constant, reached = ((y - _mean(parts)) ** 2).sum(axis=1).mean(), scores["loss"]
+        constant, reached = ((y - _mean(parts)) ** 2).sum(axis=1).mean(), judged.scores["loss"]
         learned = reached < constant
         seen = f"its loss is {reached:.6g}, that of always saying the mean {constant:.6g}"
     if learned:

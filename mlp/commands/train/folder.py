@@ -11,14 +11,22 @@ from typing import Any
 import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
-from mlp.commands.train import unfinished
+from mlp.commands.train import unfinished, words
 from mlp.commands.train.assembling import loss_name
+from mlp.commands.train.judging import Judgement, target_names
 from mlp.commands.train.preparing import Parts
 from mlp.files.whole import write_whole
-from mlp.seeing import layer_curves, plots, run_page
+from mlp.seeing import layer_curves, plots, regression, run_page
 
-FILES = ("model.npz", "history.csv", "timing.csv", "config.json")
-PICTURES = ("curves.png", "layers.png", "confusion.png", "mistakes.png", "weights.png")
+FILES = ("model.npz", "history.csv", "timing.csv", "config.json", "metrics.json")
+PICTURES = (
+    "curves.png",
+    "layers.png",
+    "confusion.png",
+    "predicted.png",
+    "mistakes.png",
+    "weights.png",
+)
 REPORT = "report.html"
 RESULTS = (*FILES, *PICTURES, REPORT)
 LEARNED = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
@@ -52,14 +60,11 @@ def write(
     seed: int,
     net: Sequential,
     history: list[dict[str, Any]],
-    scores: dict[str, float],
-    said: np.ndarray | None,
-    counts: np.ndarray | None,
+    judged: Judgement,
     warnings: Sequence[str] = (),
 ) -> None:
     """Write every file of the run; equal runs give equal model.npz and history.csv.
 
-    `said` holds the class that the network says of each test sample, None without classes;
     `warnings` is what was said of the training.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -85,21 +90,29 @@ def write(
     watched = [name for name in columns if name not in (*LEARNED, "seconds")]
     write_whole(out / "history.csv", _csv((*LEARNED, *watched), history))
     write_whole(out / "timing.csv", _csv(("epoch", "seconds"), history))
-    said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": scores}
+    said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": judged.scores}
     text = json.dumps(settings(options) | said_of_it, indent=2, default=str)
     write_whole(out / "config.json", f"{text}\n".encode())
+
+    write_whole(out / "metrics.json", _strict_json(judged.metrics))
 
     names = {f"{i}": repr(layer) for i, layer in enumerate(net)}
     first = next(layer for layer in net if isinstance(layer, Affine))
     weights = None if parts.shape is None else (first.W, parts.shape)
-    mistakes = None
-    if parts.shape is not None and said is not None:
-        mistakes = _mistakes(parts, parts.shape, said)
+    confusion = mistakes = predicted = None
+    if judged.counts is None:
+        predicted = (parts.test[1], judged.said, target_names(parts))
+    else:
+        confusion = (judged.counts, parts.classes)
+        if parts.shape is not None:
+            mistakes = _mistakes(parts, parts.shape, judged.said)
     plots.curves(history, path=out / "curves.png")
     if watched:
         layer_curves.layers(history, names, path=out / "layers.png")
-    if counts is not None:
-        plots.confusion(counts, parts.classes, path=out / "confusion.png")
+    if confusion is not None:
+        plots.confusion(*confusion, path=out / "confusion.png")
+    if predicted is not None:
+        regression.predicted(*predicted, path=out / "predicted.png")
     if mistakes is not None:
         plots.mistakes(*mistakes, path=out / "mistakes.png")
     if weights is not None:
@@ -109,11 +122,13 @@ def write(
             title=f"{options.task}: {options.data.name}",
             settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
             network=net._repr_html_(),
-            scores=scores,
+            scores=judged.scores,
+            table=words.score_rows(judged),
             warnings=warnings,
             history=history,
             names=names,
-            confusion=None if counts is None else (counts, parts.classes),
+            confusion=confusion,
+            predicted=predicted,
             mistakes=mistakes,
             weights=weights,
         )
@@ -140,6 +155,10 @@ def _rank_among_equals(said: np.ndarray, right: np.ndarray) -> np.ndarray:
         ranks.append(met.get(kind, 0))
         met[kind] = ranks[-1] + 1
     return np.array(ranks, dtype=int)
+
+
+def _strict_json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
 def _csv(columns: tuple[str, ...], records: Iterable[dict[str, Any]]) -> bytes:

@@ -57,7 +57,7 @@ def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
         options.arguments += ["--data", str(options.data.absolute())]
     if options.out and (reason := claiming.why_not(options.out, options.force)):
         parser.error(reason)
-    return options
+    return _filled(options)
 
 
 def _parser(called: str) -> OneLineParser:
@@ -71,37 +71,79 @@ def _parser(called: str) -> OneLineParser:
     add("--data", type=Path, default=DIGITS, metavar="PATH",
         help="folder of IDX files, CSV (.gz) or NPZ; default: the embedded digits")  # fmt: skip
     add("--label-column", type=column, default=-1, metavar="COLUMN",
-        help="of a CSV file: a number from 0, from the end below 0, or a name")  # fmt: skip
+        help="where the labels of a CSV file are: column 0, 1, ..., -1 for the last, "
+        "or its name")  # fmt: skip
     add("--task", choices=("digits", "is-two", "reject"), default="digits",
-        help="all classes; 2 or not 2; all classes and none of them")  # fmt: skip
-    add("--validation", type=number(float, 0, 0.9), default=0.0, metavar="FRACTION",
-        help="part of the training samples kept apart")  # fmt: skip
+        help="digits: which class, or which real number, of any data; is-two: 2 or not 2; reject: "
+        "which class, or none of them (images)")  # fmt: skip
+    add("--validation", type=number(float, 0, 0.9), default=None, metavar="FRACTION",
+        help="part of the training samples kept apart: no step is taken on it, and its loss and "
+        "accuracy are shown after each epoch; default: 0, with --patience 0.1")  # fmt: skip
+    add("--class-weight", choices=("none", "balanced"), default="none",
+        help="balanced: rare classes count as much as common ones in training, each sample by "
+        "(all samples) / (classes * samples of its class), so also in the loss and accuracy of the "
+        "epochs; validation and test count every sample once")  # fmt: skip
     add = parser.add_argument_group("network").add_argument
-    add("--hidden", type=sizes, default="256", metavar="WIDTHS", help="as in 64,32, or none")
+    add(
+        "--hidden",
+        type=sizes,
+        default="256",
+        metavar="WIDTHS",
+        help="units of each hidden layer, as in 64,32, or none",
+    )
     add("--activation", choices=("relu", "sigmoid"), default="relu", help="of the hidden layers")
     add("--init", type=start, default=None, metavar="RULE",
-        help="he (for relu), glorot (for sigmoid), zeros or a number")  # fmt: skip
+        help="first weights: he (default for relu), glorot (default for sigmoid), zeros, or one "
+        "number for all")  # fmt: skip
     add("--dtype", choices=("float32", "float64"), default="float32", help="of the weights")
     group = parser.add_argument_group("training")
     add = group.add_argument
     add("--loss", choices=("cross-entropy", "kl", "squared-error"), default=None,
         help="default: kl for classes, squared-error for real-valued targets")  # fmt: skip
     add("--epochs", type=number(int, 1), default=40, metavar="N", help="passes over the data")
-    add("--batch-size", type=number(int, 0), default=16, metavar="N", help="0: everything at once")
+    add(
+        "--batch-size",
+        type=number(int, 0),
+        default=16,
+        metavar="N",
+        help="samples for each step; 0: all at once",
+    )
     add("--learning-rate", type=number(float, 0, above=True), default=None, metavar="RATE",
         help="at the start; default: 0.1; squared error 0.03, of real targets 0.01")  # fmt: skip
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
-        help="of the rate: none; a tenth after 1/2 and 3/4; half a cosine down to 0")  # fmt: skip
-    add("--momentum", type=number(float, 0, 0.9999), default=0.9, metavar="M", help="of SGD")
+        help="of the learning rate: as it is; a tenth after 1/2 and 3/4 of the steps; down to 0 as "
+        "half a cosine")  # fmt: skip
+    add(
+        "--momentum",
+        type=number(float, 0, 0.9999),
+        default=0.9,
+        metavar="M",
+        help="the part of a step that is taken again in the next one",
+    )
     add("--nesterov", action="store_true", help="look ahead along the momentum")
-    add("--weight-decay", type=number(float, 0), default=0.0, metavar="D", help="of SGD")
+    add(
+        "--weight-decay",
+        type=number(float, 0),
+        default=0.0,
+        metavar="D",
+        help="D times each weight is added to its gradient",
+    )
     add("--patience", type=number(int, 1), default=None, metavar="N",
-        help="stop after N epochs without improvement, and take the best weights")  # fmt: skip
+        help="stop when the validation loss was not lower for N epochs, and take the weights of "
+        "its lowest; with --validation 0, of the training loss")  # fmt: skip
     add("--tolerance", type=number(float, 0), default=None, metavar="T",
-        help="stop when the loss changes by less from epoch to epoch")  # fmt: skip
-    add("--seed", type=number(int, 0), default=0, metavar="N", help="of weights and shuffling")
+        help="stop when the training loss changes by less than T from one epoch "
+        "to the next")  # fmt: skip
+    add(
+        "--seed",
+        type=number(int, 0),
+        default=0,
+        metavar="N",
+        help="of the first weights and the order of the samples",
+    )
     add("--seeds", type=number(int, 1), default=1, metavar="N",
-        help="repeat with as many seeds; say the median and the range")  # fmt: skip
+        help="train N times, with the seeds from --seed on; say the median and the "
+        "range")  # fmt: skip
     add_threads(group)
     add = parser.add_argument_group("results").add_argument
     add("--out", type=Path, default=None, metavar="FOLDER",
@@ -118,6 +160,13 @@ def _parser(called: str) -> OneLineParser:
         help="time between checkpoints at least (0: after each epoch); default: as often as costs "
         "less than 2 %% of the time")  # fmt: skip
     return parser
+
+
+def _filled(options: argparse.Namespace) -> argparse.Namespace:
+    """Patience needs samples to validate with, unless they are refused."""
+    if options.validation is None:
+        options.validation = 0.0 if options.patience is None else 0.1
+    return options
 
 
 def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namespace:
@@ -147,4 +196,4 @@ def _of_resumed(
                 "with the options that it was begun with"
             )
     now.out, now.force, now.arguments = run, False, begun
-    return now
+    return _filled(now)

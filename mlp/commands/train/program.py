@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlp.commands.train import claiming, preparing, running, unfinished
+from mlp.commands.train import claiming, preparing, running, unfinished, words
 from mlp.commands.train.options import train_options
 from mlp.commands.voice import Voice
 from mlp.files.resume import digest_of
@@ -25,18 +25,20 @@ def main(arguments: Sequence[str], called: str) -> int:
         voice.result(f"{options.resume} is finished; nothing is left to do")
         return 0
     parts = preparing.prepared(options)
-    with claiming.claimed(options, _digest(parts), called) as claim:
+    with claiming.claimed(options, _digest(parts)) as claim:
         if different := claiming.changed_surroundings(claim.record):
             voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")
         results = [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
         if len(results) > 1:
             voice.result(f"\nseeds {claim.seeds[0]} to {claim.seeds[-1]}:")
             for name in results[0]:
-                values = [result[name] for result in results]
-                voice.result(
-                    f"test {name}: median {np.median(values):.4f}, "
-                    f"from {min(values):.4f} to {max(values):.4f}"
+                values = [result[name] for result in results if name in result]
+                middle, *ends = (
+                    words.score(name, value)
+                    for value in (np.median(values), min(values), max(values))
                 )
+                voice.result(f"test {name}: median {middle}, from {' to '.join(ends)}")
+        voice.say(words.what_next(claim.folder_of(claim.seeds[0]), options.data))
     if voice.error is not None:
         raise voice.error
     return 0

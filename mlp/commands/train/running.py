@@ -1,17 +1,18 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from mlp import NonFiniteError, Sequential, evaluate, fit
+from mlp import NonFiniteError, Sequential, fit
 from mlp.callbacks import Callback, TrainingState
 from mlp.commands import signals
-from mlp.commands.train import assembling, digit_tasks, doubts, folder
+from mlp.commands.train import assembling, doubts, folder, judging, words
 from mlp.commands.train.claiming import Claim
 from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
@@ -39,20 +40,29 @@ class RunCheckpoint(TrainingCheckpoint):
 
 
 class Progress(Callback):
-    """A line for every epoch, below it a bar on a terminal."""
+    """A line for every epoch, below it the bar, which counts batches."""
 
-    def __init__(
-        self, options: argparse.Namespace, voice: Voice, bar: tqdm, state: TrainingState
-    ) -> None:
-        self.options, self.voice, self.bar, self.state = options, voice, bar, state
+    def __init__(self, voice: Voice, bar: tqdm, batches: int, state: TrainingState) -> None:
+        self.voice, self.bar, self.batches, self.state = voice, bar, batches, state
 
     def on_start(self, state: TrainingState) -> None:
         self.state = state
+        self.bar.update(state.epoch * self.batches)
 
     def on_epoch(self, state: TrainingState) -> None:
-        self.bar.update(state.epoch - self.bar.n)
+        self.bar.update(state.epoch * self.batches - self.bar.n)
         with self.bar.external_write_mode():
-            self.voice.say(_line(state.history[-1], self.options.epochs))
+            self.voice.say(words.epoch_line(state.history[-1], state.epochs))
+
+
+class MovingBar(Callback):
+    """Moves the bar after each batch."""
+
+    def __init__(self, bar: tqdm) -> None:
+        self.bar = bar
+
+    def on_step(self, state: TrainingState) -> None:
+        self.bar.update()
 
 
 def run(
@@ -69,12 +79,7 @@ def run(
         return done
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
-    train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
-    voice.say(
-        f"{options.data.name}: {train} samples to train on, {validation} to validate, {test} to "
-        f"test\n{f'{len(parts.classes)} classes' if parts.classes else 'real-valued targets'}"
-        f"\n\n{net}\n"
-    )
+    voice.say(f"{words.opening(options.data.name, parts, options.patience)}\n\n{net}\n")
     if claim.resumed and not claim.checkpoint_of(seed).exists():
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
     state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice)
@@ -113,13 +118,7 @@ def _kept(
     """The test scores and, of a whole run, what is to be said if it has learned nothing."""
     if parts.unscale is not None:
         net = Sequential(*net, parts.unscale)
-    said = counts = None
-    if parts.classes:
-        said = loss.labels(net.predict(parts.test[0]))
-        counts = digit_tasks.confusion_counts(parts.test[1], said, len(parts.classes))
-        scores = digit_tasks.scores(options.task, counts)
-    else:
-        scores = {"loss": cast(float, evaluate(net, loss, *parts.test)["loss"])}
+    judged = judging.judged(options.task, net, loss, parts)
     rate = f"{assembling.learning_rate(options, parts):g}"
     warnings = [
         text
@@ -127,17 +126,15 @@ def _kept(
         if isinstance(callback, Watching)
         for text in callback.said.values()
     ]
-    reason = doubts.doubt(net, parts, scores, said, rate) if whole else None
+    reason = doubts.doubt(net, parts, judged, rate) if whole else None
     if reason is not None:
         warnings.append(reason)
-    folder.write(out, options, parts, seed, net, state.history, scores, said, counts, warnings)
-    if counts is not None:
-        voice.say(f"\n{_table(counts, parts.classes)}\n")
-    for name, value in scores.items():
-        unit = "" if parts.classes else " (squared error in the units of the targets)"
-        voice.result(f"test {name} {value:{'.4f' if parts.classes else '.6g'}}{unit}")
-    voice.result(str(out))
-    return scores, reason
+    folder.write(out, options, parts, seed, net, state.history, judged, warnings)
+    if judged.counts is not None:
+        voice.say(f"\n{words.confusion_table(judged.counts, parts.classes)}")
+    voice.say(f"\n{words.score_table(judged)}\n")
+    voice.result("\n".join([*words.result_lines(judged), str(out)]))
+    return judged.scores, reason
 
 
 def _warn(out: Path, text: str) -> None:
@@ -161,9 +158,18 @@ def _trained(
     )
     optimizer = assembling.optimizer(options, parts)
     state = TrainingState(net, loss, optimizer, rng, options.epochs)  # until fit makes its own
-    with tqdm(total=options.epochs, unit="epoch", leave=False, disable=_no_bar(options)) as bar:
-        progress = Progress(options, voice, bar, state)
+    batches = math.ceil(len(parts.train[0]) / (options.batch_size or len(parts.train[0])))
+    bar = tqdm(
+        total=options.epochs * batches,
+        unit="batch",
+        leave=False,
+        disable=True if options.quiet else None,  # None: a bar on a terminal only
+    )
+    with bar:
+        progress = Progress(voice, bar, batches, state)
         callbacks: list[Callback] = [progress]
+        if not bar.disable:
+            callbacks.append(MovingBar(bar))
         if options.watch:
             out = claim.folder_of(seed)
             callbacks.append(Watching(*parts.train, say=lambda text: _warn(out, text)))
@@ -176,6 +182,7 @@ def _trained(
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 rng=rng,
+                sample_weight=assembling.sample_weight(options, parts),
                 validation=parts.validation,
                 patience=options.patience,
                 tolerance=options.tolerance,
@@ -188,30 +195,3 @@ def _trained(
     if state.stop is not None:
         voice.say(f"stopped after epoch {state.epoch}: {state.stop}")
     return state, None
-
-
-def _no_bar(options: argparse.Namespace) -> bool | None:
-    return True if options.quiet else None  # None: a bar on a terminal only
-
-
-def _line(record: dict[str, Any], epochs: int) -> str:
-    shown = [f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}", f"loss {record['loss']:.4f}"]
-    for name, key, digits in (
-        ("accuracy", "accuracy", 3),
-        ("validation: loss", "validation_loss", 4),
-        ("accuracy", "validation_accuracy", 3),
-    ):
-        if record[key] is not None:
-            shown.append(f"{name} {record[key]:.{digits}f}")
-    return "  ".join(shown)
-
-
-def _table(counts: np.ndarray, classes: list[str]) -> str:
-    """The confusion matrix as text; only how many mistakes there are, if it is too wide."""
-    wide = max(len(str(counts.max())), *map(len, classes)) + 1
-    if (len(classes) + 1) * wide > 72:
-        return f"{counts.sum() - np.trace(counts)} of {counts.sum()} are wrong"
-    rows = ["".join(f"{name:>{wide}}" for name in ("", *classes))]
-    for name, row in zip(classes, counts, strict=True):
-        rows.append("".join(f"{cell:>{wide}}" for cell in (name, *(n or "." for n in row))))
-    return "\n".join([*rows, "rows: what it is; columns: what the network says"])
