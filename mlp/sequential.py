@@ -63,12 +63,18 @@ class Sequential(Container):
             parameter -= rate * gradients[name]
 
     def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
-        """The outputs for x, computed in batches; clears the caches."""
+        """The outputs for x, computed in batches; clears the caches.
+
+        x may be a memory map, or `mlp.rows.Rows`: only the outputs take memory.
+        """
         batch_size = checked_whole(batch_size, "batch_size", "predict")
         if np.ndim(x) == 0:
             raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")
-        starts = range(0, max(len(x), 1), batch_size)
-        y = np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
+        first = self.forward(x[:batch_size])
+        y = np.empty((len(x), *first.shape[1:]), first.dtype)
+        y[:batch_size] = first
+        for start in range(batch_size, len(x), batch_size):
+            y[start : start + batch_size] = self.forward(x[start : start + batch_size])
         self.clear_cache()
         return y
 
