@@ -48,11 +48,11 @@ def assert_same(found, expected):
     assert found[1] == expected[1]
 
 
-def map_of(path, array, order="C"):
-    """A read-only map of a file of these bytes, that begins where nothing is aligned."""
+def map_of(path, array, order="C", start=3):
+    """A read-only map of a file of these bytes; behind 3 others nothing is aligned."""
     with open(path, "wb") as file:
-        file.write(b"abc" + array.tobytes(order))
-    return np.memmap(path, array.dtype, "r", 3, array.shape, order)
+        file.write(bytes(start) + array.tobytes(order))
+    return np.memmap(path, array.dtype, "r", start, array.shape, order)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -224,7 +224,7 @@ def test_memory_of_training_does_not_grow_with_the_samples(tmp_path, order):
         x = map_of(tmp_path / f"x{n}", RNG.integers(0, 9, (n, 40)).astype(np.uint8))
         y = map_of(tmp_path / f"y{n}", RNG.integers(0, 3, n).astype(np.uint8))
         loss, how = SoftmaxCrossEntropy(), {"batch_size": 4096, "epochs": 1, "rng": 0}
-        weights = map_of(tmp_path / f"w{n}", RNG.random(n) + 0.5)
+        weights = map_of(tmp_path / f"w{n}", RNG.random(n) + 0.5, start=64)
         held = Rows(x, np.arange(0, n, 3)), y[::3]  # made before: it is data
         how |= {"validation": held, "patience": 5, "sample_weight": weights}
         return peak(fit, net, loss, SGD(0.01), x, y, **how, **options)

@@ -42,7 +42,7 @@ class Gathered:
         self.raw = self.x if x.dtype == dtype else np.empty(self.x.shape, x.dtype)
         self.raw_y = self.y if y.dtype == target_dtype else np.empty(self.y.shape, y.dtype)
         flags = self.all_x.flags
-        self.taken = flags.c_contiguous and flags.aligned  # of others, `take` would first copy all
+        self.taken = flags.c_contiguous and flags.aligned  # of others `take` would first copy all
 
     def gather(self, batch: Any) -> None:
         self.all_y.take(batch, 0, self.raw_y, "clip")
