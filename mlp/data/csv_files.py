@@ -12,6 +12,7 @@ import numpy as np
 
 from mlp.data.streams import expands_too_far, open_bytes
 from mlp.errors import DataError
+from mlp.rows import place_of_not_finite
 
 LONGEST_LINE = 1 << 24
 LARGEST_WHOLE = 2.0**53  # above, not every whole number has a float of its own
@@ -287,9 +288,8 @@ def _numbers(layout: _Layout, line: int, cells: list[str]) -> list[float]:
 
 
 def _require_finite(layout: _Layout, x: np.ndarray, lines: array) -> None:
-    finite = np.isfinite(x)
-    if not finite.all():
-        row, feature = np.argwhere(~finite)[0]
+    if place := place_of_not_finite(x):
+        row, feature = place
         raise _no_number(layout.place_of_feature(lines[row], feature), str(x[row, feature]))
 
 

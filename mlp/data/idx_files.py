@@ -11,6 +11,7 @@ import numpy as np
 
 from mlp.data.streams import open_bytes, read_at_most
 from mlp.errors import DataError
+from mlp.rows import place_of_not_finite
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 FOLDER = (
@@ -39,8 +40,8 @@ def read_images(path: Path) -> np.ndarray:
     x = read_array(path)
     if x.ndim == 1:
         raise DataError(f"{path}: looks like a label file (1 dimension), expected images")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise DataError(f"{path}: holds NaN or infinite values, expected finite numbers")
+    if place := place_of_not_finite(x):
+        raise DataError(f"{path}: sample {place[0]} holds {x[place]}, expected finite numbers")
     return x
 
 
@@ -53,16 +54,19 @@ def read_labels(path: Path) -> np.ndarray:
         )
     if y.dtype.kind == "f":
         raise DataError(f"{path}: labels of type {y.dtype}, expected integers")
-    return y.astype(np.int64)
+    return y.astype(np.int64, copy=False)
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of an IDX file, in native byte order."""
+    """The array of an IDX file: a read-only map of it, in its byte order, which is big-endian;
+    of a .gz file an array in memory, in native byte order."""
     with open_bytes(path) as stream:
         dtype, shape = _read_header(stream, path)
         expected = math.prod(shape) * dtype.itemsize
         if not path.name.lower().endswith(".gz"):
-            _compare_sizes(path, dtype, shape, os.fstat(stream.fileno()).st_size - stream.tell())
+            start = stream.tell()
+            _compare_sizes(path, dtype, shape, os.fstat(stream.fileno()).st_size - start)
+            return np.memmap(path, dtype, "r", start, shape)
         body = read_at_most(stream, expected + 1)
     _compare_sizes(path, dtype, shape, len(body), more=" or more")
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
