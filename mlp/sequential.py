@@ -9,6 +9,7 @@ from mlp.arguments import checked_rate, checked_whole
 from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
+from mlp.rows import Rows
 
 
 class Sequential(Container):
@@ -62,7 +63,7 @@ class Sequential(Container):
         for name, parameter in self.parameters().items():
             parameter -= rate * gradients[name]
 
-    def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
+    def predict(self, x: np.ndarray | Rows, batch_size: int = 1024) -> np.ndarray:
         """The outputs for x, computed in batches; clears the caches.
 
         x may be a memory map, or `mlp.rows.Rows`: only the outputs take memory.

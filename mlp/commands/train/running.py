@@ -17,6 +17,7 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import TrainingCheckpoint
 from mlp.losses import Loss
+from mlp.rows import row_blocks
 from mlp.seeing.watching import Watching
 
 
@@ -115,7 +116,8 @@ def _kept(
         net = Sequential(*net, parts.unscale)
     said = counts = None
     if parts.classes:
-        said = loss.labels(net.predict(parts.test[0]))
+        x = parts.test[0]
+        said = np.concatenate([loss.labels(net.predict(x[rows])) for rows in row_blocks(x)])
         counts = digit_tasks.confusion_counts(parts.test[1], said, len(parts.classes))
         scores = digit_tasks.scores(options.task, counts)
     else:
