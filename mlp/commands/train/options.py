@@ -69,7 +69,8 @@ def _parser(called: str) -> OneLineParser:
     )
     add = parser.add_argument_group("data").add_argument
     add("--data", type=Path, default=DIGITS, metavar="PATH",
-        help="folder of IDX files, CSV (.gz) or NPZ; default: the embedded digits")  # fmt: skip
+        help="folder of NPY files (`mlp convert` makes them) or of IDX files, CSV (.gz) or NPZ; "
+        "default: the embedded digits")  # fmt: skip
     add("--label-column", type=column, default=-1, metavar="COLUMN",
         help="of a CSV file: a number from 0, from the end below 0, or a name")  # fmt: skip
     add("--task", choices=("digits", "is-two", "reject"), default="digits",
@@ -88,6 +89,9 @@ def _parser(called: str) -> OneLineParser:
         help="default: kl for classes, squared-error for real-valued targets")  # fmt: skip
     add("--epochs", type=number(int, 1), default=40, metavar="N", help="passes over the data")
     add("--batch-size", type=number(int, 0), default=16, metavar="N", help="0: everything at once")
+    add("--shuffle-block", type=number(int, 1), default=None, metavar="ROWS",
+        help="shuffle blocks of so many rows, 16 at a time, as for data larger than the memory; "
+        "default: all samples")  # fmt: skip
     add("--learning-rate", type=number(float, 0, above=True), default=None, metavar="RATE",
         help="at the start; default: 0.1; squared error 0.03, of real targets 0.01")  # fmt: skip
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
@@ -125,6 +129,8 @@ def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namesp
     if options.nesterov and not options.momentum:
         parser.error("--nesterov needs a --momentum above 0")
     options.batch_size = options.batch_size or None
+    if options.shuffle_block is not None and options.batch_size is None:
+        parser.error("--shuffle-block needs batches; leave --batch-size 0 out")
     if options.init is None:
         options.init = {"relu": "he", "sigmoid": "glorot"}[options.activation]
     return options

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp import DataError, Scale
-from mlp.commands.train import digit_tasks
+from mlp.commands.train import digit_tasks, storage
 from mlp.data import Dataset, column_names, load, stratified_split
 from mlp.data.statistics import all_whole, extremes, mean_and_deviation
 from mlp.rows import Rows
@@ -37,6 +37,8 @@ class Parts(NamedTuple):
     """The last layer, for real-valued targets: back to their own units."""
     columns: tuple[list[str], str] | None = None
     """Names of the features and of the label, if the file has them."""
+    hint: str | None = None
+    """How the data would take less memory or time, if they are large."""
 
 
 def prepared(options: argparse.Namespace) -> Parts:
@@ -46,7 +48,10 @@ def prepared(options: argparse.Namespace) -> Parts:
         parts = _divided(options, data)
     except ValueError as error:
         raise DataError(f"{options.data}: {error}") from None
-    return parts._replace(columns=column_names(options.data, label_column=options.label_column))
+    return parts._replace(
+        columns=column_names(options.data, label_column=options.label_column),
+        hint=storage.hint(options.data, data.x, options.shuffle_block, storage.memory_of_machine()),
+    )
 
 
 def _divided(options: argparse.Namespace, data: Dataset) -> Parts:

@@ -178,6 +178,7 @@ def _trained(
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 rng=rng,
+                shuffle_block=options.shuffle_block,
                 validation=parts.validation,
                 patience=options.patience,
                 tolerance=options.tolerance,
