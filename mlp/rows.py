@@ -17,13 +17,17 @@ VALUES = 1 << 24
 def row_blocks(array: "np.ndarray | Rows") -> Iterator[slice]:
     """Slices that are all rows of the array, in their order.
 
-    Each is of 16,384 rows, or of fewer where those hold more than 2**24 values. They depend on
-    the shape alone, so that sums by blocks do not depend on where the array is, or on its dtype.
+    They depend on its shape alone, so that sums by blocks do not depend on where the array is, or
+    on its dtype.
     """
-    wide = max(1, math.prod(array.shape[1:]))
-    rows = min(ROWS, max(1, VALUES // wide))
+    rows = rows_per_block(math.prod(array.shape[1:]))
     for start in range(0, len(array), rows):
         yield slice(start, min(start + rows, len(array)))
+
+
+def rows_per_block(values: int) -> int:
+    """16,384, or fewer where so many rows of that many values hold more than 2**24."""
+    return min(ROWS, max(1, VALUES // max(1, values)))
 
 
 def place_of_not_finite(array: "np.ndarray | Rows") -> tuple[int, ...] | None:
