@@ -1,7 +1,7 @@
 """Choosing the reader: a folder is IDX, a file is what its name says."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from mlp.data import csv_files, idx_files, npy_files, npz_files
 from mlp.data.parts import check_samples
 from mlp.data.streams import open_bytes
 from mlp.errors import DataError
+from mlp.rows import row_blocks
 
 DIGITS = Path(__file__).with_name("digits.csv.gz")
 """The embedded digits, which data/README.md describes."""
@@ -66,6 +67,36 @@ def load(path: str | os.PathLike, *, label_column: int | str = -1) -> Dataset:
     if kind == "npz":
         return Dataset(*npz_files.read(path))
     return Dataset(*csv_files.read(path, label_column))
+
+
+class FeatureBlocks(NamedTuple):
+    """Samples of a file, a block at a time: pairs of x and y as `load_features` gives them."""
+
+    blocks: Iterator[tuple[np.ndarray, np.ndarray | None]]
+    rows: int | None
+    """How many there will be in all; None: it is not known before the end."""
+
+
+def feature_blocks(
+    path: str | os.PathLike,
+    width: int,
+    *,
+    label_column: int | str = -1,
+    names: Sequence[str] = (),
+) -> FeatureBlocks:
+    """As `load_features`, but a CSV file is read as its blocks are asked for."""
+    path = Path(path)
+    if _kind(path) == "csv":
+
+        def rows_of_table() -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+            with csv_files.opened(path, label_column, width, names) as table:
+                for x, y in table.blocks():
+                    yield x, None if y is None else table.labels.final(y)
+
+        return FeatureBlocks(rows_of_table(), None)
+    x, y = load_features(path, width)
+    parts = ((x[rows], None if y is None else y[rows]) for rows in row_blocks(x))
+    return FeatureBlocks(parts, len(x))
 
 
 def load_features(
