@@ -138,7 +138,7 @@ def test_booleans_that_are_none(tmp_path):
     content = npy_bytes(x, tmp_path)
     npy_folder(tmp_path)
     write(tmp_path / "x.npy", content[:-1] + b"\7")
-    assert "x.npy: holds bytes that are no Booleans" in message(tmp_path)
+    assert "x.npy: it holds bytes that are no Booleans" in message(tmp_path)
 
 
 def test_names_beside_the_arrays(tmp_path):

@@ -4,12 +4,14 @@ Every failure to read a file is a DataError of one line that begins with the pat
 no reader takes memory on a header's word: what a file claims is compared with what it holds.
 """
 
+from mlp.data.converting import convert
 from mlp.data.dataset import Dataset, column_names, feature_blocks, load, load_features
 from mlp.data.splitting import one_hot, stratified_split
 
 __all__ = [
     "Dataset",
     "column_names",
+    "convert",
     "feature_blocks",
     "load",
     "load_features",

@@ -53,7 +53,7 @@ def load(path: str | os.PathLike, *, label_column: int | str = -1) -> Dataset:
     Raises DataError if the file is missing, damaged, or holds anything but finite numbers.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "npy folder":
         return Dataset(*npy_files.read_folder(path))
     if kind == "npy":
@@ -86,7 +86,7 @@ def feature_blocks(
 ) -> FeatureBlocks:
     """As `load_features`, but a CSV file is read as its blocks are asked for."""
     path = Path(path)
-    if _kind(path) == "csv":
+    if kind_of(path) == "csv":
 
         def rows_of_table() -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
             with csv_files.opened(path, label_column, width, names) as table:
@@ -116,7 +116,7 @@ def load_features(
     Raises DataError as `load` does, and if a row does not hold `width` features.
     """
     path = Path(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     if "folder" in kind:
         raise DataError(f"{path}: is a folder; expected one CSV, NPY, NPZ or IDX image file")
     if kind == "csv":
@@ -140,13 +140,14 @@ def column_names(
     """The names of the features and of the label, from the header of a CSV file or from the
     `names.json` that `mlp convert` writes beside `x.npy`; None: there are none."""
     path = Path(path)
-    kind = _kind(path)
+    kind = kind_of(path)
     if kind == "npy folder":
         return npy_files.read_names(path)
     return csv_files.read_names(path, label_column) if kind == "csv" else None
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """What reads it: "npy folder", "folder" (of IDX files), "csv", "npz", "npy" or "idx"."""
     if os.path.isdir(path):
         return "npy folder" if npy_files.is_folder(path) else "folder"
     name = path.name.lower()

@@ -34,22 +34,34 @@ def read_folder(
     folder: Path,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
     """x (N, ...), y (N,) or (N, M), and x_test, y_test or None, None, by memory map."""
+    return checked_parts(folder, mapped_folder(folder), "as a file .npy in this folder")
+
+
+def mapped_folder(folder: Path, came_from: Path | None = None) -> dict[str, np.ndarray]:
+    """Read-only maps of the arrays that are there, by their names; errors name `came_from`."""
     paths = {key: folder / f"{key}.npy" for key in KEYS}
-    arrays = {key: mapped(path) for key, path in paths.items() if path.exists()}
-    return checked_parts(folder, arrays, "as a file .npy in this folder")
+    found = {key: path for key, path in paths.items() if path.exists()}
+    return {
+        key: mapped(path) if came_from is None else mapped(path, came_from, key)
+        for key, path in found.items()
+    }
 
 
-def mapped(path: Path) -> np.ndarray:
-    """The array of a file as a read-only map; text is in native byte order."""
+def mapped(path: Path, called: Path | None = None, key: str = "it") -> np.ndarray:
+    """The array of a file as a read-only map; text is in native byte order.
+
+    Errors call it `key` of the file `called`, by default path itself.
+    """
+    called = called or path
     with open_bytes(path) as file:
-        shape, fortran_order, dtype, start = parse_header(path, "it", file.read(LONGEST_HEADER))
+        shape, fortran_order, dtype, start = parse_header(called, key, file.read(LONGEST_HEADER))
         held = os.fstat(file.fileno()).st_size - start
-        require_size(path, "it", shape, dtype, held)
+        require_size(called, key, shape, dtype, held)
         array: np.ndarray = np.memmap(path, dtype, "r", start, shape, "F" if fortran_order else "C")
     if dtype.kind == "b":
         array = array.view(np.uint8)
         if any(array[rows].max() > 1 for rows in row_blocks(array)):
-            raise DataError(f"{path}: holds bytes that are no Booleans")
+            raise DataError(f"{called}: {key} holds bytes that are no Booleans")
     return array.astype(dtype.newbyteorder("="), copy=False) if dtype.kind == "U" else array
 
 

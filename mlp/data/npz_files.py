@@ -7,7 +7,9 @@ member is read whole, its checksum verified, and its header compared with what w
 
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from mlp.data.parts import KEYS, checked_features, checked_parts
 from mlp.data.streams import expands_too_far, open_bytes, read_at_most
 from mlp.errors import DataError
 
+Kept = TypeVar("Kept")
 WHERE = "in this NPZ file"
 
 
@@ -32,26 +35,36 @@ def read_features(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    contents = kept_members(path, lambda key, stream, size: read_at_most(stream, size))
+    return {key: _parse(path, key, content) for key, content in contents.items()}
+
+
+def kept_members(path: Path, keep: Callable[[str, IO[bytes], int], Kept]) -> dict[str, Kept]:
+    """What `keep(key, stream, size)` makes of each array's NPY file; it must read all of it."""
     with open_bytes(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                contents = _read_members(path, archive)
+                members = _members(path, archive)
+                kept = {}
+                for key, member in members.items():
+                    with archive.open(member) as stream:  # to the end: verifies the checksum
+                        kept[key] = keep(key, stream, member.file_size)
+                return kept
         except (DataError, OSError):
             raise
         except Exception as error:  # zipfile and zlib raise a dozen types for damaged data
             raise DataError(
                 f"{path}: damaged NPZ file ({str(error) or type(error).__name__})"
             ) from error
-    return {key: _parse(path, key, content) for key, content in contents.items()}
 
 
-def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, bytearray]:
+def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     members = archive.infolist()
     names = [member.filename for member in members]
     name, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
         raise DataError(f"{path}: holds {name!r} {times} times")
-    contents = {}
+    found = {}
     for member in members:
         with archive.open(member):  # compares the name in the directory with that of the member
             pass
@@ -59,14 +72,15 @@ def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, bytearray]:
             raise DataError(f"{path}: damaged NPZ file (comment on {member.filename!r})")
         key = member.filename.removesuffix(".npy")
         if key in KEYS and key != member.filename:
-            contents[key] = _read_member(path, archive, member)
-    if not contents:
-        found = ", ".join(map(repr, sorted(names)[:10])) or "nothing"
-        raise DataError(f"{path}: no array x in this NPZ file, it holds {found}")
-    return contents
+            _check_member(path, member)
+            found[key] = member
+    if not found:
+        held = ", ".join(map(repr, sorted(names)[:10])) or "nothing"
+        raise DataError(f"{path}: no array x in this NPZ file, it holds {held}")
+    return found
 
 
-def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytearray:
+def _check_member(path: Path, member: zipfile.ZipInfo) -> None:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
             f"{path}: {member.filename} has compression method {member.compress_type}, "
@@ -77,8 +91,6 @@ def _read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
             f"{path}: {member.filename} expands from {member.compress_size} to "
             f"{member.file_size} bytes; save it with np.savez, uncompressed, if this is meant"
         )
-    with archive.open(member) as stream:
-        return read_at_most(stream, member.file_size)  # to the end: verifies the checksum
 
 
 def _parse(path: Path, key: str, content: bytearray) -> np.ndarray:
