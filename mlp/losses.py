@@ -25,6 +25,7 @@ from mlp.arguments import checked_rate
 from mlp.layers.arrays import as_numbers
 from mlp.layers.sigmoid import Sigmoid
 from mlp.layers.softmax import Softmax
+from mlp.rows import row_blocks
 
 
 class Loss:
@@ -97,8 +98,15 @@ class Loss:
         return float(np.average(hits, weights=checked_weights(weights, len(y), repr(self))))
 
     def check_target(self, target: np.ndarray, output_shape: tuple[int, ...]) -> None:
-        """Raise as `forward` would for targets of outputs with rows of that shape."""
-        self._target_rows(target, self._outputs(np.zeros((len(target), *output_shape))))
+        """Raise as `forward` would for targets of outputs with rows of that shape.
+
+        The targets are looked at in blocks, so however many there are, it takes little memory.
+        """
+        target, shape = np.asarray(target), (len(target), *output_shape)
+        self._check_shapes(target, shape)
+        for rows in row_blocks(target):
+            y = np.zeros((rows.stop - rows.start, *output_shape))
+            self._target_rows(target[rows], y, first=rows.start)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._options())})"
@@ -114,36 +122,45 @@ class Loss:
                 "use y.astype(np.float32)"
             )
         y = as_numbers(y, repr(self))
-        if y.ndim != 2 or 0 in y.shape:
-            remedy = "; for one column use y[:, None]" if y.ndim == 1 else ""
-            raise ValueError(
-                f"{self!r}: expected outputs of shape (N, C), N > 0, C > 0, got {y.shape}{remedy}"
-            )
+        self._check_output_shape(y.shape)
         return y
 
-    def _target_rows(self, target: np.ndarray, y: np.ndarray) -> np.ndarray:
-        target = np.asarray(target)
+    def _check_output_shape(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2 or 0 in shape:
+            remedy = "; for one column use y[:, None]" if len(shape) == 1 else ""
+            raise ValueError(
+                f"{self!r}: expected outputs of shape (N, C), N > 0, C > 0, got {shape}{remedy}"
+            )
+
+    def _check_shapes(self, target: np.ndarray, shape: tuple[int, ...]) -> None:
+        """Raise for outputs of another shape than (N, C), and for targets that do not fit them."""
+        self._check_output_shape(shape)
         if target.dtype.kind in "UST":
             raise TypeError(
                 f"{self!r}: expected an array of numbers as target, got strings; "
                 "classes, labels = np.unique(target, return_inverse=True) numbers them"
             )
+        if target.shape not in (shape, shape[:1]):
+            remedy = "; for labels use target[:, 0]" if target.shape == (shape[0], 1) else ""
+            raise ValueError(
+                f"{self!r}: expected targets of shape {shape}, or labels of shape "
+                f"{shape[:1]}, got {target.shape}{remedy}"
+            )
+
+    def _target_rows(self, target: np.ndarray, y: np.ndarray, first: int = 0) -> np.ndarray:
+        """`first` is the number of the first row, for errors: they may be a block of many."""
+        target = np.asarray(target)
+        self._check_shapes(target, y.shape)
         if target.shape == y.shape:
             if target.dtype.kind == "c":
                 raise TypeError(f"{self!r}: expected real numbers as target, got {target.dtype}")
             rows = as_numbers(target, f"{self!r} target", y.real.dtype)
-        elif target.shape == y.shape[:1]:
-            rows = self._one_hot(target, y.shape[1]).astype(y.real.dtype)
         else:
-            remedy = "; for labels use target[:, 0]" if target.shape == (len(y), 1) else ""
-            raise ValueError(
-                f"{self!r}: expected targets of shape {y.shape}, or labels of shape "
-                f"{y.shape[:1]}, got {target.shape}{remedy}"
-            )
-        self._check(y, rows)
+            rows = self._one_hot(target, y.shape[1], first).astype(y.real.dtype)
+        self._check(y, rows, first)
         return rows
 
-    def _one_hot(self, labels: np.ndarray, columns: int) -> np.ndarray:
+    def _one_hot(self, labels: np.ndarray, columns: int, first: int) -> np.ndarray:
         last = max(columns - 1, 1)
         whole = as_numbers(labels, f"{self!r} labels")
         if whole.dtype.kind == "c":
@@ -155,12 +172,12 @@ class Loss:
             if columns == 1 and isinstance(self, SquaredError):
                 remedy = "; for real-valued targets use target[:, None]"
             raise ValueError(
-                f"{self!r}: expected labels from 0 to {last}, got {labels[row]} at row {row}"
-                f"{remedy}"
+                f"{self!r}: expected labels from 0 to {last}, got {labels[row]} at row "
+                f"{first + row}{remedy}"
             )
         return whole[:, None] if columns == 1 else np.eye(columns)[whole.astype(np.intp)]
 
-    def _check(self, y: np.ndarray, d: np.ndarray) -> None:
+    def _check(self, y: np.ndarray, d: np.ndarray, first: int) -> None:
         """Raise ValueError where this loss has no meaning."""
 
     def _shares_of(self, weights: np.ndarray, rows: int) -> np.ndarray:
@@ -236,8 +253,8 @@ class KLDivergence(Loss):
         """The probabilities of the classes: y itself."""
         return self._outputs(y)
 
-    def _check(self, y: np.ndarray, d: np.ndarray) -> None:
-        check_distribution(d, repr(self))
+    def _check(self, y: np.ndarray, d: np.ndarray, first: int) -> None:
+        check_distribution(d, repr(self), first)
         if (y.real < 0).any() or (y.real > (1 if y.shape[1] == 1 else 1.5)).any():
             raise ValueError(
                 f"{self!r}: expected probabilities, got y from {y.real.min():.4g} to "
@@ -272,7 +289,7 @@ class SoftmaxCrossEntropy(Loss):
         """The probabilities of the classes, softmax(z)."""
         return Softmax().forward(self._outputs(z))
 
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+    def _check(self, z: np.ndarray, d: np.ndarray, first: int) -> None:
         if z.shape[1] == 1:
             raise ValueError(
                 f"{self!r}: expected at least two columns, got one; use SigmoidCrossEntropy()"
@@ -306,7 +323,7 @@ class SigmoidCrossEntropy(Loss):
         """The probabilities of class 1, or of each column, sigmoid(z)."""
         return Sigmoid().forward(self._outputs(z))
 
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+    def _check(self, z: np.ndarray, d: np.ndarray, first: int) -> None:
         if (wrong := (d < 0) | (d > 1)).any():
             raise ValueError(
                 f"{self!r}: expected targets from 0 to 1, got {d[wrong][0]:.6g}; "
@@ -321,9 +338,9 @@ def checked_weights(weights: np.ndarray, rows: int, who: str) -> np.ndarray:
         raise TypeError(f"{who}: expected real numbers as weights, got {given.dtype}")
     if given.shape != (rows,):
         raise ValueError(f"{who}: expected weights of shape ({rows},), got {given.shape}")
-    w = given.astype(np.float64)
-    if (wrong := ~((w >= 0) & (w < np.inf))).any():
-        row = int(wrong.argmax())
+    w = given.astype(np.float64, copy=False)
+    if rows and not (w.min() >= 0 and w.max() < np.inf):
+        row = int((~((w >= 0) & (w < np.inf))).argmax())
         raise ValueError(f"{who}: expected finite weights from 0 up, got {w[row]:.6g} at row {row}")
     with np.errstate(over="ignore"):
         total = w.sum()
@@ -339,7 +356,7 @@ def _classes(rows: np.ndarray, threshold: float) -> np.ndarray:
     return rows.argmax(axis=1)
 
 
-def check_distribution(d: np.ndarray, who: str) -> None:
+def check_distribution(d: np.ndarray, who: str, first: int) -> None:
     total = d.sum(axis=1, dtype=np.float64)
     if d.shape[1] == 1:
         wrong = ~((d[:, 0] >= 0) & (d[:, 0] <= 1))
@@ -350,7 +367,8 @@ def check_distribution(d: np.ndarray, who: str) -> None:
         outside = d[row][(d[row] < 0) | (d[row] > 1)]
         got = f"{outside[0]:.6g}" if len(outside) else f"sum {total[row]:.6g}"
         raise ValueError(
-            f"{who}: expected target rows of probabilities with sum 1, got {got} in row {row}"
+            f"{who}: expected target rows of probabilities with sum 1, got {got} in row "
+            f"{first + row}"
         )
 
 

@@ -57,12 +57,12 @@ class KLOfSoftmax(SoftmaxCrossEntropy):
     def __repr__(self) -> str:
         return repr(KLDivergence(reduction=self.reduction))  # the one that the caller chose
 
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
+    def _check(self, z: np.ndarray, d: np.ndarray, first: int) -> None:
         if z.shape[1] == 1:
             raise ValueError(
                 f"{self!r}: Softmax of one column is always 1; end the network in Sigmoid()"
             )
-        check_distribution(d, repr(self))
+        check_distribution(d, repr(self), first)
 
 
 class KLOfSigmoid(SigmoidCrossEntropy):
@@ -75,8 +75,8 @@ class KLOfSigmoid(SigmoidCrossEntropy):
     def __repr__(self) -> str:
         return repr(KLDivergence(reduction=self.reduction))
 
-    def _check(self, z: np.ndarray, d: np.ndarray) -> None:
-        check_distribution(d, repr(self))
+    def _check(self, z: np.ndarray, d: np.ndarray, first: int) -> None:
+        check_distribution(d, repr(self), first)
 
 
 def _in_a_row(net: Layer) -> list[Layer]:

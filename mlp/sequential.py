@@ -10,6 +10,7 @@ from mlp.layers.arrays import as_numbers
 from mlp.layers.base import Changes, Layer
 from mlp.layers.container import Container
 from mlp.prediction import Forward
+from mlp.rows import Rows
 from mlp.tables import as_html
 
 
@@ -64,8 +65,11 @@ class Sequential(Container):
         for name, parameter in self.parameters().items():
             parameter -= rate * gradients[name]
 
-    def predict(self, x: np.ndarray, batch_size: int = 1024) -> np.ndarray:
-        """The outputs for x, computed in batches; clears the caches."""
+    def predict(self, x: np.ndarray | Rows, batch_size: int = 1024) -> np.ndarray:
+        """The outputs for x, computed in batches; clears the caches.
+
+        x may be a memory map, or `mlp.rows.Rows`: only the outputs take memory.
+        """
         batch_size = checked_whole(batch_size, "batch_size", "predict")
         if np.ndim(x) == 0:
             raise ValueError(f"predict: expected x of shape (N, ...), got {x!r}")

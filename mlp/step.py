@@ -8,6 +8,7 @@ import numpy as np
 from mlp.layers import Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
+from mlp.rows import Rows
 from mlp.sequential import Sequential
 
 
@@ -25,7 +26,7 @@ class TextbookStep:
         body: Sequential,
         loss: Loss,
         optimizer: SGD,
-        x: np.ndarray,
+        x: np.ndarray | Rows,
         y: np.ndarray,
         sample_weight: np.ndarray | None = None,
     ) -> None:

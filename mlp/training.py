@@ -17,6 +17,7 @@ from mlp.layers import Layer
 from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
 from mlp.pairing import from_logits
+from mlp.rows import ROWS, Rows, place_of_not_finite, row_blocks
 from mlp.sequential import Sequential
 from mlp.stopping import Stopping, is_finite, not_finite
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from mlp.files.resume import TrainingCheckpoint
     from mlp.step import TextbookStep
 
-Samples = tuple[np.ndarray, ...]
+MIXED = 16
+"""How many blocks of rows are mixed at a time where whole blocks are shuffled."""
+
+Samples = tuple[np.ndarray | Rows, *tuple[np.ndarray, ...]]
 """x and targets, and weights where there are any."""
 
 
@@ -32,7 +36,7 @@ def fit(
     net: Layer,
     loss: Loss,
     optimizer: SGD,
-    x: np.ndarray,
+    x: np.ndarray | Rows,
     y: np.ndarray,
     *,
     epochs: int,
@@ -40,6 +44,7 @@ def fit(
     rng: np.random.Generator | int | None = None,
     sample_weight: np.ndarray | None = None,
     shuffle: bool = True,
+    shuffle_block: int | None = None,
     validation: Samples | None = None,
     patience: int | None = None,
     tolerance: float | None = None,
@@ -56,6 +61,12 @@ def fit(
     before its step), validation_loss, validation_accuracy (after the epoch) and seconds; what
     does not apply is None. `on_epoch(record)` is called after each epoch; `callbacks` see the
     whole state of the training, after each epoch and each step (`mlp.callbacks.Callback`).
+
+    x may be a memory map of a file larger than the memory, read-only, of any dtype, byte order and
+    layout, or `mlp.rows.Rows` of it. Beside the data, memory is taken for the order of an epoch, 8
+    bytes for each sample. With `shuffle_block`, a number of rows, not even that: blocks of so many
+    consecutive rows are taken in random order, 16 at a time, and their samples shuffled. Each
+    sample still comes once per epoch, and what is read of a file lies close together.
 
     `sample_weight` (N,) makes the loss of a batch the weighted one of mlp.losses, and so counts the
     samples in the records; a sample of weight 0 is left out, as if it were not there. `validation`
@@ -94,6 +105,11 @@ def fit(
     epochs = checked_whole(epochs, "epochs", "fit", least=0)
     if batch_size is not None:
         batch_size = checked_whole(batch_size, "batch_size", "fit")
+    if shuffle_block is not None:
+        shuffle_block = checked_whole(shuffle_block, "shuffle_block", "fit")
+        if not shuffle or batch_size is None:
+            given_too = "shuffle=False" if not shuffle else "batch_size=None"
+            raise ValueError(f"fit: shuffle_block has no meaning with {given_too}; leave one out")
     state = TrainingState(net, given, optimizer, np.random.default_rng(rng), epochs)
 
     def watched(record: Record) -> float:
@@ -112,7 +128,7 @@ def fit(
             "batch size": batch_size,
             "patience": patience,
             "tolerance": tolerance,
-            "order": None if shuffle else "as given",
+            "order": _name_of_order(shuffle, shuffle_block),
         }
         if rng is not None:
             settings["rng"] = generator_state(state.rng)
@@ -124,7 +140,8 @@ def fit(
     with attached(state), stopping.restoring(state):
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
-            batches = _batches(len(samples[0]), batch_size, state.rng if shuffle else None)
+            order_rng = state.rng if shuffle else None
+            batches = _batches(len(samples[0]), batch_size, order_rng, shuffle_block)
             record = _train_epoch(step, batches, state)
             scores = {} if validation is None else _scores(body, loss, *validation)
             record["validation_loss"] = scores.get("loss")
@@ -142,7 +159,7 @@ def fit(
 def evaluate(
     net: Layer,
     loss: Loss,
-    x: np.ndarray,
+    x: np.ndarray | Rows,
     y: np.ndarray,
     *,
     sample_weight: np.ndarray | None = None,
@@ -150,6 +167,10 @@ def evaluate(
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
 
     With `sample_weight` (N,) both are weighted, as in `fit`.
+
+    The outputs are computed and forgotten in blocks of 16,384 rows (fewer where samples are very
+    large), so x may be a memory map. The value of a block is that of the loss, in the dtype of the
+    outputs; those of the blocks are added up in float64.
 
     Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """
@@ -192,7 +213,10 @@ def _train_epoch(
 
 
 def _batches(
-    samples: int, batch_size: int | None, rng: np.random.Generator | None
+    samples: int,
+    batch_size: int | None,
+    rng: np.random.Generator | None,
+    shuffle_block: int | None = None,
 ) -> Iterator[np.ndarray | slice]:
     """The sample numbers of each batch, in an order drawn anew, if there is a generator.
 
@@ -201,17 +225,56 @@ def _batches(
     if batch_size is None:
         yield slice(None)
         return
-    order = np.arange(samples) if rng is None else rng.permutation(samples)
-    for start in range(0, samples, batch_size):
-        yield order[start : start + batch_size]
+    left = np.empty(0, np.intp)
+    for order in _orders(samples, rng, shuffle_block):
+        order = np.concatenate([left, order]) if len(left) else order
+        whole = len(order) - len(order) % batch_size
+        for start in range(0, whole, batch_size):
+            yield order[start : start + batch_size]
+        left = order[whole:]
+    if len(left):
+        yield left
+
+
+def _orders(
+    samples: int, rng: np.random.Generator | None, block: int | None
+) -> Iterator[np.ndarray]:
+    """All sample numbers once, in one array or, of shuffled blocks, in several."""
+    if rng is None:
+        for start in range(0, samples, ROWS):
+            yield np.arange(start, min(start + ROWS, samples))
+    elif block is None:
+        yield rng.permutation(samples)
+    else:
+        starts = rng.permutation(np.arange(0, samples, block))
+        for first in range(0, len(starts), MIXED):
+            mixed = [np.arange(s, min(s + block, samples)) for s in starts[first : first + MIXED]]
+            yield rng.permutation(np.concatenate(mixed))
+
+
+def _name_of_order(shuffle: bool, shuffle_block: int | None) -> str | None:
+    """How a checkpoint names the order of the samples; None is the usual one."""
+    if not shuffle:
+        return "as given"
+    return None if shuffle_block is None else f"blocks of {shuffle_block} rows"
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def _scores(
-    body: Sequential, loss: Loss, x: np.ndarray, *targets_and_weights: np.ndarray
+    body: Sequential, loss: Loss, x: np.ndarray | Rows, *targets_and_weights: np.ndarray
 ) -> dict[str, Any]:
-    scored = (body.predict(x), *targets_and_weights)
-    return {"loss": loss.forward(*scored), "accuracy": loss.accuracy(*scored)}
+    target, *weights = targets_and_weights
+    total = weights[0].sum() if weights else len(x)
+    value: Any = 0.0
+    accuracy: float | None = 0.0
+    for rows in row_blocks(x):
+        w = [weights[0][rows]] if weights else []
+        share = float(w[0].sum() if w else rows.stop - rows.start) / total  # 1 for a single block
+        scored = (body.predict(x[rows]), target[rows], *w)
+        value += loss.forward(*scored) * (share if loss.reduction == "mean" else 1)
+        right = loss.accuracy(*scored)
+        accuracy = None if right is None or accuracy is None else accuracy + right * share
+    return {"loss": value, "accuracy": accuracy}
 
 
 def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
@@ -237,27 +300,29 @@ def _checked_samples(
     who: str,
     body: Sequential,
     loss: Loss,
-    x: np.ndarray,
+    x: np.ndarray | Rows,
     y: np.ndarray,
     sample_weight: np.ndarray | None = None,
 ) -> Samples:
     """The arrays, without samples of weight 0."""
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = x if isinstance(x, Rows) else np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ValueError(
             f"{who}: expected as many targets as samples, at least one, "
             f"got x {x.shape} and y {y.shape}"
         )
-    if x.dtype.kind in "fc" and not np.isfinite(x).all():
-        raise ValueError(f"{who}: expected finite x, got NaN or infinity")
-    if y.dtype.kind in "fc" and not np.isfinite(y).all():
-        raise ValueError(f"{who}: expected finite targets, got NaN or infinity")
+    for what, array in (("x", x), ("targets", y)):
+        if place := place_of_not_finite(array):
+            raise ValueError(
+                f"{who}: expected finite {what}, got NaN or infinity in row {place[0]}"
+            )
     with np.errstate(over="ignore", invalid="ignore"):  # the first step tells
         outputs = body.predict(x[:1])
     loss.check_target(y, outputs.shape[1:])
     if sample_weight is None:
         return x, y
     weights = checked_weights(sample_weight, len(x), who)
-    if (counting := weights > 0).all():
+    if weights.min() > 0:
         return x, y, weights
-    return x[counting], y[counting], weights[counting]
+    counting = np.flatnonzero(weights)
+    return Rows(x, counting), y[counting], weights[counting]

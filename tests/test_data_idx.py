@@ -38,12 +38,16 @@ def test_idx_folder_lacking_files(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "dtype"), [(0x09, "i1"), (0x0B, "i2"), (0x0C, "i4"), (0x0D, "f4"), (0x0E, "f8")]
 )
-def test_idx_types_come_in_native_byte_order(tmp_path, kind, dtype):
+def test_idx_types_come_by_map_or_in_native_byte_order(tmp_path, kind, dtype):
     x = np.array([[1, 100], [-3, 77]], dtype=dtype)
-    path = write(tmp_path / "my-idx2", idx_bytes(x, kind))
+    path = write(tmp_path / "my-idx2.gz", gzip.compress(idx_bytes(x, kind)))
     read, y = load_features(path, 2)
     assert y is None and read.dtype == x.dtype and read.dtype.isnative
     np.testing.assert_array_equal(read, x)
+    mapped, y = load_features(write(tmp_path / "my-idx2", idx_bytes(x, kind)), 2)
+    assert y is None and mapped.dtype == x.dtype.newbyteorder(">")
+    assert isinstance(mapped, np.memmap) and not mapped.flags.writeable
+    np.testing.assert_array_equal(mapped, x)
 
 
 BAD_IMAGES = {

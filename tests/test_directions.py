@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STOREYS = [
-    "mlp.errors mlp.arguments mlp.tables mlp.metrics mlp.init mlp.layers",
+    "mlp.errors mlp.arguments mlp.tables mlp.metrics mlp.init mlp.rows mlp.layers",
     "mlp.losses mlp.prediction mlp.sequential mlp.optim mlp.pairing",
     "mlp.step mlp.fused mlp.history mlp.callbacks mlp.files mlp.training mlp.stopping",
     "mlp.checking mlp.seeing mlp.data mlp.estimators",

@@ -1,11 +1,14 @@
 """What predict makes of columns in another order, and of values of another range."""
 
 import csv
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from mlp import load_checkpoint
+from mlp import DataError, load_checkpoint
+from mlp.commands import predict
+from mlp.rows import ROWS
 from programs import ROOT, assert_one_line, train, write_csv
 
 pytestmark = pytest.mark.no_numbers
@@ -96,3 +99,57 @@ def test_pixels_of_another_unit_are_a_warning(tmp_path):
         said = train("predict", run, data).stderr
         assert ("warning" in said) == bool(warning)
         assert warning in said
+
+
+def many_rows(path, n, bad=None):
+    """A file of n samples of three features; the bad row holds a text."""
+    rows = np.random.default_rng(0).normal([50, 5000, 0], [20, 2000, 1], (n, 3)).round(2).tolist()
+    if bad is not None:
+        rows[bad][1] = "none"
+    return write_csv(path, rows)
+
+
+def test_a_file_of_many_blocks_is_written_as_it_is_read(run, tmp_path, capsys):
+    n = 2 * ROWS + 5
+    table, array = many_rows(tmp_path / "many.csv", n), tmp_path / "many.npy"
+    np.save(array, np.loadtxt(table, delimiter=","))
+    outputs = []
+    for file in (table, array):
+        assert predict.main([str(run[0]), str(file)], "mlp predict") == 0
+        said = capsys.readouterr()
+        outputs.append(said.out)
+        assert f"{file}: 3 features in each row, taken to have no label" in said.err
+        out = tmp_path / "out.csv"
+        assert predict.main([str(run[0]), str(file), "--output", str(out)], "mlp predict") == 0
+        assert out.read_text() == said.out
+    assert outputs[0] == outputs[1]
+    lines = outputs[0].splitlines()
+    assert len(lines) == n + 1 and lines[0] == "label,p(no),p(yes)"
+    net, _ = load_checkpoint(run[0] / "model.npz")
+    expected = np.array(["no", "yes"])[net.predict(np.load(array)).argmax(axis=1)]
+    assert [line.split(",")[0] for line in lines[1:]] == expected.tolist()
+
+
+def test_a_bad_row_far_down_is_named_and_leaves_no_file(run, tmp_path, capsys):
+    table = many_rows(tmp_path / "many.csv", ROWS + 100, bad=ROWS + 50)
+    out = tmp_path / "out.csv"
+    with pytest.raises(DataError, match=f"line {ROWS + 51}, column 2: 'none' is text"):
+        predict.main([str(run[0]), str(table), "--output", str(out)], "mlp predict")
+    assert [path.name for path in tmp_path.iterdir()] == ["many.csv"]
+    capsys.readouterr()
+    with pytest.raises(DataError):
+        predict.main([str(run[0]), str(table)], "mlp predict")
+    assert len(capsys.readouterr().out.splitlines()) == ROWS + 1  # the rows before its block
+
+
+@pytest.mark.long
+def test_memory_of_predict_does_not_grow_with_the_file(run, tmp_path):
+    peaks = []
+    for n in (1, 2, 4):
+        np.save(tmp_path / "x.npy", np.full((n * ROWS, 3), 40.0))
+        tracemalloc.start()
+        words = [str(run[0]), str(tmp_path / "x.npy"), "--output", str(tmp_path / "out.csv")]
+        predict.main(words, "mlp predict")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + ROWS  # a byte for each of the rows more would be twice that

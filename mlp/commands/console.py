@@ -21,6 +21,7 @@ from mlp.commands.command_line import OneLineParser
 PROGRAMS = {
     "train": ("mlp.commands.train.program", "train a network on digits, or on any table"),
     "predict": ("mlp.commands.predict", "labels for new samples, by a trained network"),
+    "convert": ("mlp.commands.convert", "a data set as files that need not fit into memory"),
     "check": ("mlp.commands.check", "check gradients: of your layers, or of everything built in"),
     "draw": ("mlp.commands.draw", "a network with its numbers: values, gradients, every step"),
     "grade": ("mlp.commands.grade", "grade a class: points, and a page for each student"),

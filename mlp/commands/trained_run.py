@@ -17,7 +17,9 @@ def load_run(run: Path) -> tuple[Sequential, Loss, preparing.Parts]:
     try:
         net, _ = load_checkpoint(run / "model.npz")
         settings = json.loads((run / "config.json").read_text())
-        options = argparse.Namespace(**settings | {"data": Path(settings["data"])})
+        options = argparse.Namespace(
+            **{"shuffle_block": None} | settings | {"data": Path(settings["data"])}
+        )
         parts = preparing.prepared(options)
         loss = assembling.loss(options, parts)
     except OSError as error:

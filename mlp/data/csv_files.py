@@ -4,20 +4,20 @@ import csv
 import itertools
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 
-from mlp.data.streams import expands_too_far, open_bytes
+from mlp.data.csv_cells import MISSING, Labels, is_number, no_number, short
+from mlp.data.streams import open_bytes
 from mlp.errors import DataError
+from mlp.rows import place_of_not_finite, rows_per_block
 
 LONGEST_LINE = 1 << 24
-LARGEST_WHOLE = 2.0**53  # above, not every whole number has a float of its own
 LABEL_NAMES = {"label", "labels", "class", "target"}
-MISSING = {"", "?", "na", "n/a", "nan", "null"}
-
 Row = tuple[int, list[str]]  # the number of the line, and its cells
 
 
@@ -46,13 +46,14 @@ class _Layout:
         return self._place(line, cast(int, self.label)) + ", the label"  # None: nobody asks
 
     def _place(self, line: int, column: int) -> str:
-        name = f" ({_short(self.names[column])})" if self.names else ""
+        name = f" ({short(self.names[column])})" if self.names else ""
         return f"{self.path} line {line}, column {column + 1}{name}"
 
 
 def read(path: Path, label_column: int | str) -> tuple[np.ndarray, np.ndarray]:
     """x (N, D) float64 and y (N,): int64, float64 or str."""
-    x, y = _read(path, label_column, None)
+    with opened(path, label_column) as table:
+        x, y = table.whole()
     return x, cast(np.ndarray, y)  # of unknown width, every file has a label column
 
 
@@ -63,7 +64,61 @@ def read_features(
 
     If the file has a header and `names` are given, the features are the columns of these names.
     """
-    return _read(path, label_column, width, names)
+    with opened(path, label_column, width, names) as table:
+        return table.whole()
+
+
+@contextmanager
+def opened(
+    path: Path, label_column: int | str, width: int | None = None, names: Sequence[str] = ()
+) -> Iterator["Table"]:
+    """The file, to be read a block of rows at a time; for width and names see read_features."""
+    with open_bytes(path) as stream:
+        rows = _rows(path, stream)
+        first = _first_row(path, rows)
+        if _has_names(first, names):
+            layout = _layout_by_name(path, first, label_column, names)
+        else:
+            layout = _find_layout(path, first, label_column, width)
+        if layout.names is None:
+            rows = itertools.chain([first], rows)
+        yield Table(layout, rows)
+
+
+class Table:
+    """The rows of an open file."""
+
+    def __init__(self, layout: _Layout, rows: Iterator[Row]) -> None:
+        self.layout, self.rows = layout, rows
+        self.features = layout.features
+        self.labels = Labels(layout.place_of_label)
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+        """x (n, D) float64 and y (n,), float64 or str, or None without labels.
+
+        What y is for all of the file, `labels.final(y)` says at the end.
+        """
+        has_labels = self.layout.label is not None
+        most, first = rows_per_block(self.layout.columns), True
+        while block := _collect(self.layout, itertools.islice(self.rows, most)):
+            first = False
+            lines, x, labels = block
+            _require_finite(self.layout, x, lines)
+            yield x, self.labels.read(lines, labels) if has_labels else None
+        if first:
+            raise DataError(f"{self.layout.path}: no rows below the header")
+
+    def whole(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """All of x and y."""
+        values, parts = array("d"), []
+        for x, y in self.blocks():
+            values.frombytes(x.data.cast("B"))  # in place, where a list of blocks takes twice that
+            if y is not None:
+                parts.append(y)
+        whole_x = np.frombuffer(values).reshape(-1, self.features)
+        if not parts:
+            return whole_x, None
+        return whole_x, self.labels.final(np.concatenate(parts))
 
 
 def read_names(path: Path, label_column: int | str) -> tuple[list[str], str] | None:
@@ -77,21 +132,6 @@ def read_names(path: Path, label_column: int | str) -> tuple[list[str], str] | N
     return [name for name in names if name != label], label
 
 
-def _read(
-    path: Path, label_column: int | str, width: int | None, names: Sequence[str] = ()
-) -> tuple[np.ndarray, np.ndarray | None]:
-    with open_bytes(path) as stream:
-        rows = _rows(path, stream)
-        first = _first_row(path, rows)
-        if _has_names(first, names):
-            layout = _layout_by_name(path, first, label_column, names)
-        else:
-            layout = _find_layout(path, first, label_column, width)
-        if layout.names is None:
-            rows = itertools.chain([first], rows)
-        return _collect(layout, rows)
-
-
 def _first_row(path: Path, rows: Iterator[Row]) -> Row:
     first = next(rows, None)
     if first is None:
@@ -102,7 +142,7 @@ def _first_row(path: Path, rows: Iterator[Row]) -> Row:
 def _has_names(first: Row, names: Sequence[str]) -> bool:
     """Whether the first row is a header, for those who know the names of some columns."""
     cells = {cell.strip() for cell in first[1]}
-    known = cells.intersection(name for name in names if not _is_number(name))
+    known = cells.intersection(name for name in names if not is_number(name))
     return bool(names) and (bool(known) or cells.issuperset(names) or _is_header(first[1], None))
 
 
@@ -126,8 +166,8 @@ def _layout_by_name(
     ):
         if wrong:
             raise DataError(
-                f"{path} line {line}: {what} {_short(', '.join(wrong), 200)}; expected the columns "
-                f"{_short(', '.join(names), 200)}, in any order, and perhaps the label"
+                f"{path} line {line}: {what} {short(', '.join(wrong), 200)}; expected the columns "
+                f"{short(', '.join(names), 200)}, in any order, and perhaps the label"
             )
     return _Layout(path, len(cells), label, cells, [cells.index(name) for name in names])
 
@@ -193,8 +233,8 @@ def _refuse_misread_columns(layout: _Layout, line: int, label_column: int | str)
     by_default = layout.label is not None and label_column == -1
     if by_default and elsewhere and last.lower() not in LABEL_NAMES:
         raise DataError(
-            f"{layout.path} line {line}: the last column is {_short(last)}, but another is named "
-            f"{_short(elsewhere[0])}; choose the label column by its name, "
+            f"{layout.path} line {line}: the last column is {short(last)}, but another is named "
+            f"{short(elsewhere[0])}; choose the label column by its name, "
             f"or {len(others)} for the last"
         )
 
@@ -228,7 +268,7 @@ def _column_index(path: Path, line: int, cells: list[str], label_column: int | s
         if cells.count(label_column) != 1:
             raise DataError(
                 f"{path} line {line}: {cells.count(label_column)} columns named "
-                f"{_short(label_column)}, expected one among {_short(', '.join(cells), 200)}"
+                f"{short(label_column)}, expected one among {short(', '.join(cells), 200)}"
             )
         return cells.index(label_column)
     if not -len(cells) <= label_column < len(cells):
@@ -245,7 +285,7 @@ def _is_header(cells: list[str], label: int | None) -> bool:
     numbered 0, 1, 2, ... are the names that pandas gives.
     """
     numbered = [cell == str(column) for column, cell in enumerate(cells)]
-    text = [not _is_number(cell) and cell.lower() not in MISSING for cell in cells]
+    text = [not is_number(cell) and cell.lower() not in MISSING for cell in cells]
     label_named = label is None or text[label] or numbered[label]
     features = [column for column in range(len(cells)) if column != label]
     all_numbered = len(features) > 3 and all(numbered[column] for column in features)
@@ -253,7 +293,8 @@ def _is_header(cells: list[str], label: int | None) -> bool:
     return label_named and (all_numbered or most_text)
 
 
-def _collect(layout: _Layout, rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarray | None]:
+def _collect(layout: _Layout, rows: Iterable[Row]) -> tuple[array, np.ndarray, list[str]] | None:
+    """The numbers of the lines, x (n, D), and the labels, if there are any; None: no rows."""
     values, lines, labels = array("d"), array("q"), []
     for line, cells in rows:
         if len(cells) != layout.columns:
@@ -269,10 +310,8 @@ def _collect(layout: _Layout, rows: Iterable[Row]) -> tuple[np.ndarray, np.ndarr
         values.fromlist(_numbers(layout, line, cells))
         lines.append(line)
     if not lines:
-        raise DataError(f"{layout.path}: no rows below the header")
-    x = np.frombuffer(values).reshape(len(lines), layout.features)
-    _require_finite(layout, x, lines)
-    return x, None if layout.label is None else _parse_labels(layout, labels, lines)
+        return None
+    return lines, np.frombuffer(values).reshape(len(lines), layout.features), labels
 
 
 def _numbers(layout: _Layout, line: int, cells: list[str]) -> list[float]:
@@ -282,59 +321,11 @@ def _numbers(layout: _Layout, line: int, cells: list[str]) -> list[float]:
             return list(map(float, cells))
         except ValueError:
             pass
-    feature = next(j for j, cell in enumerate(cells) if not _is_number(cell))
-    raise _no_number(layout.place_of_feature(line, feature), cells[feature])
+    feature = next(j for j, cell in enumerate(cells) if not is_number(cell))
+    raise no_number(layout.place_of_feature(line, feature), cells[feature])
 
 
 def _require_finite(layout: _Layout, x: np.ndarray, lines: array) -> None:
-    finite = np.isfinite(x)
-    if not finite.all():
-        row, feature = np.argwhere(~finite)[0]
-        raise _no_number(layout.place_of_feature(lines[row], feature), str(x[row, feature]))
-
-
-def _parse_labels(layout: _Layout, labels: list[str], lines: array) -> np.ndarray:
-    """Whole numbers give int64, other numbers float64, text stays text; a mixture is damage."""
-    numeric = [_is_number(label) for label in labels]
-    text_allowed = not any(numeric)
-    for line, label, is_number in zip(lines, labels, numeric, strict=True):
-        if label.lower() in MISSING or not (is_number or text_allowed):
-            raise _no_number(layout.place_of_label(line), label)
-    if text_allowed:
-        return _text_labels(layout, labels, lines)
-    y = np.array(labels, dtype=np.float64)
-    if not np.isfinite(y).all():
-        row = np.argmin(np.isfinite(y))
-        raise _no_number(layout.place_of_label(lines[row]), labels[row])
-    whole = (y == np.floor(y)) & (abs(y) <= LARGEST_WHOLE)
-    return y.astype(np.int64) if whole.all() else y
-
-
-def _text_labels(layout: _Layout, labels: list[str], lines: array) -> np.ndarray:
-    longest = max(labels, key=len)
-    if expands_too_far(4 * len(longest) * len(labels), sum(map(len, labels))):
-        line = lines[labels.index(longest)]
-        raise DataError(
-            f"{layout.place_of_label(line)}: {len(longest)} characters, far more than the others"
-        )
-    return np.array(labels)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell and cell.isascii()
-
-
-def _no_number(place: str, cell: str) -> DataError:
-    if cell.strip().lower() in MISSING:
-        return DataError(f"{place}: missing value; fill it in or remove the row")
-    if _is_number(cell):
-        return DataError(f"{place}: {_short(cell)} is not a finite number")
-    return DataError(f"{place}: {_short(cell)} is text, expected a number")
-
-
-def _short(text: str, limit: int = 40) -> str:
-    return repr(text if len(text) <= limit else text[:limit] + "...")
+    if place := place_of_not_finite(x):
+        row, feature = place
+        raise no_number(layout.place_of_feature(lines[row], feature), str(x[row, feature]))

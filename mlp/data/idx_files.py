@@ -4,6 +4,8 @@
 import math
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +13,7 @@ import numpy as np
 
 from mlp.data.streams import open_bytes, read_at_most
 from mlp.errors import DataError
+from mlp.rows import place_of_not_finite, rows_per_block
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 FOLDER = (
@@ -23,7 +26,7 @@ FOLDER = (
 
 def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """x (N, H, W), y (N,), x_test, y_test from the four standard files of a folder."""
-    images, labels, test_images, test_labels = _find_files(folder)
+    images, labels, test_images, test_labels = find_files(folder)
     x, y = _read_pair(images, labels)
     x_test, y_test = _read_pair(test_images, test_labels)
     if x_test.shape[1:] != x.shape[1:]:
@@ -37,38 +40,75 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
 def read_images(path: Path) -> np.ndarray:
     """x (N, ...), one sample per entry of the first dimension."""
     x = read_array(path)
-    if x.ndim == 1:
-        raise DataError(f"{path}: looks like a label file (1 dimension), expected images")
-    if x.dtype.kind == "f" and not np.isfinite(x).all():
-        raise DataError(f"{path}: holds NaN or infinite values, expected finite numbers")
+    require_images(path, x.shape)
+    if place := place_of_not_finite(x):
+        raise DataError(f"{path}: sample {place[0]} holds {x[place]}, expected finite numbers")
     return x
+
+
+def require_images(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) == 1:
+        raise DataError(f"{path}: looks like a label file (1 dimension), expected images")
 
 
 def read_labels(path: Path) -> np.ndarray:
     """y (N,) int64."""
     y = read_array(path)
-    if y.ndim != 1:
+    require_labels(path, y.dtype, y.shape)
+    return y.astype(np.int64, copy=False)
+
+
+def require_labels(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    if len(shape) != 1:
         raise DataError(
-            f"{path}: looks like an image file ({y.ndim} dimensions), expected labels (1 dimension)"
+            f"{path}: looks like an image file ({len(shape)} dimensions), expected labels "
+            "(1 dimension)"
         )
-    if y.dtype.kind == "f":
-        raise DataError(f"{path}: labels of type {y.dtype}, expected integers")
-    return y.astype(np.int64)
+    if dtype.kind == "f":
+        raise DataError(f"{path}: labels of type {dtype}, expected integers")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[np.dtype, tuple[int, ...], Iterator[np.ndarray]]]:
+    """The dtype and the shape of the array of a file, and its rows in blocks, as they are read."""
+    with open_bytes(path) as stream:
+        dtype, shape = _read_header(stream, path)
+        yield dtype, shape, _blocks(path, stream, dtype, shape)
+
+
+def _blocks(
+    path: Path, stream: BinaryIO, dtype: np.dtype, shape: tuple[int, ...]
+) -> Iterator[np.ndarray]:
+    values = math.prod(shape[1:])
+    found, most = 0, rows_per_block(values) * values * dtype.itemsize
+    missing = math.prod(shape) * dtype.itemsize
+    while missing:
+        body = read_at_most(stream, min(most, missing))
+        found += len(body)
+        if len(body) < min(most, missing):
+            _compare_sizes(path, dtype, shape, found)
+        missing -= len(body)
+        yield np.frombuffer(body, dtype).reshape(-1, *shape[1:])
+    _compare_sizes(path, dtype, shape, found + len(stream.read(1)), more=" or more")
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of an IDX file, in native byte order."""
+    """The array of an IDX file: a read-only map of it, in its byte order, which is big-endian;
+    of a .gz file an array in memory, in native byte order."""
     with open_bytes(path) as stream:
         dtype, shape = _read_header(stream, path)
         expected = math.prod(shape) * dtype.itemsize
         if not path.name.lower().endswith(".gz"):
-            _compare_sizes(path, dtype, shape, os.fstat(stream.fileno()).st_size - stream.tell())
+            start = stream.tell()
+            _compare_sizes(path, dtype, shape, os.fstat(stream.fileno()).st_size - start)
+            return np.memmap(path, dtype, "r", start, shape)
         body = read_at_most(stream, expected + 1)
     _compare_sizes(path, dtype, shape, len(body), more=" or more")
     return np.frombuffer(body, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _find_files(folder: Path) -> list[Path]:
+def find_files(folder: Path) -> list[Path]:
+    """The four files of a data set: images and labels, and those of the test part."""
     try:
         present = set(os.listdir(folder))
     except OSError as error:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mlp.data.statistics import distinct, numbered
+
 
 def stratified_split(
     y: np.ndarray, fraction: float, rng: np.random.Generator | int | None = None
@@ -18,7 +20,7 @@ def stratified_split(
     if not 0 < fraction < 1:
         raise ValueError(f"stratified_split: expected a fraction between 0 and 1, got {fraction}")
     order = np.random.default_rng(rng).permutation(len(y))
-    strata = np.zeros(len(y), np.int64) if y.dtype.kind == "f" else _class_numbers(y)
+    strata = np.zeros(len(y), np.uint8) if y.dtype.kind == "f" else _class_numbers(y)
     counts = np.bincount(strata)
     shares = _test_shares(counts, fraction)
     total = int(shares.sum())
@@ -27,10 +29,11 @@ def stratified_split(
             f"stratified_split: a fraction of {fraction} of {len(y)} samples in {len(counts)} "
             f"classes leaves {len(y) - total} for training and {total} for the test"
         )
-    order = order[np.argsort(strata[order], kind="stable")]
-    rank_in_class = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
-    in_test = rank_in_class < np.repeat(shares, counts)
-    return np.sort(order[~in_test]), np.sort(order[in_test])
+    by_class = np.argsort(strata[order], kind="stable")
+    first_places = np.repeat(np.cumsum(counts) - counts - np.cumsum(shares) + shares, shares)
+    in_test = np.zeros(len(y), bool)
+    in_test[order[by_class[first_places + np.arange(total)]]] = True  # the first of each class
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -55,7 +58,9 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
 def _class_numbers(y: np.ndarray) -> np.ndarray:
     if y.ndim != 1:
         raise ValueError(f"stratified_split: expected labels of shape (N,), got {y.shape}")
-    return np.unique(y, return_inverse=True)[1]
+    classes = distinct(y)
+    small = len(classes) <= 1 << 8  # a byte for each sample instead of eight
+    return numbered(y, classes, np.uint8 if small else np.int64)
 
 
 def _test_shares(counts: np.ndarray, fraction: float) -> np.ndarray:

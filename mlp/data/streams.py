@@ -30,6 +30,8 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             is_gzip = path.name.lower().endswith(".gz")
             yield io.BufferedReader(_GzipMember(path, file), CHUNK) if is_gzip else file
     except OSError as error:
+        if error.filename not in (None, path, str(path)):
+            raise  # of another file, that is written meanwhile
         raise DataError(f"{path}: {error.strerror or error}") from error
 
 

@@ -21,11 +21,10 @@ from mlp.errors import CheckpointError
 from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
 from mlp.files.whole import remove_partial
 from mlp.history import History
+from mlp.rows import Rows, row_blocks
 
 SHARE = 0.02
 """Of the time that training takes, what saving may take at the most."""
-ROWS = 1 << 14
-"""How many rows are digested at a time."""
 
 
 class TrainingCheckpoint(Callback):
@@ -111,8 +110,8 @@ def checkpoint_for(
     checkpoint: str | os.PathLike | TrainingCheckpoint,
     state: TrainingState,
     settings: Mapping[str, Any],
-    samples: tuple[np.ndarray, ...],
-    validation: tuple[np.ndarray, ...] | None,
+    samples: tuple[np.ndarray | Rows, ...],
+    validation: tuple[np.ndarray | Rows, ...] | None,
 ) -> TrainingCheckpoint:
     """The checkpoint that `fit` was given, or one for the path that it was given.
 
@@ -137,13 +136,14 @@ def checkpoint_for(
     return TrainingCheckpoint(checkpoint, begun_with)
 
 
-def digest_of(*arrays: np.ndarray) -> str:
-    """SHA-256 of the shapes, dtypes and numbers of arrays, whatever their layout in memory."""
+def digest_of(*arrays: np.ndarray | Rows) -> str:
+    """SHA-256 of the shapes, dtypes and numbers of arrays, whatever their layout and byte order."""
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(f"{array.shape} {array.dtype.str} ".encode())
-        for start in range(0, len(array), ROWS):
-            digest.update(np.ascontiguousarray(array[start : start + ROWS]).data)
+        dtype = array.dtype.newbyteorder("=")
+        digest.update(f"{array.shape} {dtype.str} ".encode())
+        for rows in row_blocks(array):
+            digest.update(np.ascontiguousarray(array[rows], dtype).data)
     return digest.hexdigest()
 
 

@@ -1,8 +1,11 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import glob
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PARTIAL = ".part"
 """Ending of a file that is being written; a killed process may leave one."""
@@ -13,19 +16,29 @@ def write_whole(path: str | os.PathLike, data: bytes) -> None:
 
     A link is followed; a device or pipe is written to as it is. Raises OSError that names path.
     """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write to, which is at path when the block has ended well; as in write_whole."""
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
-        path.write_bytes(data)
+        with open(path, "wb") as file:
+            yield file
         return
     temporary = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
+        if error.filename not in (None, str(temporary)):
+            raise  # of another file, that was open at the same time
         raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
@@ -37,7 +50,7 @@ def remove_partial(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

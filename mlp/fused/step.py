@@ -11,6 +11,7 @@ from mlp.fused.plan import Plan, takes_labels
 from mlp.layers import Affine, Layer
 from mlp.losses import Loss
 from mlp.optim import SGD
+from mlp.rows import Rows
 from mlp.sequential import Sequential
 from mlp.step import TextbookStep
 
@@ -20,7 +21,7 @@ def training_step(
     body: Sequential,
     loss: Loss,
     optimizer: SGD,
-    x: np.ndarray,
+    x: np.ndarray | Rows,
     y: np.ndarray,
     sample_weight: np.ndarray | None = None,
 ) -> TextbookStep:
@@ -53,7 +54,7 @@ class FusedStep(TextbookStep):
     """
 
     @staticmethod
-    def takes(net: Layer, body: Sequential, optimizer: SGD, x: np.ndarray) -> bool:
+    def takes(net: Layer, body: Sequential, optimizer: SGD, x: np.ndarray | Rows) -> bool:
         """Whether a fused step can do this: SGD itself, real numbers of one dtype, an Affine."""
         dtypes = {p.dtype for p in net.parameters().values()}
         return (
@@ -67,7 +68,12 @@ class FusedStep(TextbookStep):
 
     def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: Any) -> None:
         super().__init__(net, body, loss, *rest)
-        self.y = np.ascontiguousarray(self.y, np.intp if takes_labels(loss, self.y) else None)
+        self.y = np.require(
+            self.y, requirements=["C", "A"]
+        )  # of others `take` would first copy all
+        if self.sample_weight is not None:
+            self.sample_weight = np.require(self.sample_weight, requirements=["C", "A"])
+        self.target_dtype = np.dtype(np.intp) if takes_labels(loss, self.y) else self.y.dtype
         self.dtype = next(p.dtype for p in body.parameters().values())
         self.blas = blas_for(self.dtype)
         self.known: list | None = None
@@ -122,9 +128,11 @@ class FusedStep(TextbookStep):
         batches: Batches
         if kind is slice:
             read_only = not changes_input(self.layers)
-            batches = Whole(self.x, self.y, self.sample_weight, self.dtype, read_only)
+            y = self.y.astype(self.target_dtype, copy=False)
+            batches = Whole(self.x, y, self.sample_weight, self.dtype, read_only)
         else:
-            batches = Gathered(self.x, self.y, self.sample_weight, n, self.dtype)
+            given = self.x, self.y, self.sample_weight
+            batches = Gathered(*given, n, self.dtype, self.target_dtype)
         plan = self.plans[n, kind] = Plan(self.layers, self.loss, batches, self.shared)
         return plan
 

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mlp.files.whole import write_whole
+from mlp.rows import Rows
 from mlp.seeing.contrast import text_colour
 
 __all__ = ["confusion", "curves", "gradient_difference", "mistakes", "weights"]
@@ -269,7 +270,7 @@ def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str], size: floa
 
 
 def mistakes(
-    images: np.ndarray,
+    images: np.ndarray | Rows,
     said: Sequence[object],
     right: Sequence[object],
     *,
@@ -277,25 +278,29 @@ def mistakes(
     path: Target = None,
 ) -> Any:
     """Up to 30 misread images (K, H, W), each with what was said and what is right."""
-    images = np.asarray(images)
-    high, wide = images.shape[1:]
-    rows = min(max(math.ceil(len(images) / 6), 1), 5)
+    total, drawn = len(images), np.asarray(images[:30])
+    high, wide = drawn.shape[1:]
+    rows = min(max(math.ceil(total / 6), 1), 5)
     size = (7.5, 0.5 + 1.2 * rows * high / wide)
-    return on_axes(lambda axes: _mistakes(axes, images, said, right, rows), size, ax, path)
+
+    def draw(axes: Any) -> None:
+        _mistakes(axes, drawn, said, right, rows)
+        title = f"30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
+        axes.set_title(title if total else "No mistakes", pad=18)
+
+    return on_axes(draw, size, ax, path)
 
 
 def _mistakes(
     axes: Any, images: np.ndarray, said: Sequence[object], right: Sequence[object], rows: int
 ) -> None:
-    total, (high, wide) = len(images), images.shape[1:]
+    high, wide = images.shape[1:]
     gaps = (math.ceil(0.35 * high), math.ceil(0.35 * wide))
-    _mosaic(axes, _tiled(images[: 6 * rows], (rows, 6), gaps), cmap="gray_r")
+    _mosaic(axes, _tiled(images, (rows, 6), gaps), cmap="gray_r")
     for i, (wrong, truth) in enumerate(zip(said[:30], right[:30], strict=True)):
         row, column = divmod(i, 6)
         place = (column * (wide + gaps[1]) + wide / 2, row * (high + gaps[0]) - 0.04 * high - 0.5)
         axes.text(*place, f"said {wrong}, is {truth}", ha="center", va="bottom", fontsize=8.5)
-    title = f"30 of {total} mistakes" if total > 30 else f"All {total} mistakes"
-    axes.set_title(title if total else "No mistakes", pad=18)
 
 
 def weights(W: np.ndarray, shape: tuple[int, int], *, ax: Any = None, path: Target = None) -> Any:

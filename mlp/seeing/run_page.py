@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mlp.rows import Rows
 from mlp.seeing import layer_curves, plots, regression
 
 MISTAKES, UNITS = 60, 40
@@ -49,7 +50,7 @@ def page(
     names: Mapping[str, str],
     confusion: tuple[np.ndarray, Sequence[str]] | None,
     predicted: tuple[np.ndarray, np.ndarray, Sequence[str]] | None,
-    mistakes: tuple[np.ndarray, Sequence[str], Sequence[str]] | None,
+    mistakes: tuple[np.ndarray | Rows, Sequence[str], Sequence[str]] | None,
     weights: tuple[np.ndarray, tuple[int, int]] | None,
 ) -> str:
     """The page of a run; what is None is left out.
@@ -165,7 +166,7 @@ def _table(rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
     return f'<table class="scores">{caption}{"".join(lines)}</table>'
 
 
-def _mistakes(images: np.ndarray, said: Sequence[str], right: Sequence[str]) -> str:
+def _mistakes(images: np.ndarray | Rows, said: Sequence[str], right: Sequence[str]) -> str:
     shown = [
         _tile(image, f"said {wrong}, is {truth}", cmap="gray_r")
         for image, wrong, truth in zip(images[:MISTAKES], said, right, strict=False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from mlp.callbacks import Callback, TrainingState
 from mlp.pairing import from_logits
+from mlp.rows import Rows
 from mlp.seeing import warning_signs
 from mlp.seeing.records import LayerRecord
 from mlp.seeing.traces import Trace, trace
@@ -30,10 +31,11 @@ class Watching(Callback):
     """
 
     def __init__(
-        self, x: np.ndarray, y: np.ndarray, say: Callable[[str], Any] | None = None
+        self, x: np.ndarray | Rows, y: np.ndarray, say: Callable[[str], Any] | None = None
     ) -> None:
         chosen = np.unique(np.linspace(0, len(x) - 1, min(SAMPLES, len(x))).astype(int))
-        self.x, self.y = np.asarray(x)[chosen], np.asarray(y)[chosen]
+        self.x = x[chosen] if isinstance(x, Rows) else np.asarray(x)[chosen]
+        self.y = np.asarray(y)[chosen]
         self.say = say
         self.said: dict[str, str] = {}
         self.loss_at_start = np.nan

@@ -9,28 +9,30 @@ from math import isqrt
 import numpy as np
 
 from mlp import metrics
+from mlp.data.statistics import distinct, numbered
+from mlp.rows import Rows
 
 NONE = "none"
 
 
 def class_numbers(y: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Labels (N,) as positions in `classes`; ValueError for a label that is not among them."""
-    names = np.asarray(y).astype(str)
-    place = {name: i for i, name in enumerate(classes)}
-    if unknown := set(np.unique(names)) - place.keys():
+    values, place = distinct(y), {name: i for i, name in enumerate(classes)}
+    names = [str(value) for value in values]
+    if unknown := set(names) - place.keys():
         raise ValueError(f"expected labels among {', '.join(classes)}, got {min(unknown)}")
-    return np.array([place[name] for name in names], dtype=np.int64)
+    return np.array([place[name] for name in names], np.int64)[numbered(y, values)]
 
 
 def class_names(y: np.ndarray) -> list[str]:
     """The different labels of y (N,) in order, as texts."""
-    return [str(name) for name in np.unique(y)]
+    return [str(name) for name in distinct(y)]
 
 
-def image_shape(x: np.ndarray) -> tuple[int, int] | None:
+def image_shape(x: np.ndarray | Rows) -> tuple[int, int] | None:
     """(H, W) of samples (N, H, W), or of rows that are square images of 6 x 6 or more."""
     if x.ndim == 3:
-        return x.shape[1:]
+        return x.shape[1], x.shape[2]
     side = isqrt(x.shape[1]) if x.ndim == 2 else 0
     return (side, side) if side >= 6 and side * side == x.shape[1] else None
 
@@ -43,13 +45,18 @@ def is_two(labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 
 
 def with_non_digits(
-    x: np.ndarray, labels: np.ndarray, shape: tuple[int, int], none: int, rng: np.random.Generator
+    x: np.ndarray | Rows,
+    labels: np.ndarray,
+    shape: tuple[int, int],
+    none: int,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """x (N, D) and labels with N/10 made-up samples of class `none`: one eleventh of the whole.
 
     In equal thirds: digits with their pixels shuffled, uniform noise over the range of x, and the
-    left half of one digit joined to the right half of a digit of another class.
+    left half of one digit joined to the right half of a digit of another class. All are copied.
     """
+    x = np.asarray(x)
     n = round(len(x) / 10)
     if n < 3 or len(np.unique(labels)) < 2:
         raise ValueError("task reject needs at least 25 samples and two classes")

@@ -15,7 +15,9 @@ from mlp.commands.train import unfinished, words
 from mlp.commands.train.assembling import loss_name
 from mlp.commands.train.judging import Judgement, target_names
 from mlp.commands.train.preparing import Parts
+from mlp.data.statistics import extremes
 from mlp.files.whole import write_whole
+from mlp.rows import Rows
 from mlp.seeing import layer_curves, plots, regression, run_page
 
 FILES = ("model.npz", "history.csv", "timing.csv", "config.json", "metrics.json")
@@ -70,7 +72,7 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     features, label_name = parts.columns or ([], "")
     pixels = parts.scale.factor.ndim == 0
-    x, axis = parts.train[0], None if pixels else 0
+    least, most = extremes(parts.train[0])
     save_checkpoint(
         out / "model.npz",
         net,
@@ -80,8 +82,8 @@ def write(
         label_column=json.dumps(options.label_column),
         feature_names=np.array(features, dtype=np.str_),
         label_name=label_name,
-        input_least=x.min(axis),
-        input_most=x.max(axis),
+        input_least=least.min() if pixels else least,
+        input_most=most.max() if pixels else most,
         input_shift=parts.scale.shift,
         input_factor=parts.scale.factor,
         image_shape=np.array(parts.shape or (), dtype=np.int64),
@@ -137,13 +139,14 @@ def write(
 
 def _mistakes(
     parts: Parts, shape: tuple[int, int], said: np.ndarray
-) -> tuple[np.ndarray, list[str], list[str]]:
+) -> tuple[Rows, list[str], list[str]]:
     """The misread images, and for each what was said and what is right."""
     x, right = parts.test
     wrong = np.flatnonzero(said != right)
     wrong = wrong[np.argsort(_rank_among_equals(said[wrong], right[wrong]), kind="stable")]
     names = np.array(parts.classes)
-    images = x[wrong].reshape(-1, *shape)
+    numbers = Rows(x, wrong)  # a few are shown of perhaps a million
+    images = Rows(numbers.array.reshape(-1, *shape), numbers.index)
     return images, names[said[wrong]].tolist(), names[right[wrong]].tolist()
 
 

@@ -9,6 +9,7 @@ from mlp import Sequential, metrics
 from mlp.commands.train import digit_tasks
 from mlp.commands.train.preparing import Parts
 from mlp.losses import Loss
+from mlp.rows import row_blocks
 
 
 class Judgement(NamedTuple):
@@ -40,7 +41,7 @@ def judged(task: str, net: Sequential, loss: Loss, parts: Parts) -> Judgement:
 
 def _of_classes(task: str, net: Sequential, loss: Loss, parts: Parts) -> Judgement:
     x, target = parts.test
-    said = loss.labels(net.predict(x))
+    said = np.concatenate([loss.labels(net.predict(x[rows])) for rows in row_blocks(x)])
     counts = metrics.confusion_counts(target, said, len(parts.classes))
     scores = digit_tasks.scores(task, counts)
     commonest, constant = metrics.commonest_class(parts.train[1], target)

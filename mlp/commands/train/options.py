@@ -69,7 +69,8 @@ def _parser(called: str) -> OneLineParser:
     )
     add = parser.add_argument_group("data").add_argument
     add("--data", type=Path, default=DIGITS, metavar="PATH",
-        help="folder of IDX files, CSV (.gz) or NPZ; default: the embedded digits")  # fmt: skip
+        help="folder of NPY files (`mlp convert` makes them) or of IDX files, CSV (.gz) or NPZ; "
+        "default: the embedded digits")  # fmt: skip
     add("--label-column", type=column, default=-1, metavar="COLUMN",
         help="where the labels of a CSV file are: column 0, 1, ..., -1 for the last, "
         "or its name")  # fmt: skip
@@ -108,6 +109,9 @@ def _parser(called: str) -> OneLineParser:
         metavar="N",
         help="samples for each step; 0: all at once",
     )
+    add("--shuffle-block", type=number(int, 1), default=None, metavar="ROWS",
+        help="shuffle blocks of so many rows, 16 at a time, as for data larger than the memory; "
+        "default: all samples")  # fmt: skip
     add("--learning-rate", type=number(float, 0, above=True), default=None, metavar="RATE",
         help="at the start; default: 0.1; squared error 0.03, of real targets 0.01")  # fmt: skip
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
@@ -174,6 +178,8 @@ def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namesp
     if options.nesterov and not options.momentum:
         parser.error("--nesterov needs a --momentum above 0")
     options.batch_size = options.batch_size or None
+    if options.shuffle_block is not None and options.batch_size is None:
+        parser.error("--shuffle-block needs batches; leave --batch-size 0 out")
     if options.init is None:
         options.init = {"relu": "he", "sigmoid": "glorot"}[options.activation]
     return options

@@ -6,14 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from mlp import DataError, Scale
-from mlp.commands.train import digit_tasks
+from mlp.commands.train import digit_tasks, storage
 from mlp.data import Dataset, column_names, load, stratified_split
+from mlp.data.statistics import all_whole, extremes, mean_and_deviation
+from mlp.rows import Rows
 
 LARGEST = 1e15
 SPLIT_SEED = 0
 """The test and validation parts are the same for every --seed."""
 
-Part = tuple[np.ndarray, np.ndarray]
+Part = tuple[np.ndarray | Rows, np.ndarray]
+"""Samples and targets. Of parts of one array only the numbers of their rows are kept."""
 
 
 class Parts(NamedTuple):
@@ -34,6 +37,8 @@ class Parts(NamedTuple):
     """The last layer, for real-valued targets: back to their own units."""
     columns: tuple[list[str], str] | None = None
     """Names of the features and of the label, if the file has them."""
+    hint: str | None = None
+    """How the data would take less memory or time, if they are large."""
 
 
 def prepared(options: argparse.Namespace) -> Parts:
@@ -43,7 +48,10 @@ def prepared(options: argparse.Namespace) -> Parts:
         parts = _divided(options, data)
     except ValueError as error:
         raise DataError(f"{options.data}: {error}") from None
-    return parts._replace(columns=column_names(options.data, label_column=options.label_column))
+    return parts._replace(
+        columns=column_names(options.data, label_column=options.label_column),
+        hint=storage.hint(options.data, data.x, options.shuffle_block, storage.memory_of_machine()),
+    )
 
 
 def _divided(options: argparse.Namespace, data: Dataset) -> Parts:
@@ -58,7 +66,7 @@ def _divided(options: argparse.Namespace, data: Dataset) -> Parts:
 
 def _three_parts(data: Dataset, validation: float) -> tuple[Part, Part | None, Part]:
     """To train on, to validate (None if that is a fraction of 0), to test."""
-    train = _rows(data.x), data.y
+    train: Part = _rows(data.x), data.y
     if data.x_test is None or data.y_test is None:
         train, test = _split(train, 0.2)
     else:
@@ -104,7 +112,7 @@ def _classified(
 
 
 def _check_size(x: np.ndarray) -> None:
-    largest = np.abs(x).max(axis=0)
+    largest = np.maximum(*np.abs(np.asarray(extremes(x), np.float64)))
     if largest.max() > LARGEST:
         raise ValueError(
             f"feature {np.argmax(largest)} holds {largest.max():.3g}; numbers beyond {LARGEST:.0e} "
@@ -159,14 +167,15 @@ def _rows(samples: np.ndarray) -> np.ndarray:
 def _split(part: Part, fraction: float) -> tuple[Part, Part]:
     x, y = part
     larger, smaller = stratified_split(y, fraction, np.random.default_rng(SPLIT_SEED))
-    return (x[larger], y[larger]), (x[smaller], y[smaller])
+    return (Rows(x, larger), y[larger]), (Rows(x, smaller), y[smaller])
 
 
-def _scale(x: np.ndarray, shape: tuple[int, int] | None) -> Scale:
+def _scale(x: np.ndarray | Rows, shape: tuple[int, int] | None) -> Scale:
     """Pixels to 0..1 by one number; the columns of a table to mean 0 and deviation 1."""
-    top = x.max()
-    pixels = x.dtype == np.uint8 or (shape and x.min() >= 0 and (x % 1 == 0).all())
+    least, most = extremes(x)
+    top = float(most.max())
+    pixels = x.dtype == np.uint8 or (shape and least.min() >= 0 and all_whole(x))
     if pixels and top > 0:
-        return Scale(0.0, 1.0 / float(top))
-    deviation = x.std(axis=0)
-    return Scale(x.mean(axis=0), 1 / np.where(deviation > 0, deviation, 1))
+        return Scale(0.0, 1.0 / top)
+    mean, deviation = mean_and_deviation(x)
+    return Scale(mean, 1 / np.where(deviation > 0, deviation, 1))

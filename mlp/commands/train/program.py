@@ -1,7 +1,7 @@
 """Train a multilayer perceptron on digits, or on any table, and keep the result.
 
     mlp train                                the embedded digits, in a second or two
-    mlp train --data FOLDER --hidden 100     IDX files (MNIST), or a CSV or NPZ file
+    mlp train --data FOLDER --hidden 100     IDX files (MNIST), NPY files, or a CSV or NPZ file
 
 When a signal or a loss that is not finite ends it, what was trained by then is kept; with
 `--resume` a run that was interrupted or killed goes on to the files it would have had.
@@ -25,6 +25,8 @@ def main(arguments: Sequence[str], called: str) -> int:
         voice.result(f"{options.resume} is finished; nothing is left to do")
         return 0
     parts = preparing.prepared(options)
+    if parts.hint is not None:
+        voice.say(parts.hint)
     with claiming.claimed(options, _digest(parts)) as claim:
         if different := claiming.changed_surroundings(claim.record):
             voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")

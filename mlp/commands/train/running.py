@@ -183,6 +183,7 @@ def _trained(
                 batch_size=options.batch_size,
                 rng=rng,
                 sample_weight=assembling.sample_weight(options, parts),
+                shuffle_block=options.shuffle_block,
                 validation=parts.validation,
                 patience=options.patience,
                 tolerance=options.tolerance,
