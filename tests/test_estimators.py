@@ -145,6 +145,15 @@ def test_balanced_classes_count_the_same_in_total():
     np.testing.assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-9)
 
 
+def test_a_class_whose_samples_weigh_nothing_has_no_part_in_the_balance():
+    given = np.where(Y == 2, 0.0, 1.0)
+    options = {"max_iter": 5, "random_state": 0}
+    balanced = MLPClassifier(class_weight="balanced", **options).fit(X, Y, given)
+    weights = given.sum() / (2 * np.bincount(Y))
+    other = MLPClassifier(**options).fit(X, Y, weights[Y] * given)
+    np.testing.assert_allclose(balanced.coefs_[0], other.coefs_[0], rtol=1e-10)
+
+
 def test_warm_start_goes_on_and_refuses_what_is_another_network():
     estimator = MLPClassifier(warm_start=True, max_iter=2, random_state=0).fit(X, Y)
     before = [*estimator.loss_curve_]
