@@ -218,7 +218,7 @@ class LossReference(Reference):
         return [slopes(np.asarray(upstream))]
 
     def _lowered(self, x: np.ndarray, target: np.ndarray) -> float:
-        """The sum over the batch with the epsilon in its logarithms; targets are whole classes."""
+        """The sum over the batch with the epsilon in its logarithms; targets are 0 and 1."""
         p = x if self.kind == "KLDivergence" else np.asarray(self._loss().probabilities(x))
         rows = target if target.shape == x.shape else np.eye(x.shape[1])[target]
         terms = -rows * np.log(p + self.epsilon)
