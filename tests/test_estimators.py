@@ -3,6 +3,7 @@
 # ruff: noqa: E402 - what needs scikit-learn can be imported only once it is known to be there
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import load_iris, make_classification, make_regression
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
@@ -143,6 +144,24 @@ def test_balanced_classes_count_the_same_in_total():
     weighted = clone(balanced).fit(x, y, whole)
     repeated = clone(balanced).fit(x.repeat(whole, axis=0), y.repeat(whole))
     np.testing.assert_allclose(weighted.coefs_[0], repeated.coefs_[0], rtol=1e-9)
+
+
+def test_a_class_whose_samples_weigh_nothing_has_no_part_in_the_balance():
+    given = np.where(Y == 2, 0.0, 1.0)
+    options = {"max_iter": 5, "random_state": 0}
+    balanced = MLPClassifier(class_weight="balanced", **options).fit(X, Y, given)
+    weights = given.sum() / (2 * np.bincount(Y))
+    other = MLPClassifier(**options).fit(X, Y, weights[Y] * given)
+    np.testing.assert_allclose(balanced.coefs_[0], other.coefs_[0], rtol=1e-10)
+
+
+def test_only_a_training_that_the_number_of_epochs_has_ended_is_called_unfinished():
+    with pytest.warns(ConvergenceWarning, match=r"2 epochs \(max_iter\) were not enough"):
+        MLPClassifier(max_iter=2).fit(X, Y)
+    with warnings.catch_warnings(action="error"):
+        ended = MLPClassifier(max_iter=50, tol=1e9, n_iter_no_change=2).fit(X, Y)
+        MLPClassifier().partial_fit(X, Y, classes=[0, 1, 2])
+    assert ended.n_iter_ < 50
 
 
 def test_warm_start_goes_on_and_refuses_what_is_another_network():

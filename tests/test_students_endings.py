@@ -252,3 +252,28 @@ class BinaryCrossEntropy:
     report = judged(tmp_path, text)
     assert report.verdict == verdict
     assert all(row.shape[1] == 1 for row in report.rows if row.name == "x")
+
+
+def test_parameters_in_a_list_may_have_gradients_with_names(tmp_path):
+    made = "np.ones((n, m)), np.zeros(m)"
+    text = AFFINE.replace(f"self.W, self.b = {made}", f"self.all = [{made}]")
+    text = text.replace("self.W", "self.all[0]").replace("self.b", "self.all[1]")
+    assert judged(tmp_path, text).verdict == "PASS"
+    report = judged(tmp_path, text.replace("u.sum(axis=0)", "u.mean(axis=0)"))
+    assert (report.verdict, report.diagnosis.id) == ("FAIL", "bias-mean")
+
+
+def test_the_first_array_of_a_convolution_is_its_filters_under_any_name(tmp_path):
+    report = judged(tmp_path, """
+def conv_forward(x, f, c):
+    parts = np.lib.stride_tricks.sliding_window_view(x, f.shape[2:], (2, 3))
+    return np.einsum("nchwij,mcij->nmhw", parts, f) + c.reshape(-1, 1, 1), (x, f, parts)
+def conv_backward(dout, cache):
+    x, f, parts = cache
+    dx, (h, w) = np.zeros_like(x), dout.shape[2:]
+    for i, j in np.ndindex(f.shape[2:]):
+        dx[:, :, i:i + h, j:j + w] += np.einsum("nmhw,mc->nchw", dout, f[:, :, i, j])
+    return dx, np.einsum("nmhw,nchwij->mcij", dout, parts), dout.sum((0, 2, 3))
+""")  # fmt: skip
+    assert report.verdict == "PASS"
+    assert [row.shape for row in report.rows[1:]] == [(3, 2, 3, 3), (3,)]

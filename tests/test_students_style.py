@@ -227,6 +227,23 @@ def test_a_tie_and_a_kink_have_a_counterexample_too(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("at_zero", "first"), [(">", 0), (">=", 1)])
+def test_what_is_shown_of_a_kink_is_wrong_there(at_zero, first, tmp_path):
+    """One column is right, with either of the slopes that the kink allows: the second is not."""
+    report = judged(tmp_path, f"""
+class ReLU:
+    def forward(self, x): self.x = x; return np.maximum(x, 0)
+    def backward(self, u):
+        slope = 1.0 * (self.x {at_zero} 0)
+        slope[:, 1:] += 2 * (self.x[:, 1:] == 0)
+        return u * slope
+""")  # fmt: skip
+    assert report.verdict == "FAIL"
+    assert str(report.counterexample) == (
+        f"x = [[0, 0]], upstream = [[1, 1]]: yours dx = [[{first}, {first + 2}]], right [[0, 0]]"
+    )
+
+
 def test_what_is_said_about_a_wrong_loss_is_true(tmp_path):
     report = judged(tmp_path, LOSS.replace(".mean()", ".mean() * 1.01"))
     assert report.diagnosis.id == "forward-wrong"

@@ -52,12 +52,15 @@ BEGINNING = [
     ("files/*", "checkpoint resume"),
     ("fused/*", "fast training"),
     ("checking/students/counterexample.py", "counterexample students_style students"),
-    ("checking/students/*", "students_endings students_style real_forms students"),
+    (
+        "checking/students/*",
+        "students_endings students_style real_forms class_forms students",
+    ),
     ("checking/diagnosis/*", "students_endings students_style students counterexample"),
     (
         "checking/*",
-        "check_samples check_builtin jacobian check_oracles layers_kinks check_report gradcheck "
-        "directions",
+        "check_samples check_builtin jacobian check_oracles layers_kinks check_report "
+        "check_tolerances gradcheck directions",
     ),
 ]
 """The tests of each module, as patterns of what follows `test_` in their names."""

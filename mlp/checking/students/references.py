@@ -218,14 +218,12 @@ class LossReference(Reference):
         return [slopes(np.asarray(upstream))]
 
     def _lowered(self, x: np.ndarray, target: np.ndarray) -> float:
-        """The sum over the batch with the epsilon in its logarithms."""
+        """The sum over the batch with the epsilon in its logarithms; targets are 0 and 1."""
         p = x if self.kind == "KLDivergence" else np.asarray(self._loss().probabilities(x))
         rows = target if target.shape == x.shape else np.eye(x.shape[1])[target]
         terms = -rows * np.log(p + self.epsilon)
         if self.kind == "SigmoidCrossEntropy":
             terms -= (1 - rows) * np.log(1 - p + self.epsilon)
-        if self.kind == "KLDivergence":
-            terms += rows * np.log(np.where(rows > 0, rows, 1.0))
         return float(terms.sum())
 
     def _loss(self) -> Any:
