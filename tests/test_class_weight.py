@@ -98,9 +98,12 @@ def test_the_rare_class_is_found(table, tmp_path, capsys):
         out = tmp_path / weight
         words = ["--epochs", "20", "--hidden", "4", "--quiet", "--class-weight", weight]
         main([*words, "--data", str(table), "--out", str(out)], "train")
+        said = capsys.readouterr().err
         found[weight] = json.loads((out / "metrics.json").read_text())
         assert json.loads((out / "config.json").read_text())["class_weight"] == weight
     assert found["none"]["accuracy"] >= found["balanced"]["accuracy"]
+    assert found["balanced"]["accuracy"] < 0.95  # that of always saying the common class
+    assert "learned nothing" not in said
     assert found["none"]["balanced accuracy"] < found["balanced"]["balanced accuracy"]
 
 
