@@ -47,7 +47,6 @@ class Progress(Callback):
 
     def on_start(self, state: TrainingState) -> None:
         self.state = state
-        self.bar.update(state.epoch * self.batches)
 
     def on_epoch(self, state: TrainingState) -> None:
         self.bar.update(state.epoch * self.batches - self.bar.n)
