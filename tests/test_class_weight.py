@@ -107,12 +107,13 @@ def test_the_rare_class_is_found(table, tmp_path, capsys):
     assert found["none"]["balanced accuracy"] < found["balanced"]["balanced accuracy"]
 
 
-def test_real_targets_have_no_classes(tmp_path):
+def test_real_targets_have_no_classes(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=(40, 3)) + 0.5
     words = ["--data", str(write_csv(tmp_path / "real.csv", x)), "--class-weight", "balanced"]
     with pytest.raises(DataError, match=r"real\.csv: .* --class-weight balanced needs classes"):
         main([*words, "--out", str(tmp_path / "run")], "train")
     assert not (tmp_path / "run").exists()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_goes_on_with_the_weights_that_it_was_begun_with_only(tmp_path, capsys):
