@@ -98,18 +98,22 @@ def test_the_rare_class_is_found(table, tmp_path, capsys):
         out = tmp_path / weight
         words = ["--epochs", "20", "--hidden", "4", "--quiet", "--class-weight", weight]
         main([*words, "--data", str(table), "--out", str(out)], "train")
+        said = capsys.readouterr().err
         found[weight] = json.loads((out / "metrics.json").read_text())
         assert json.loads((out / "config.json").read_text())["class_weight"] == weight
     assert found["none"]["accuracy"] >= found["balanced"]["accuracy"]
+    assert found["balanced"]["accuracy"] < 0.95  # that of always saying the common class
+    assert "learned nothing" not in said
     assert found["none"]["balanced accuracy"] < found["balanced"]["balanced accuracy"]
 
 
-def test_real_targets_have_no_classes(tmp_path):
+def test_real_targets_have_no_classes(tmp_path, capsys):
     x = np.random.default_rng(0).normal(size=(40, 3)) + 0.5
     words = ["--data", str(write_csv(tmp_path / "real.csv", x)), "--class-weight", "balanced"]
     with pytest.raises(DataError, match=r"real\.csv: .* --class-weight balanced needs classes"):
         main([*words, "--out", str(tmp_path / "run")], "train")
     assert not (tmp_path / "run").exists()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_run_goes_on_with_the_weights_that_it_was_begun_with_only(tmp_path, capsys):

@@ -130,7 +130,7 @@ def test_a_row_of_a_trained_run(capsys, run_folder, tmp_path):
         (("--net", "2,2", "--x", "1,nan"), "expected numbers like .05,.10, got '1,nan'"),
         (("--net", "2,2", "--x"), "expected one argument"),
         (("--net", "2,2", "--x", "1,2", "--target", "1,2,3"), "--target: expected 2 numbers"),
-        (("--net", "2,2", "--x", "1,2", "--target", "5", "--loss", "kl"), "labels from 0 to 1"),
+        (("--net", "2,2", "--x", "1,2", "--target", "5", "--loss", "kl"), "class (0, 1), got 5"),
         (("--net", "2,2", "--x", "1,2", "--target", "1,0", "--loss", "cross-entropy",
           "--output-activation", "softmax"), "takes logits"),
         (("--net", "2,2", "--x", "1,2", "--loss", "kl"), "need a --target"),

@@ -63,6 +63,8 @@ def test_the_page_holds_all_of_the_run_and_needs_nothing_else(page):
     wrong = int(re.search(r"(\d+) of 359 are wrong", page)[1])
     assert sum(name.startswith("said ") for name in names) == wrong
     assert sum(map(int, re.findall(r'<td style="[^"]*">(\d+)</td>', page))) == 359
+    for text in ("always saying 1, the commonest class: 0.1003", "<th>precision</th>"):
+        assert text in page
     for text in ("test accuracy", "<th>epochs</th><td>3</td>", "Affine(64, 16, dtype="):
         assert text in page
 

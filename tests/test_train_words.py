@@ -151,14 +151,14 @@ def test_a_command_is_the_one_that_was_called(monkeypatch, tmp_path):
     (tmp_path / "mlp").write_text("")
     (tmp_path / "mlp").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+    python, safe = shlex.quote(sys.executable), "-P " if sys.flags.safe_path else ""
     for called, said in (
         (tmp_path / "mlp", "mlp predict 'my run'"),
         ("elsewhere/mlp", "elsewhere/mlp predict 'my run'"),
-        ("scripts/train.py", f"{sys.executable} scripts/train.py predict 'my run'"),
-        ("x/mlp/__main__.py", f"{sys.executable} -m mlp predict 'my run'"),
+        ("scripts/train.py", f"{python} scripts/train.py predict 'my run'"),
+        ("x/mlp/__main__.py", f"{python} {safe}-m mlp predict 'my run'"),
     ):
         monkeypatch.setattr(sys, "argv", [str(called)])
-        monkeypatch.setattr(sys, "flags", type("", (), {"safe_path": False}))
         assert again.command("predict", "my run") == said
 
 

@@ -60,8 +60,10 @@ def _parser(called: str) -> argparse.ArgumentParser:
         prog=called,
         description="Check gradients: of the layers in FILE or, without one, of all built-in "
         "layers, losses and networks.",
-        epilog="exit status: 0 all PASS, KINK or nothing to check, 1 any FAIL, ERROR or "
-        "unfinished, 2 cannot load, 3 nothing worse than INCONCLUSIVE",
+        epilog="In the tables, error is the largest relative error that was found, and sees the "
+        "least one that would have been found in nine of ten entries. Exit status: 0 all PASS, "
+        "KINK or nothing to check, 1 any FAIL, ERROR or unfinished, 2 cannot load, 3 nothing worse "
+        "than INCONCLUSIVE.",
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", type=Path, metavar="FILE", help="Python file with layers")

@@ -198,12 +198,15 @@ def _of_options(
         _load_weights(options.weights, [layer for layer in layers if isinstance(layer, Affine)])
     target = options.target
     if target is not None:
-        target = np.array(target) if len(target) == 1 and not one else np.array([target])
-        if target.ndim == 2 and target.shape[1] != outputs:
+        is_class = len(target) == 1 and not one
+        if target[0] not in range(outputs) if is_class else len(target) != outputs:
+            got = f"{target[0]:g}" if is_class else f"{len(target)} numbers"
+            classes = ", ".join(map(str, range(min(outputs, 3)))) + ", ..." * (outputs > 3)
             parser.error(
-                f"--target: expected {outputs} numbers for --net, or the number of a class, "
-                f"got {target.shape[1]}"
+                f"--target: expected {outputs} numbers for --net, or the number of a class "
+                f"({classes}), got {got}"
             )
+        target = np.array(target) if is_class else np.array([target])
     return net, _loss(name, one, options.factor), np.array([options.x]), target
 
 

@@ -44,6 +44,7 @@ def page(
     settings: Mapping[str, Any],
     network: str,
     scores: Mapping[str, float],
+    constant: tuple[str, float] | None,
     table: tuple[Sequence[Sequence[str]], Sequence[str]],
     warnings: Sequence[str],
     history: Sequence[dict[str, Any]],
@@ -57,6 +58,7 @@ def page(
 
     network     a table of its layers, in HTML
     scores      what the run is judged by, on its test part
+    constant    the commonest class, and the accuracy of always saying it
     table       of the classes or targets: head and rows, and sentences that belong below it
     history     the records of its epochs; if it was watched, `names` says what each layer is
     confusion   counts (C, C) of what it is (row) and what was said, and the names of the classes
@@ -66,7 +68,7 @@ def page(
     """
     parts = [
         f"<h1>{_text(title)}</h1>",
-        _scores(scores, len(history)),
+        _scores(scores, constant, len(history)),
         *(f'<p class="warning">Warning: {_text(text)}.</p>' for text in warnings),
         "<h2>Curves</h2>" + _curves(history),
     ]
@@ -112,9 +114,12 @@ def _text(value: object) -> str:
     return html.escape(str(value))
 
 
-def _scores(scores: Mapping[str, float], epochs: int) -> str:
+def _scores(scores: Mapping[str, float], constant: tuple[str, float] | None, epochs: int) -> str:
     said = ", ".join(f"test {_text(name)} {value:.4g}" for name, value in scores.items())
-    return f'<p><span class="score">{said}</span> after {epochs} epochs</p>'
+    beside = ""
+    if constant is not None:
+        beside = f"; always saying {_text(constant[0])}, the commonest class: {constant[1]:.4g}"
+    return f'<p><span class="score">{said}</span> after {epochs} epochs{beside}</p>'
 
 
 def _curves(history: Sequence[dict[str, Any]]) -> str:

@@ -21,8 +21,10 @@ def doubt(net: Sequential, parts: Parts, judged: Judgement, rate: str) -> str | 
     """What was seen and what to try, if the network is no better than a constant; else None."""
     y, said = parts.test[1], judged.said
     if judged.counts is not None:
-        constant, reached = np.bincount(y).max() / len(y), judged.scores["accuracy"]
-        learned = reached > constant
+        present = np.bincount(y)
+        constant, reached = present.max() / len(y), judged.scores["accuracy"]
+        balanced = judged.scores["balanced accuracy"]  # where a class is rare, the one may suffer
+        learned = reached > constant or balanced > 1 / np.count_nonzero(present)
         seen = f"its accuracy is {reached:.4f}, that of always saying the same class {constant:.4f}"
         if len(np.unique(said)) == 1:
             seen += f", and it always says {parts.classes[said[0]]}"

@@ -125,6 +125,7 @@ def write(
             settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
             network=net._repr_html_(),
             scores=judged.scores,
+            constant=judged.constant,
             table=words.score_rows(judged),
             warnings=warnings,
             history=history,

@@ -24,6 +24,17 @@ class Judgement(NamedTuple):
     counts: np.ndarray | None
     """Of classes: confusion counts (C, C)."""
 
+    @property
+    def constant(self) -> tuple[str, float] | None:
+        """The commonest class of the training part, and the test accuracy of always saying it."""
+        if self.counts is None:
+            return None
+        told = self.metrics
+        return (
+            told["commonest class of the training part"],
+            told["accuracy of always saying the commonest class"],
+        )
+
     def notes(self) -> list[str]:
         """On quotients 0 / 0, which are given as 0: of which classes, and why."""
         reasons = {"never said": "precision", "without test samples": "recall"}

@@ -47,7 +47,6 @@ class Progress(Callback):
 
     def on_start(self, state: TrainingState) -> None:
         self.state = state
-        self.bar.update(state.epoch * self.batches)
 
     def on_epoch(self, state: TrainingState) -> None:
         self.bar.update(state.epoch * self.batches - self.bar.n)
@@ -79,10 +78,11 @@ def run(
         return done
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
+    weights = assembling.sample_weight(options, parts)
     voice.say(f"{words.opening(options.data.name, parts, options.patience)}\n\n{net}\n")
     if claim.resumed and not claim.checkpoint_of(seed).exists():
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
-    state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice)
+    state, stop = _trained(options, parts, net, loss, weights, rng, seed, claim, voice)
     if stop is not None and not state.epoch:
         if not claim.checkpoint_of(seed).exists():
             stop.add_note("before the first epoch ended; nothing to keep")
@@ -146,6 +146,7 @@ def _trained(
     parts: Parts,
     net: Sequential,
     loss: Loss,
+    weights: np.ndarray | None,
     rng: np.random.Generator,
     seed: int,
     claim: Claim,
@@ -182,7 +183,7 @@ def _trained(
                 epochs=options.epochs,
                 batch_size=options.batch_size,
                 rng=rng,
-                sample_weight=assembling.sample_weight(options, parts),
+                sample_weight=weights,
                 shuffle_block=options.shuffle_block,
                 validation=parts.validation,
                 patience=options.patience,

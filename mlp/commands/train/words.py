@@ -52,12 +52,10 @@ def _loss(value: float) -> str:
 def result_lines(judged: Judgement) -> list[str]:
     """The scores, each in a line that begins with its name."""
     lines = [f"test {name} {score(name, value)}" for name, value in judged.scores.items()]
-    if judged.counts is not None:
-        told = judged.metrics
-        constant = told["accuracy of always saying the commonest class"]
-        beside = f" (always saying {{}}, the commonest class: {constant:.4f})"
-        room = WIDTH - len(lines[0]) - len(beside) + 2
-        lines[0] += beside.format(_short(told["commonest class of the training part"], room))
+    if judged.constant is not None:
+        name, accuracy = judged.constant
+        beside = f" (always saying {{}}, the commonest class: {accuracy:.4f})"
+        lines[0] += beside.format(_short(name, WIDTH - len(lines[0]) - len(beside) + 2))
     else:
         lines[0] += " (squared error in the units of the targets)"
     return lines
