@@ -205,7 +205,7 @@ def whole_epochs(axes: Any) -> None:
     """Ticks at whole numbers only, whatever was there before."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def confusion(
