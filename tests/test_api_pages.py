@@ -140,7 +140,8 @@ class TestPages:
         assert re.search(r"prefers-color-scheme: ?dark", pages["mlp.html"])
 
 
-def test_a_link_that_leads_nowhere_is_an_error(monkeypatch):
+@pytest.mark.peers
+def test_a_link_that_leads_nowhere_is_an_error():
     pytest.importorskip("pdoc", reason="pdoc is not installed")
     from apipages.pages import check_links
 
