@@ -34,7 +34,7 @@ Shapes   x (N, D)   z and upstream (N, M)
 Forward  z_nj = sum_i x_ni W_ij + b_j
 Backward with U = dL/dz:
          dL/dx_ni = sum_j U_nj W_ij      dL/dx = U W^T
-Keeps    x, the sum of `no more`
+Keeps    x, the sum of `no more`, the factor W_ij
 Source   deck 003, 1a (eta for 2 or not 2)"""
 MARKED = [
     "<p>$z = x W + b$, a map of $x$.</p>\n",
@@ -46,7 +46,7 @@ MARKED = [
     r'<div class="formulas"><span>with $U = \partial L/\partial z$:</span></div>',
     r'<div class="formulas"><span>$\partial L/\partial x_{ni} = \sum _{j} U_{nj} W_{ij}$</span>',
     r"<span>$\partial L/\partial x = U W^{\top}$</span></div>",
-    "</dd><dt>Keeps</dt><dd>$x$, the sum of <code>no more</code></dd>",
+    "</dd><dt>Keeps</dt><dd>$x$, the sum of <code>no more</code>, the factor $W_{ij}$</dd>",
     "<dt>Source</dt><dd>deck 003, 1a (eta for 2 or not 2)</dd></dl>",
 ]
 
@@ -71,6 +71,7 @@ def test_columns_lists_and_code():
         "<dl><dt>IDX</dt><dd>a <code>file</code> there</dd><dt>long name</dt><dd>it</dd></dl>"
         "<p>Raises x</p>"
     )
+    assert shown("Initialize.  See help.") == "<p>Initialize.  See help.</p>"
     assert shown("As in\n\n    x < 1\n      y") == "<p>As in</p>\n<pre>x &lt; 1\n  y</pre>"
 
 
@@ -139,7 +140,8 @@ class TestPages:
         assert re.search(r"prefers-color-scheme: ?dark", pages["mlp.html"])
 
 
-def test_a_link_that_leads_nowhere_is_an_error(monkeypatch):
+@pytest.mark.peers
+def test_a_link_that_leads_nowhere_is_an_error():
     pytest.importorskip("pdoc", reason="pdoc is not installed")
     from apipages.pages import check_links
 

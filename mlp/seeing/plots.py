@@ -1,8 +1,9 @@
 """Pictures, all in one style. matplotlib is imported only when one is drawn.
 
 Every function takes what it draws first, and returns the figure: a notebook shows it. With `ax` it
-draws into those axes, in whatever style is set there, and returns the figure that they are in; with
-`path` it writes the figure (the ending says the format: .svg, .png or .pdf; a stream gets SVG).
+draws into those axes, in whatever style is set there, and returns the figure that they are in (one
+that pyplot made it shows by itself: end that line of a notebook with a semicolon). With `path` it
+writes the figure; the ending says the format: .svg, .png or .pdf; a stream gets SVG.
 """
 
 import io
@@ -212,7 +213,7 @@ def whole_epochs(axes: Any) -> None:
     """Ticks at whole numbers only, whatever was there before."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
 
 
 def confusion(
