@@ -5,6 +5,7 @@
     stress.py fuzz             mutated data files and checkpoints, odd arguments to public names
     stress.py faults           an error at each file operation of a save
     stress.py configurations   random trainings: finite weights, or an error that says so
+    stress.py memory           samples of 4 GiB in a process of 1 GiB (--cases: MiB of samples)
     stress.py mutants          small mistakes in a copy of the package: do the tests notice?
 
 Each part ends with its figures. The same --cases and --seed try the same things.
@@ -25,6 +26,7 @@ CASES = {
     "fuzz": 200_000,
     "faults": 0,
     "configurations": 1000,
+    "memory": 4096,
     "mutants": 300,
 }
 """How many there are in full; 0: as many as there are places."""

@@ -24,6 +24,7 @@ def stress(*words):
         (("fuzz", "--cases", 5000), "5000 inputs"),
         (("faults",), "54 faults in 3 kinds of save"),
         (("configurations", "--cases", 200), "200 trainings"),
+        (("memory", "--cases", 512), "512 MiB, under 384 MiB of data"),
     ],
 )
 def test_a_part_finds_nothing(words, figures):

@@ -35,12 +35,13 @@ def seed_files() -> dict[str, bytes]:
         "float-idx2": floats,
         "numbers.csv": rows.encode(),
         "named.csv": named.encode(),
+        "float.npy": npz_bytes(np.save, arr=rng.random((10, 30))),
         "stored.npz": npz_bytes(np.savez, **parts),
         "deflated.npz": npz_bytes(np.savez_compressed, **parts),
         "text.npz": npz_bytes(np.savez, x=images / 256, y=labels.astype(str)),
     }
     gzipped = {name + ".gz": gzip.compress(content, mtime=0) for name, content in files.items()}
-    return files | {name: content for name, content in gzipped.items() if "npz" not in name}
+    return files | {name: content for name, content in gzipped.items() if ".np" not in name}
 
 
 def npz_bytes(save, **arrays) -> bytes:
@@ -158,9 +159,12 @@ def fault_of(data: Dataset) -> str | None:
     """What no reader may let through; None: the data are sound."""
     for x, y in ((data.x, data.y), (data.x_test, data.y_test)):
         if x is not None and not (
-            x.ndim >= 2 and x.size and np.isfinite(x).all() and x.dtype.isnative
+            x.ndim >= 2
+            and x.size
+            and np.isfinite(x).all()
+            and (x.dtype.isnative or isinstance(x, np.memmap))
         ):
-            return "samples that are not finite, native and in rows"
+            return "samples that are not finite, native or a map, and in rows"
         if y is not None and (x is None or len(x) != len(y) or y.dtype.kind not in "ifU"):
             return "labels that do not fit the samples"
         if y is not None and y.dtype.kind != "U" and not np.isfinite(y).all():
@@ -174,6 +178,10 @@ def same(data: Dataset, expected: Dataset) -> bool:
 
 
 def sound_data(files: dict[str, bytes], folder: Path) -> dict[str, Dataset]:
+    """Copies: the files that are mapped will be overwritten."""
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    return {name: read(folder / name, files) for name in files}
+    return {
+        name: Dataset(*(None if a is None else np.array(a) for a in read(folder / name, files)))  # type: ignore[arg-type]
+        for name in files
+    }
