@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
+import functools
 import math
 import os
 import time
@@ -15,18 +16,21 @@ from mlp.callbacks import Callback, Record, TrainingState
 from mlp.layers import Layer
 from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
+from mlp.parallel import Communicator, Team, in_lockstep, team_of
 from mlp.pairing import from_logits
 from mlp.sequential import Sequential
 from mlp.stopping import Stopping, is_finite, not_finite
 
 if TYPE_CHECKING:
     from mlp.files.resume import TrainingCheckpoint
+    from mlp.parallel.step import ParallelStep
     from mlp.step import TextbookStep
 
 Samples = tuple[np.ndarray, ...]
 """x and targets, and weights where there are any."""
 
 
+@in_lockstep
 def fit(
     net: Layer,
     loss: Loss,
@@ -45,6 +49,7 @@ def fit(
     on_epoch: Callable[[Record], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: str | os.PathLike | TrainingCheckpoint | None = None,
+    communicator: Communicator | Team | None = None,
 ) -> list[Record]:
     """Train net on x (N, ...) and targets y; return one record per epoch.
 
@@ -71,6 +76,13 @@ def fit(
     less than 2 % of the time (see mlp.files.resume). If that file exists, training goes on from it,
     to the very weights it would have reached at once; that of another training is refused.
 
+    With `communicator`, of mpi4py, all its ranks call fit with the same arguments and train one
+    network together. Each takes its part of every batch (`batch_size` is that of all together)
+    and of validation; they begin with the weights, the velocities and the generator of rank 0 and
+    end with the same weights, those of one process to rounding. Callbacks are called on every
+    rank, and see the same there; only rank 0 writes the checkpoint, or reads it. An error or a
+    signal on one rank ends all of them, see mlp.parallel.
+
     The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding;
     which gradients the layers hold afterwards is not promised.
 
@@ -93,36 +105,46 @@ def fit(
     if batch_size is not None:
         batch_size = checked_whole(batch_size, "batch_size", "fit")
     state = TrainingState(net, given, optimizer, np.random.default_rng(rng), epochs)
+    team = team_of(communicator)
 
     def watched(record: Record) -> float:
         if validation is not None:
             return record["validation_loss"]
-        return _scores(body, loss, *samples)["loss"]
+        return _scores_of_all(team, body, loss, samples)["loss"]
 
     stopping = Stopping(patience, tolerance, watched)
     state.callbacks = [*callbacks, stopping]
-    if checkpoint is not None:
+    settings = {
+        "batch size": batch_size,
+        "patience": patience,
+        "tolerance": tolerance,
+        "order": None if shuffle else "as given",
+    }
+    if checkpoint is not None and team.rank == 0:
         from mlp.files.resume import checkpoint_for
 
-        settings = {
-            "batch size": batch_size,
-            "patience": patience,
-            "tolerance": tolerance,
-            "order": None if shuffle else "as given",
-        }
         state.callbacks += [checkpoint_for(checkpoint, state, settings, samples, validation)]
     from mlp.fused import training_step  # with SciPy, when first used
 
-    step = training_step(net, body, loss, optimizer, *samples)
+    step: TextbookStep | ParallelStep = training_step(net, body, loss, optimizer, *samples)
+    if team.size > 1:
+        from mlp.parallel.step import ParallelStep
+        from mlp.parallel.training import agree, end_epoch, hand_over
+
+        things = {"network": net, "loss": given, "optimizer": optimizer, "epochs": epochs}
+        agree(team, things | settings, samples)
+        step = ParallelStep(step, team)
 
     for callback in state.callbacks:
         callback.on_start(state)
+    if team.size > 1:
+        hand_over(team, state)
     with stopping.restoring(state):
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
             batches = _batches(len(samples[0]), batch_size, state.rng if shuffle else None)
             record = _train_epoch(step, batches, state)
-            scores = {} if validation is None else _scores(body, loss, *validation)
+            scores = {} if validation is None else _scores_of_all(team, body, loss, validation)
             record["validation_loss"] = scores.get("loss")
             record["validation_accuracy"] = scores.get("accuracy")
             record["seconds"] = time.perf_counter() - start
@@ -132,9 +154,12 @@ def fit(
                 on_epoch(record)
             for callback in state.callbacks:
                 callback.on_epoch(state)
+            if team.size > 1:
+                end_epoch(team, state)
     return state.history
 
 
+@in_lockstep
 def evaluate(
     net: Layer,
     loss: Loss,
@@ -142,20 +167,23 @@ def evaluate(
     y: np.ndarray,
     *,
     sample_weight: np.ndarray | None = None,
+    communicator: Communicator | Team | None = None,
 ) -> dict[str, float | None]:
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
 
-    With `sample_weight` (N,) both are weighted, as in `fit`.
+    With `sample_weight` (N,) both are weighted, as in `fit`. With `communicator`, of mpi4py, all its
+    ranks call it alike, and each looks at its part of the samples.
 
     Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """
     body, loss = _body_and_loss("evaluate", net, loss)
-    return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y, sample_weight))
+    samples = _checked_samples("evaluate", body, loss, x, y, sample_weight)
+    return _scores_of_all(team_of(communicator), body, loss, samples)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
-    step: TextbookStep,
+    step: TextbookStep | ParallelStep,
     batches: Iterator[np.ndarray | slice],
     state: TrainingState,
 ) -> Record:
@@ -208,6 +236,14 @@ def _scores(
 ) -> dict[str, Any]:
     scored = (body.predict(x), *targets_and_weights)
     return {"loss": loss.forward(*scored), "accuracy": loss.accuracy(*scored)}
+
+
+def _scores_of_all(team: Team, body: Sequential, loss: Loss, samples: Samples) -> dict[str, Any]:
+    if team.size == 1:
+        return _scores(body, loss, *samples)
+    from mlp.parallel.training import shared_scores
+
+    return shared_scores(team, functools.partial(_scores, body, loss), loss, samples)
 
 
 def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:
