@@ -16,8 +16,8 @@ from mlp.callbacks import Callback, Record, TrainingState
 from mlp.layers import Layer
 from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
-from mlp.parallel import Communicator, Team, in_lockstep, team_of
 from mlp.pairing import from_logits
+from mlp.parallel import Communicator, Team, in_lockstep, team_of
 from mlp.sequential import Sequential
 from mlp.stopping import Stopping, is_finite, not_finite
 
@@ -126,14 +126,15 @@ def fit(
         state.callbacks += [checkpoint_for(checkpoint, state, settings, samples, validation)]
     from mlp.fused import training_step  # with SciPy, when first used
 
-    step: TextbookStep | ParallelStep = training_step(net, body, loss, optimizer, *samples)
+    mine = training_step(net, body, loss, optimizer, *samples)
+    step: TextbookStep | ParallelStep = mine
     if team.size > 1:
         from mlp.parallel.step import ParallelStep
         from mlp.parallel.training import agree, end_epoch, hand_over
 
         things = {"network": net, "loss": given, "optimizer": optimizer, "epochs": epochs}
         agree(team, things | settings, samples)
-        step = ParallelStep(step, team)
+        step = ParallelStep(mine, team)
 
     for callback in state.callbacks:
         callback.on_start(state)

@@ -15,7 +15,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
-from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import Any, NoReturn, ParamSpec, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -135,9 +135,11 @@ class Team:
         return buffer.tobytes()
 
     def _call(self, method: str, *arguments: Any) -> None:
-        self.broken = True
-        getattr(self.communicator, method)(*arguments)
-        self.broken = False
+        """A call that no signal cuts short: the others would not know."""
+        with self._signals_noted():
+            self.broken = True
+            getattr(self.communicator, method)(*arguments)
+            self.broken = False
 
     def _raise(self, rank: int, news: dict[str, Any]) -> NoReturn:
         self.signals.clear()
@@ -156,7 +158,7 @@ class Team:
     @contextlib.contextmanager
     def _signals_noted(self) -> Iterator[None]:
         """Within it signals wait for the next message; one that is ignored stays so."""
-        if threading.current_thread() is not threading.main_thread():
+        if self.handlers or threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.getsignal(number) for number in ENDING}
@@ -166,11 +168,12 @@ class Team:
         try:
             yield
         finally:
-            for number, old in self.handlers.items():
+            handlers, self.handlers = self.handlers, {}
+            for number, old in handlers.items():
                 signal.signal(number, old)
         if self.signals:  # since the last message
             number = self.signals.pop()
-            self.handlers[number](number, None)
+            handlers[number](number, None)
 
 
 def team_of(communicator: Communicator | Team | None) -> Team:
@@ -198,7 +201,8 @@ def in_lockstep(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def together(*args: P.args, **options: P.kwargs) -> T:
-        options["communicator"] = team = team_of(options.get("communicator"))
+        given = cast(Communicator | Team | None, options.get("communicator"))
+        options["communicator"] = team = team_of(given)
         with team.together():
             return function(*args, **options)
 
@@ -227,6 +231,8 @@ def _error(rank: int, news: dict[str, Any]) -> BaseException:
     if "status" in news:
         return SystemExit(news["status"])
     kind = (vars(builtins) | vars(errors)).get(news["kind"])
-    known = isinstance(kind, type) and issubclass(kind, Exception)
     text = f"rank {rank}: {news['text']}"
-    return kind(text) if known else RuntimeError(f"{text} ({news['kind']})")
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        with contextlib.suppress(TypeError):  # some are made of more than a text
+            return kind(text)
+    return RuntimeError(f"{text} ({news['kind']})")

@@ -22,11 +22,11 @@ def agree(team: Team, settings: Mapping[str, Any], samples: tuple[np.ndarray, ..
     """Raise ValueError where a rank was given something else than rank 0."""
     mine = {name: str(value) for name, value in settings.items()} | _signs_of(samples)
     first = json.loads(team.from_first(json.dumps(mine).encode()))
-    for name, value in mine.items():
-        if value != first[name]:
+    for name in {**first, **mine}:
+        if mine.get(name) != first.get(name):
             raise ValueError(
-                f"fit: expected the same {name} on all ranks, got {first[name]} on rank 0 and "
-                f"{value} on rank {team.rank}; each rank takes its part of every batch by itself"
+                f"fit: expected the same {name} on all ranks, got {first.get(name)} on rank 0 and "
+                f"{mine.get(name)} on rank {team.rank}; each rank takes its part of every batch by itself"
             )
     team.exchange()
 
