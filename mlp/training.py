@@ -172,8 +172,8 @@ def evaluate(
 ) -> dict[str, float | None]:
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
 
-    With `sample_weight` (N,) both are weighted, as in `fit`. With `communicator`, of mpi4py, all its
-    ranks call it alike, and each looks at its part of the samples.
+    With `sample_weight` (N,) both are weighted, as in `fit`. With `communicator`, of mpi4py, all
+    its ranks call it alike, and each looks at its part of the samples.
 
     Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """

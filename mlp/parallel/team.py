@@ -76,25 +76,30 @@ class Team:
         """
         if self.size == 1:
             return np.array([numbers])
-        news = {"signal": self.signals[0]} if self.signals else None
-        rows = self._sent(news is not None, *numbers)
-        if rows[:, 0].any():
-            self._raise(*self._news(rows, news))
-        return rows[:, 1 : 1 + len(numbers)]
+        with self.uninterrupted():
+            news = {"signal": self.signals[0]} if self.signals else None
+            rows = self._sent(news is not None, *numbers)
+            if rows[:, 0].any():
+                self._raise(*self._news(rows, news))
+            return rows[:, 1 : 1 + len(numbers)]
 
-    def from_first(self, data: bytes = b"") -> bytes:
-        """What rank 0 gives, on all ranks."""
+    def said_by(self, rank: int, data: bytes = b"") -> bytes:
+        """The bytes that this rank gives, on all ranks."""
         if self.size == 1:
             return data
-        self.exchange()
-        return self._broadcast(data, 0)
+        with self.uninterrupted():
+            self.exchange()
+            return self._broadcast(data, rank)
 
     def first_text(self, text: str | None) -> str | None:
         """The text of the lowest rank that has one, on all ranks."""
-        has = self.exchange(text is not None)[:, 0]
-        if self.size == 1 or not has.any():
+        if self.size == 1:
             return text
-        return self._broadcast((text or "").encode(), int(has.argmax())).decode()
+        with self.uninterrupted():
+            has = self.exchange(text is not None)[:, 0]
+            if not has.any():
+                return None
+            return self._broadcast((text or "").encode(), int(has.argmax())).decode()
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -102,7 +107,7 @@ class Team:
         if self.size == 1:
             yield
             return
-        with self._signals_noted():
+        with self.uninterrupted():
             try:
                 yield
             except BaseException as error:
@@ -111,9 +116,10 @@ class Team:
 
     def tell(self, error: BaseException) -> None:
         """Let the others know that this error ends this rank, unless they do."""
-        if not (self.broken or is_told(error)):
-            self._news(self._sent(True), _described(error))
-            mark_as_told(error)
+        if self.size > 1 and not (self.broken or is_told(error)):
+            with self.uninterrupted():
+                self._news(self._sent(True), _described(error))
+                mark_as_told(error)
 
     def _sent(self, *numbers: float) -> np.ndarray:
         self.message.write(self.rank, numbers)
@@ -135,11 +141,9 @@ class Team:
         return buffer.tobytes()
 
     def _call(self, method: str, *arguments: Any) -> None:
-        """A call that no signal cuts short: the others would not know."""
-        with self._signals_noted():
-            self.broken = True
-            getattr(self.communicator, method)(*arguments)
-            self.broken = False
+        self.broken = True
+        getattr(self.communicator, method)(*arguments)
+        self.broken = False
 
     def _raise(self, rank: int, news: dict[str, Any]) -> NoReturn:
         self.signals.clear()
@@ -156,8 +160,11 @@ class Team:
             raise
 
     @contextlib.contextmanager
-    def _signals_noted(self) -> Iterator[None]:
-        """Within it signals wait for the next message; one that is ignored stays so."""
+    def uninterrupted(self) -> Iterator[None]:
+        """Within it signals wait for the next message; one that is ignored stays so.
+
+        One that came after the last message is raised at the end.
+        """
         if self.handlers or threading.current_thread() is not threading.main_thread():
             yield
             return

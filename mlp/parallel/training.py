@@ -21,19 +21,19 @@ LOOKED_AT = 64
 def agree(team: Team, settings: Mapping[str, Any], samples: tuple[np.ndarray, ...]) -> None:
     """Raise ValueError where a rank was given something else than rank 0."""
     mine = {name: str(value) for name, value in settings.items()} | _signs_of(samples)
-    first = json.loads(team.from_first(json.dumps(mine).encode()))
+    first = json.loads(team.said_by(0, json.dumps(mine).encode()))
     for name in {**first, **mine}:
         if mine.get(name) != first.get(name):
             raise ValueError(
                 f"fit: expected the same {name} on all ranks, got {first.get(name)} on rank 0 and "
-                f"{mine.get(name)} on rank {team.rank}; each rank takes its part of every batch by itself"
+                f"{mine.get(name)} on rank {team.rank}; each rank takes its part by itself"
             )
     team.exchange()
 
 
 def hand_over(team: Team, state: TrainingState) -> None:
     """The state of rank 0, which may come from a checkpoint, to all ranks."""
-    data = team.from_first(packed(snapshot(state)) if team.rank == 0 else b"")
+    data = team.said_by(0, packed(snapshot(state)) if team.rank == 0 else b"")
     if team.rank:
         put_back(state, unpacked(data))
 

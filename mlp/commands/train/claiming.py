@@ -73,6 +73,13 @@ class Claim:
         (self.path / unfinished.NAME).unlink(missing_ok=True)
 
 
+class Share(Claim):
+    """A claim of another process, in one that does some of its seeds; that one notes them."""
+
+    def note_done(self, seed: int, scores: dict[str, float]) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def claimed(options: argparse.Namespace, data: str, called: str) -> Iterator[Claim]:
     """Take the folder of the run; it is made here, so that it is known to be possible.

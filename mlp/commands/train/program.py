@@ -7,19 +7,39 @@ When a signal or a loss that is not finite ends it, what was trained by then is 
 `--resume` a run that was interrupted or killed goes on to the files it would have had.
 """
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mlp.commands.train import claiming, preparing, running, unfinished
+from mlp.commands.train.claiming import Claim
 from mlp.commands.train.options import train_options
+from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import digest_of
+
+Scores = dict[str, float]
+RunAll = Callable[[argparse.Namespace, Parts, Claim, Voice], list[Scores]]
+"""Trains with every seed of a claim; gives the test scores of each."""
 
 
 def main(arguments: Sequence[str], called: str) -> int:
     """Train once per seed; with several seeds, say the median and the range at the end."""
+    if "--mpi" in arguments:
+        from mlp.commands.train import ranks
+
+        return ranks.main(arguments, called)
     options = train_options(arguments, called)
+    if min(options.jobs, options.seeds) > 1:
+        from mlp.commands.train import jobs
+
+        return train(options, called, jobs.run_all)
+    return train(options, called, _one_after_the_other)
+
+
+def train(options: argparse.Namespace, called: str, run_all: RunAll) -> int:
+    """Claim the folder, and have `run_all` train once per seed."""
     voice = Voice(options.quiet)
     if options.resume is not None and unfinished.read(options.resume) is None:
         voice.result(f"{options.resume} is finished; nothing is left to do")
@@ -28,7 +48,7 @@ def main(arguments: Sequence[str], called: str) -> int:
     with claiming.claimed(options, _digest(parts), called) as claim:
         if different := claiming.changed_surroundings(claim.record):
             voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")
-        results = [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
+        results = run_all(options, parts, claim, voice)
         if len(results) > 1:
             voice.result(f"\nseeds {claim.seeds[0]} to {claim.seeds[-1]}:")
             for name in results[0]:
@@ -40,6 +60,12 @@ def main(arguments: Sequence[str], called: str) -> int:
     if voice.error is not None:
         raise voice.error
     return 0
+
+
+def _one_after_the_other(
+    options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice
+) -> list[Scores]:
+    return [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
 
 
 def _digest(parts: preparing.Parts) -> str:

@@ -1,7 +1,8 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
-import sys
+import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import TrainingCheckpoint
 from mlp.losses import Loss
+from mlp.parallel import Team
 from mlp.seeing.watching import Watching
 
 
@@ -56,9 +58,15 @@ class Progress(Callback):
 
 
 def run(
-    options: argparse.Namespace, parts: Parts, seed: int, claim: Claim, voice: Voice
+    options: argparse.Namespace,
+    parts: Parts,
+    seed: int,
+    claim: Claim,
+    voice: Voice,
+    team: Team | None = None,
+    more: Sequence[Callback] = (),
 ) -> dict[str, float]:
-    """Train with one seed and write the run folder; the test scores.
+    """Train with one seed, on all ranks of a team, and write the run folder; the test scores.
 
     If training ends early, by a signal or by NonFiniteError, what was trained by then is kept
     first and the exception goes on afterwards. A seed that is done already is left as it is.
@@ -77,7 +85,7 @@ def run(
     )
     if claim.resumed and not claim.checkpoint_of(seed).exists():
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
-    state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice)
+    state, stop = _trained(options, parts, net, loss, rng, seed, claim, voice, team, more)
     if stop is not None and not state.epoch:
         if not claim.checkpoint_of(seed).exists():
             stop.add_note("before the first epoch ended; nothing to keep")
@@ -95,7 +103,7 @@ def run(
         stop.add_note(f"after epoch {state.epoch}; kept in {out}")
         raise stop
     if reason is not None:
-        _warn(out, reason)
+        _warn(voice, out, reason)
     return scores
 
 
@@ -140,8 +148,15 @@ def _kept(
     return scores, reason
 
 
-def _warn(out: Path, text: str) -> None:
-    tqdm.write(f"{out}: warning: {text}", file=sys.stderr)
+def fit_options(options: argparse.Namespace, parts: Parts) -> dict[str, Any]:
+    """What `fit` is given of the options, on all processes alike."""
+    return {
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "validation": parts.validation,
+        "patience": options.patience,
+        "tolerance": options.tolerance,
+    }
 
 
 def _trained(
@@ -153,6 +168,8 @@ def _trained(
     seed: int,
     claim: Claim,
     voice: Voice,
+    team: Team | None,
+    more: Sequence[Callback],
 ) -> tuple[TrainingState, BaseException | None]:
     """The training as it ended, and what ended it early, if an exception did."""
     begun_with = folder.settings(options) | {"seed": seed, "data": claim.record.data}
@@ -166,21 +183,19 @@ def _trained(
         callbacks: list[Callback] = [progress]
         if options.watch:
             out = claim.folder_of(seed)
-            callbacks.append(Watching(*parts.train, say=lambda text: _warn(out, text)))
+            say = functools.partial(_warn, voice, out)
+            callbacks.append(Watching(*parts.train, say=say))
         try:
             fit(
                 net,
                 loss,
                 optimizer,
                 *parts.train,
-                epochs=options.epochs,
-                batch_size=options.batch_size,
+                **fit_options(options, parts),
                 rng=rng,
-                validation=parts.validation,
-                patience=options.patience,
-                tolerance=options.tolerance,
-                callbacks=callbacks,
+                callbacks=[*callbacks, *more],
                 checkpoint=checkpoint,
+                communicator=team,
             )
         except (KeyboardInterrupt, NonFiniteError) as stop:
             return progress.state, stop
@@ -188,6 +203,10 @@ def _trained(
     if state.stop is not None:
         voice.say(f"stopped after epoch {state.epoch}: {state.stop}")
     return state, None
+
+
+def _warn(voice: Voice, out: Path, text: str) -> None:
+    voice.warn(f"{out}: warning: {text}")
 
 
 def _no_bar(options: argparse.Namespace) -> bool | None:
