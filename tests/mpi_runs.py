@@ -1,7 +1,6 @@
 """Programs on several ranks of MPI, started by mpiexec as a user starts them."""
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +9,8 @@ from pathlib import Path
 
 from programs import ENVIRONMENT, Started
 
-MPIEXEC = shutil.which(
-    "mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
-) or (shutil.which("mpiexec"))
+BESIDE_PYTHON = str(Path(sys.executable).parent)
+MPIEXEC = shutil.which("mpiexec", path=BESIDE_PYTHON) or shutil.which("mpiexec")
 MISSING = (
     "needs mpi4py and mpiexec: pip install mpi4py mpich"
     if MPIEXEC is None or importlib.util.find_spec("mpi4py") is None

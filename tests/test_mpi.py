@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +99,7 @@ def test_a_signal_to_one_rank_ends_all_and_the_run_goes_on_with_other_ranks(
     tmp_path, table, rank, number, code
 ):
     out, whole = tmp_path / "run", tmp_path / "whole"
-    words = ("--data", table, "--hidden", "8", "--epochs", "4000", "--dtype", "float64")
+    words = ("--data", table, "--hidden", "8", "--epochs", "1500", "--dtype", "float64")
     with started_on(3, *words, "--out", out, wait_for="epoch    3") as process:
         os.kill(rank_of(process, rank), number)
         errors, _ = ended_within(process, SECONDS)
@@ -205,6 +207,8 @@ def test_a_signal_to_a_rank_with_its_own_seed_ends_all(tmp_path, table, rank):
     out = tmp_path / "run"
     words = ("--data", table, *LONG, "--seeds", 4, "--out", out)
     with started_on(2, *words, wait_for="epoch") as process:
+        while not (out / "seed-1" / "checkpoint.npz").exists():
+            time.sleep(0.01)
         os.kill(rank_of(process, rank), signal.SIGTERM)
         errors, _ = ended_within(process, SECONDS)
     assert process.returncode == 143
@@ -231,7 +235,5 @@ def test_without_mpi4py_the_remedy_is_said(tmp_path):
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['mlp', 'train', '--mpi'];"
         "from mlp.commands.console import main; sys.exit(main())"
     )
-    import subprocess
-
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert_one_line(done, 2, "--mpi needs mpi4py", "pip install 'mlp[mpi]'")

@@ -57,6 +57,8 @@ class Team:
         self.signals: list[int] = []
         """Those that came and were not sent yet."""
         self.handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
+        self.known: list[BaseException] = []
+        """The errors that all ranks know of."""
         self.broken = False
         """Whether a message did not come through: another one would wait for ever."""
         self.carry({}, np.dtype(np.float64))
@@ -116,10 +118,14 @@ class Team:
 
     def tell(self, error: BaseException) -> None:
         """Let the others know that this error ends this rank, unless they do."""
-        if self.size > 1 and not (self.broken or is_told(error)):
+        if self.size > 1 and not (self.broken or self.knows(error)):
             with self.uninterrupted():
                 self._news(self._sent(True), _described(error))
-                mark_as_told(error)
+                self.known.append(error)
+
+    def knows(self, error: BaseException) -> bool:
+        """Whether all ranks know of this error."""
+        return any(error is known for known in self.known)
 
     def _sent(self, *numbers: float) -> np.ndarray:
         self.message.write(self.rank, numbers)
@@ -156,7 +162,7 @@ class Team:
                 raise KeyboardInterrupt
             raise _error(rank, news)
         except BaseException as error:
-            mark_as_told(error)
+            self.known.append(error)
             raise
 
     @contextlib.contextmanager
@@ -214,15 +220,6 @@ def in_lockstep(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **options)
 
     return together
-
-
-def is_told(error: BaseException) -> bool:
-    """Whether all ranks know of this error."""
-    return "told" in vars(error)
-
-
-def mark_as_told(error: BaseException) -> None:
-    vars(error)["told"] = True
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import contextlib
 import copy
 import multiprocessing
 import signal
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -26,23 +26,20 @@ from mlp.commands.voice import Notes, Voice
 
 
 def run_all(
-    options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice
-) -> list[dict[str, float]]:
-    """Train with the seeds that are not done; the scores of all."""
-    seeds = [seed for seed in claim.seeds if claim.scores_of(seed) is None]
-    voice.say(f"{len(seeds)} seeds, {options.jobs} at a time")
+    options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice, seeds: Sequence[int]
+) -> None:
+    """Train with these seeds, and note what came of each."""
     with ThreadPoolExecutor(options.jobs) as pool, _ended_together(pool):
-        waiting = {pool.submit(_in_a_process, options, claim, seed): seed for seed in seeds}
-        for future in tqdm(_done(waiting), total=len(seeds), unit="seed", leave=False,
-                           disable=True if options.quiet else None):  # fmt: skip
-            scores, notes = future.result()
-            voice.repeat(notes)
-            claim.note_done(waiting[future], scores)
-    return [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
-
-
-def _done(waiting: dict[Future, int]) -> Iterator[Future]:
-    yield from as_completed(waiting)
+        futures = {pool.submit(_in_a_process, options, claim, seed): seed for seed in seeds}
+        no_bar = True if options.quiet else None  # None: a bar on a terminal only
+        bar = tqdm(total=len(seeds), unit="seed", leave=False, disable=no_bar)
+        with bar:
+            for future in as_completed(futures):
+                scores, notes = future.result()
+                with bar.external_write_mode():
+                    voice.repeat(notes)
+                claim.note_done(futures[future], scores)
+                bar.update()
 
 
 @contextlib.contextmanager

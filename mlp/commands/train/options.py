@@ -113,7 +113,7 @@ def _parser(called: str) -> OneLineParser:
     add("--jobs", type=number(int, 1), default=1, metavar="J",
         help="of several seeds, so many at a time; they share the cores")  # fmt: skip
     add("--mpi", action="store_true",
-        help="divide every batch, or several seeds, among the processes that mpiexec started")  # fmt: skip
+        help="divide each batch, or several seeds, among the processes of mpiexec")  # fmt: skip
     add_threads(group)
     add = parser.add_argument_group("results").add_argument
     add("--out", type=Path, default=None, metavar="FOLDER",

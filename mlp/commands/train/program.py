@@ -19,9 +19,8 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import digest_of
 
-Scores = dict[str, float]
-RunAll = Callable[[argparse.Namespace, Parts, Claim, Voice], list[Scores]]
-"""Trains with every seed of a claim; gives the test scores of each."""
+RunAll = Callable[[argparse.Namespace, Parts, Claim, Voice, Sequence[int]], None]
+"""Trains with these seeds of a claim, and notes the scores of each there."""
 
 
 def main(arguments: Sequence[str], called: str) -> int:
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str], called: str) -> int:
 
 
 def train(options: argparse.Namespace, called: str, run_all: RunAll) -> int:
-    """Claim the folder, and have `run_all` train once per seed."""
+    """Claim the folder, and have `run_all` train with each seed that is not done."""
     voice = Voice(options.quiet)
     if options.resume is not None and unfinished.read(options.resume) is None:
         voice.result(f"{options.resume} is finished; nothing is left to do")
@@ -48,7 +47,12 @@ def train(options: argparse.Namespace, called: str, run_all: RunAll) -> int:
     with claiming.claimed(options, _digest(parts), called) as claim:
         if different := claiming.changed_surroundings(claim.record):
             voice.result(f"note: {'; '.join(different)}: the last bits of numbers may differ")
-        results = run_all(options, parts, claim, voice)
+        done = list(filter(claim.is_seed_done, claim.seeds))
+        for seed in done:
+            voice.say(f"{claim.folder_of(seed)}: is done already")
+        if seeds := [seed for seed in claim.seeds if seed not in done]:
+            run_all(options, parts, claim, voice, seeds)
+        results = list(map(claim.scores_of, claim.seeds))
         if len(results) > 1:
             voice.result(f"\nseeds {claim.seeds[0]} to {claim.seeds[-1]}:")
             for name in results[0]:
@@ -63,9 +67,10 @@ def train(options: argparse.Namespace, called: str, run_all: RunAll) -> int:
 
 
 def _one_after_the_other(
-    options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice
-) -> list[Scores]:
-    return [running.run(options, parts, seed, claim, voice) for seed in claim.seeds]
+    options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice, seeds: Sequence[int]
+) -> None:
+    for seed in seeds:
+        running.run(options, parts, seed, claim, voice)
 
 
 def _digest(parts: preparing.Parts) -> str:

@@ -28,7 +28,6 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.train.unfinished import Record
 from mlp.commands.voice import Notes, Voice
 from mlp.parallel import Team
-from mlp.parallel.team import is_told
 
 ENDS = 1
 """Tag of the message by which a rank that trains alone says that it ends."""
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str], called: str) -> int:
         if team.broken:
             traceback.print_exc()
             mpi.world().Abort(1)
-        if team.rank and (is_told(error) or endings.status_for(error) != 1):
+        if team.rank and (team.knows(error) or endings.status_for(error) != 1):
             sys.exit(endings.status_for(error))  # rank 0 says why
         raise
 
@@ -87,20 +86,24 @@ def _until_all_end(team: Team) -> Iterator[None]:
 
 
 def _lead(
-    team: Team, options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice
-) -> list[dict[str, float]]:
-    """Have all ranks train with the seeds that are not done; the scores of all."""
-    seeds = [seed for seed in claim.seeds if claim.scores_of(seed) is None]
-    if len(claim.seeds) > 1:
-        record = dataclasses.asdict(claim.record)
-        task = {"seeds": seeds, "folder": str(claim.path.absolute()), "record": record}
-        team.said_by(0, _told(task))
-        for seed, (scores, notes) in _some_each(team, options, parts, claim, voice, seeds).items():
-            voice.repeat(notes)
-            claim.note_done(seed, scores)
-    elif seeds:
+    team: Team,
+    options: argparse.Namespace,
+    parts: Parts,
+    claim: Claim,
+    voice: Voice,
+    seeds: Sequence[int],
+) -> None:
+    """Have all ranks train with these seeds, and note what came of each."""
+    if len(claim.seeds) == 1:
         team.said_by(0, _told({"seed": seeds[0]}))
-    return [running.run(options, parts, seed, claim, voice, team) for seed in claim.seeds]
+        running.run(options, parts, seeds[0], claim, voice, team)
+        return
+    record = dataclasses.asdict(claim.record)
+    task = {"seeds": list(seeds), "folder": str(claim.path.absolute()), "record": record}
+    team.said_by(0, _told(task))
+    for seed, (scores, notes) in _some_each(team, options, parts, claim, voice, seeds).items():
+        voice.repeat(notes)
+        claim.note_done(seed, scores)
 
 
 def _follow(team: Team, called: str) -> None:
@@ -168,7 +171,7 @@ def _heard_by_all(team: Team) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not is_told(error):
+        if not team.knows(error):
             for rank in range(team.size):
                 if rank != team.rank:
                     mpi.world().Isend(bytearray(1), rank, ENDS)

@@ -69,12 +69,8 @@ def run(
     """Train with one seed, on all ranks of a team, and write the run folder; the test scores.
 
     If training ends early, by a signal or by NonFiniteError, what was trained by then is kept
-    first and the exception goes on afterwards. A seed that is done already is left as it is.
+    first and the exception goes on afterwards.
     """
-    done = claim.scores_of(seed)
-    if done is not None:
-        voice.say(f"{claim.folder_of(seed)}: is done already")
-        return done
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
     train, validation, test = (0 if part is None else len(part[0]) for part in parts[:3])
