@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.skipif(MISSING is not None, reason=str(MISSING)),
 ]
 HERE = Path(__file__).parent
-SECONDS = 10
-"""Within which all ranks must have ended."""
+SECONDS = 60
+"""Within which all ranks must have ended, also on a busy machine; alone it takes a few."""
 LONG = ("--epochs", "100000", "--hidden", "8", "--checkpoint-seconds", "0")
 SHORT = ("--epochs", "4", "--hidden", "8", "--dtype", "float64", "--quiet")
 
