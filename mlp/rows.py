@@ -88,3 +88,10 @@ class Rows:
 
     def __repr__(self) -> str:
         return f"Rows({len(self)} of {len(self.array)} rows, each {self.shape[1:]} {self.dtype})"
+
+
+def part_of(array: np.ndarray | Rows, part: slice) -> np.ndarray | Rows:
+    """`array[part]` without a copy."""
+    if isinstance(array, Rows):
+        return Rows(array.array, array.index[part])
+    return array[part]

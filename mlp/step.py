@@ -1,6 +1,7 @@
 """A step of gradient descent as the textbook has it."""
 
 import math
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
@@ -10,6 +11,8 @@ from mlp.losses import Loss
 from mlp.optim import SGD
 from mlp.rows import Rows
 from mlp.sequential import Sequential
+
+Arrays = Mapping[str, np.ndarray]
 
 
 class TextbookStep:
@@ -32,6 +35,16 @@ class TextbookStep:
     ) -> None:
         self.net, self.body, self.loss, self.optimizer = net, body, loss, optimizer
         self.x, self.y, self.sample_weight = x, y, sample_weight
+        self.given: Arrays | None = None
+        self.sums: Arrays | None = None
+
+    def divide(self, given: Arrays, sums: Arrays) -> None:
+        """Take only part of the step, as others (see mlp.parallel) take the rest of its batch.
+
+        From now on `backward` leaves the gradients in the arrays `given`, and `update` goes by
+        `sums`, where those of all will be; both are by the names of the parameters.
+        """
+        self.given, self.sums = given, sums
 
     def begin(self) -> None:
         """Take note of what may have changed since the last epoch."""
@@ -39,7 +52,7 @@ class TextbookStep:
     def forward(self, batch: np.ndarray | slice) -> float:
         """The loss of that batch, before the step."""
         z = self.body.forward(self.x[batch])
-        self.samples = self._count(batch, len(z))
+        self.samples = self.count(batch, len(z))
         weights = () if self.sample_weight is None else (self.sample_weight[batch],)
         self._scored = (z, self.y[batch], *weights)
         return cast(float, self.loss.forward(*self._scored))
@@ -51,12 +64,19 @@ class TextbookStep:
         """
         return False
 
-    def backward(self) -> None:
-        """The gradient of that loss in every parameter."""
-        self.body.backward(self.loss.backward())
+    def backward(self, share: float = 1.0) -> None:
+        """The gradient of that loss in every parameter, or that share of it."""
+        upstream = self.loss.backward()
+        self.body.backward(upstream if share == 1 else share * upstream)
+        if self.given is not None:
+            for name, gradient in self.net.checked_gradients().items():
+                np.copyto(self.given[name], gradient)
 
     def update(self) -> None:
         """One step of the optimizer down that gradient."""
+        if self.sums is not None:
+            for name, gradient in self.net.checked_gradients().items():
+                np.copyto(gradient, self.sums[name])
         self.optimizer.step(self.net)
 
     def hits(self) -> float:
@@ -64,6 +84,6 @@ class TextbookStep:
         accuracy = self.loss.accuracy(*self._scored)
         return math.nan if accuracy is None else accuracy * self.samples
 
-    def _count(self, batch: np.ndarray | slice, n: int) -> float:
+    def count(self, batch: np.ndarray | slice, n: int) -> float:
         """As how many samples the n of the batch count: the sum of their weights."""
         return n if self.sample_weight is None else float(self.sample_weight[batch].sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # naming np.random.Generator would load numpy.random
 
+import functools
 import math
 import os
 import time
@@ -17,12 +18,14 @@ from mlp.layers import Layer
 from mlp.losses import Loss, checked_weights
 from mlp.optim import SGD
 from mlp.pairing import from_logits
+from mlp.parallel import Communicator, Team, in_lockstep, team_of
 from mlp.rows import ROWS, Rows, place_of_not_finite, row_blocks
 from mlp.sequential import Sequential
 from mlp.stopping import Stopping, is_finite, not_finite
 
 if TYPE_CHECKING:
     from mlp.files.resume import TrainingCheckpoint
+    from mlp.parallel.step import ParallelStep
     from mlp.step import TextbookStep
 
 MIXED = 16
@@ -32,6 +35,7 @@ Samples = tuple[np.ndarray | Rows, *tuple[np.ndarray, ...]]
 """x and targets, and weights where there are any."""
 
 
+@in_lockstep
 def fit(
     net: Layer,
     loss: Loss,
@@ -51,6 +55,7 @@ def fit(
     on_epoch: Callable[[Record], Any] | None = None,
     callbacks: Sequence[Callback] = (),
     checkpoint: str | os.PathLike | TrainingCheckpoint | None = None,
+    communicator: Communicator | Team | None = None,
 ) -> History:
     """Train net on x (N, ...) and targets y; return one record per epoch, a list that can `plot()`.
 
@@ -84,6 +89,13 @@ def fit(
     to the very weights it would have reached at once; that of another training is refused (without
     `rng`, whichever generator it was begun with).
 
+    With `communicator`, of mpi4py, all its ranks call fit with the same arguments and train one
+    network together. Each takes its part of every batch (`batch_size` is that of all together)
+    and of validation; they begin with the weights, the velocities and the generator of rank 0 and
+    end with the same weights, those of one process to rounding. Callbacks are called on every
+    rank, and see the same there; only rank 0 writes the checkpoint, or reads it. An error or a
+    signal on one rank ends all of them, see mlp.parallel.
+
     The steps are fused where that is possible (see mlp.fused.FusedStep), the same to rounding;
     which gradients the layers hold afterwards is not promised.
 
@@ -111,39 +123,51 @@ def fit(
             given_too = "shuffle=False" if not shuffle else "batch_size=None"
             raise ValueError(f"fit: shuffle_block has no meaning with {given_too}; leave one out")
     state = TrainingState(net, given, optimizer, np.random.default_rng(rng), epochs)
+    team = team_of(communicator)
 
     def watched(record: Record) -> float:
         if validation is not None:
             return record["validation_loss"]
-        return _scores(body, loss, *samples)["loss"]
+        return _scores_of_all(team, body, loss, samples)["loss"]
 
     stopping = Stopping(
         patience, tolerance, watched, "training" if validation is None else "validation"
     )
     state.callbacks = [*callbacks, stopping]
-    if checkpoint is not None:
+    settings: dict[str, Any] = {
+        "batch size": batch_size,
+        "patience": patience,
+        "tolerance": tolerance,
+        "order": _name_of_order(shuffle, shuffle_block),
+    }
+    if checkpoint is not None and team.rank == 0:
         from mlp.files.resume import checkpoint_for, generator_state
 
-        settings: dict[str, Any] = {
-            "batch size": batch_size,
-            "patience": patience,
-            "tolerance": tolerance,
-            "order": _name_of_order(shuffle, shuffle_block),
-        }
-        if rng is not None:
-            settings["rng"] = generator_state(state.rng)
-        state.callbacks += [checkpoint_for(checkpoint, state, settings, samples, validation)]
+        drawn = {} if rng is None else {"rng": generator_state(state.rng)}
+        state.callbacks += [
+            checkpoint_for(checkpoint, state, settings | drawn, samples, validation)
+        ]
     from mlp.fused import training_step  # with SciPy, when first used
 
-    step = training_step(net, body, loss, optimizer, *samples)
+    mine = training_step(net, body, loss, optimizer, *samples)
+    step: TextbookStep | ParallelStep = mine
+    if team.size > 1:
+        from mlp.parallel.step import ParallelStep
+        from mlp.parallel.training import agree, end_epoch, hand_over
+
+        things = {"network": net, "loss": given, "optimizer": optimizer, "epochs": epochs}
+        agree(team, things | settings, samples)
+        step = ParallelStep(mine, team)
 
     with attached(state), stopping.restoring(state):
+        if team.size > 1:
+            hand_over(team, state)
         while state.epoch < epochs and state.stop is None:
             start = time.perf_counter()
             order_rng = state.rng if shuffle else None
             batches = _batches(len(samples[0]), batch_size, order_rng, shuffle_block)
             record = _train_epoch(step, batches, state)
-            scores = {} if validation is None else _scores(body, loss, *validation)
+            scores = {} if validation is None else _scores_of_all(team, body, loss, validation)
             record["validation_loss"] = scores.get("loss")
             record["validation_accuracy"] = scores.get("accuracy")
             record["seconds"] = time.perf_counter() - start
@@ -153,9 +177,12 @@ def fit(
                 on_epoch(record)
             for callback in state.callbacks:
                 callback.on_epoch(state)
+            if team.size > 1:
+                end_epoch(team, state)
     return state.history
 
 
+@in_lockstep
 def evaluate(
     net: Layer,
     loss: Loss,
@@ -163,10 +190,12 @@ def evaluate(
     y: np.ndarray,
     *,
     sample_weight: np.ndarray | None = None,
+    communicator: Communicator | Team | None = None,
 ) -> dict[str, float | None]:
     """{"loss", "accuracy"} of net on x (N, ...) and y; accuracy is None for real-valued targets.
 
-    With `sample_weight` (N,) both are weighted, as in `fit`.
+    With `sample_weight` (N,) both are weighted, as in `fit`. With `communicator`, of mpi4py, all
+    its ranks call it alike, and each looks at its part of the samples.
 
     The outputs are computed and forgotten in blocks of 16,384 rows (fewer where samples are very
     large), so x may be a memory map. The value of a block is that of the loss, in the dtype of the
@@ -175,12 +204,13 @@ def evaluate(
     Raises TypeError or ValueError for arguments that do not fit; clears the caches of net.
     """
     body, loss = _body_and_loss("evaluate", net, loss)
-    return _scores(body, loss, *_checked_samples("evaluate", body, loss, x, y, sample_weight))
+    samples = _checked_samples("evaluate", body, loss, x, y, sample_weight)
+    return _scores_of_all(team_of(communicator), body, loss, samples)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the loss tells
 def _train_epoch(
-    step: TextbookStep,
+    step: TextbookStep | ParallelStep,
     batches: Iterator[np.ndarray | slice],
     state: TrainingState,
 ) -> Record:
@@ -275,6 +305,14 @@ def _scores(
         right = loss.accuracy(*scored)
         accuracy = None if right is None or accuracy is None else accuracy + right * share
     return {"loss": value, "accuracy": accuracy}
+
+
+def _scores_of_all(team: Team, body: Sequential, loss: Loss, samples: Samples) -> dict[str, Any]:
+    if team.size == 1:
+        return _scores(body, loss, *samples)
+    from mlp.parallel.training import shared_scores
+
+    return shared_scores(team, functools.partial(_scores, body, loss), loss, samples)
 
 
 def _body_and_loss(who: str, net: Layer, loss: Loss) -> tuple[Sequential, Loss]:

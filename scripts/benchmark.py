@@ -5,6 +5,8 @@
     python scripts/benchmark.py --inference       predictions per second
     python scripts/benchmark.py --growth          time and memory against batch, width, depth
     python scripts/benchmark.py --gradient-check  beside PyTorch's
+    python scripts/benchmark.py --ranks 1,2       on ranks of MPI, with the share of communication
+    python scripts/benchmark.py --model           what more machines would bring, by a formula
     python scripts/benchmark.py --end-to-end --data FOLDER    whole programs on MNIST
 
 Everyone does the work that bench/work.py describes, which is checked: the losses of the first
@@ -48,6 +50,14 @@ def parse() -> argparse.Namespace:
     mode.add_argument("--growth", action="store_true", help="time and memory against size")
     mode.add_argument("--gradient-check", action="store_true", help="beside PyTorch's")
     mode.add_argument("--end-to-end", action="store_true", help="whole programs on MNIST")
+    mode.add_argument("--ranks", type=_counts, metavar="N,N", help="of MPI, beside each other")
+    mode.add_argument("--model", action="store_true", help="scaling to more machines, modelled")
+    parser.add_argument(
+        "--latency", type=float, default=20.0, metavar="US", help="of the network, for --model"
+    )
+    parser.add_argument(
+        "--bandwidth", type=float, default=1.1, metavar="GB/S", help="of the network, for --model"
+    )
     parser.add_argument("--data", type=pathlib.Path, help="folder of the MNIST files")
     parser.add_argument("--threads", type=_count, default=1, help="threads of each contender")
     parser.add_argument(
@@ -69,7 +79,19 @@ def parse() -> argparse.Namespace:
         parser.error(f"--contenders: expected some of {','.join(CONTENDERS)}, got {unknown}")
     if options.end_to_end and options.data is None:
         parser.error("--end-to-end needs --data, a folder with the four MNIST files")
+    if not (options.latency >= 0 and options.bandwidth > 0):
+        parser.error("--latency is a number from 0 up, --bandwidth one above 0")
     return options
+
+
+def _counts(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = [0]
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError(f"expected numbers of ranks like 1,2,4, got {text}")
+    return numbers
 
 
 def _count(text: str) -> int:

@@ -4,6 +4,7 @@
 6 something cannot be written, 130 interrupted, 143 terminated, 141 nobody reads the output.
 """
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -31,7 +32,16 @@ def status_of(program: Callable[[], int], called: str) -> int:
     except signals.Stopped as stop:
         return complain(called, stop, 128 + stop.number)
     except tuple(STATUS) as error:
-        return complain(called, error, next(n for k, n in STATUS.items() if isinstance(error, k)))
+        return complain(called, error, status_for(error))
+
+
+def status_for(error: BaseException) -> int:
+    """The exit status for an error; 1 for one that is in none of the lists."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + getattr(error, "number", signal.SIGINT)
+    return next((n for kind, n in STATUS.items() if isinstance(error, kind)), 1)
 
 
 def complain(called: str, error: BaseException, status: int) -> int:

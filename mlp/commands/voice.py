@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 
 class Voice:
@@ -20,10 +21,35 @@ class Voice:
                 self.error = error
                 silence(sys.stdout.fileno())
 
+    def repeat(self, said: Sequence[Sequence[str]]) -> None:
+        """Say what another process kept as notes."""
+        for how, text in said:
+            getattr(self, how)(text)
+
     def say(self, text: str) -> None:
         """Print, unless quiet."""
         if not self.quiet:
             self.result(text)
+
+    def warn(self, text: str) -> None:
+        """What the user should know, on standard error."""
+        from tqdm import tqdm  # it may have a bar there
+
+        tqdm.write(text, file=sys.stderr)
+
+
+class Notes(Voice):
+    """Keeps what is to be said, for a process that speaks for this one."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
+        self.said: list[tuple[str, str]] = []
+
+    def result(self, text: str) -> None:
+        self.said.append(("result", text))
+
+    def warn(self, text: str) -> None:
+        self.said.append(("warn", text))
 
 
 def silence(descriptor: int) -> None:

@@ -57,7 +57,7 @@ def write_archive(path: str | os.PathLike, members: Mapping[str, Any], who: str)
     arrays = {name: np.asarray(value) for name, value in members.items()}
     if objects := [name for name, a in arrays.items() if a.dtype.hasobject]:
         raise ValueError(f"{who}: expected arrays, numbers or texts for {objects}")
-    write_whole(path, _packed(arrays))
+    write_whole(path, packed(arrays))
 
 
 def read_archive(path: str | os.PathLike) -> Arrays:
@@ -72,12 +72,13 @@ def read_archive(path: str | os.PathLike) -> Arrays:
             "it is damaged, cut short, or no checkpoint of mlp"
         )
     try:
-        return _unpacked(data)
+        return unpacked(data)
     except MALFORMED as error:
         raise CheckpointError(f"{path}: nothing in it that this version reads: {error}") from error
 
 
-def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The bytes of an archive."""
     arrays = {"manifest": np.array(json.dumps(_manifest(arrays)))} | dict(arrays)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -94,7 +95,8 @@ def _manifest(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"format": FORMAT, "members": members}
 
 
-def _unpacked(data: bytes) -> Arrays:
+def unpacked(data: bytes) -> Arrays:
+    """The arrays in the bytes of an archive, whose digest was checked; or one of MALFORMED."""
     arrays: Arrays = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():

@@ -21,6 +21,7 @@ from mlp.errors import CheckpointError
 from mlp.files.archive import MALFORMED, Arrays, read_archive, write_archive
 from mlp.files.whole import remove_partial
 from mlp.history import History
+from mlp.optim import State
 from mlp.rows import Rows, row_blocks
 
 SHARE = 0.02
@@ -50,7 +51,8 @@ class TrainingCheckpoint(Callback):
         if self.path.exists():
             members = read_archive(self.path)
             try:
-                _put_back(state, members, self._checked(members))
+                self._check(members)
+                put_back(state, members)
             except CheckpointError:
                 raise
             except MALFORMED as error:
@@ -69,26 +71,11 @@ class TrainingCheckpoint(Callback):
             self.cost = self.saved_at - now
 
     def _save(self, state: TrainingState) -> None:
-        progress = state.optimizer.state(state.net)
-        notes = {
-            "begun_with": self.begun_with,
-            "epoch": state.epoch,
-            "stop": state.stop,
-            "step": progress.step,
-            "history": state.history,
-            "generator": state.rng.bit_generator.state,
-        }
-        members: Arrays = dict(state.net.parameters())
-        members |= {f"velocity {name}": v for name, v in progress.velocity.items()}
-        members |= dict(_remembered(state))
-        write_archive(
-            self.path,
-            {"training": json.dumps(notes, default=_plain)} | members,
-            who="fit: checkpoint",
-        )
+        members = snapshot(state, begun_with=self.begun_with)
+        write_archive(self.path, members, who="fit: checkpoint")
 
-    def _checked(self, members: Arrays) -> dict[str, Any]:
-        """What the file says beside arrays, of a training that was begun as this one."""
+    def _check(self, members: Arrays) -> None:
+        """Raise CheckpointError unless the file is of a training that was begun as this one."""
         if "training" not in members:
             raise CheckpointError(f"{self.path}: holds a network, but no training to go on with")
         notes = json.loads(members["training"].item())
@@ -103,7 +90,6 @@ class TrainingCheckpoint(Callback):
                 "use another path, or remove the file to start anew"
             )
         self.begun_with = then
-        return notes
 
 
 def checkpoint_for(
@@ -154,8 +140,28 @@ def generator_state(rng: np.random.Generator) -> str:
     return f"{state['bit_generator']} {hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def _put_back(state: TrainingState, members: Arrays, notes: dict[str, Any]) -> None:
-    """Everything is read and checked first; only then anything is changed."""
+def snapshot(state: TrainingState, **more: Any) -> Arrays:
+    """All that decides what is still to come, as arrays by name; `more` is noted beside it."""
+    progress = _progress(state)
+    notes = more | {
+        "epoch": state.epoch,
+        "stop": state.stop,
+        "step": progress.step,
+        "history": state.history,
+        "generator": state.rng.bit_generator.state,
+    }
+    members: Arrays = {"training": np.array(json.dumps(notes, default=_plain))}
+    members |= state.net.parameters()
+    members |= {f"velocity {name}": v for name, v in progress.velocity.items()}
+    return members | dict(_remembered(state))
+
+
+def put_back(state: TrainingState, members: Arrays) -> None:
+    """Make the state what it was at its snapshot, or raise one of MALFORMED.
+
+    Everything is read and checked first; only then anything is changed.
+    """
+    notes = json.loads(members["training"].item())
     weights = {name: members[name] for name in state.net.parameters()}
     for name, parameter in state.net.parameters().items():
         if weights[name].shape != parameter.shape or weights[name].dtype != parameter.dtype:
@@ -169,11 +175,17 @@ def _put_back(state: TrainingState, members: Arrays, notes: dict[str, Any]) -> N
     state.rng.bit_generator.state = _arrays_again(generator)
     for name, parameter in state.net.parameters().items():
         parameter[...] = weights[name]
-    progress = state.optimizer.state(state.net)
+    progress = _progress(state)
     progress.step, progress.velocity = step, velocity
     state.epoch, state.stop, state.history = epoch, notes["stop"], History(notes["history"])
     for callback, memory in zip(state.callbacks, memories, strict=True):
         callback.load_state_dict(memory)
+
+
+def _progress(state: TrainingState) -> State:
+    """The live step count and velocities, if the optimizer shows any."""
+    known = getattr(state.optimizer, "state", None)
+    return known(state.net) if callable(known) else State()
 
 
 def _remembered(state: TrainingState) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,11 +7,12 @@ spend their time between the calls and not in them.
     forward      calls that fill y from x
     backward     calls that fill dx = dL/dx from U = dL/dy; put together by `prepare_backward(U)`
     updates(..)  calls that step the layer's parameters, once all gradients are there
+    gathering()  calls that leave the gradients in arrays instead, for a batch that is divided
 
 The arrays are overwritten by every batch, also by the next kernel, and never leave the step.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ import numpy as np
 
 from mlp.fused.blas import LARGE, Blas, in_place
 from mlp.layers import Affine, Flatten, Layer, ReLU, Scale, Sigmoid
-from mlp.optim import SGD, Settings
+from mlp.optim import SGD, Settings, is_bias
 
 Call = Callable[[], object]
+Add = Callable[[float, float, np.ndarray], list[Call]]
 
 
 class PlacedLayer(NamedTuple):
@@ -33,12 +35,14 @@ class PlacedLayer(NamedTuple):
 
 class Shared(NamedTuple):
     """What all kernels share: the routines, the optimizer and, by the id of each parameter's
-    array, its name in the network, under which `velocity` has its v."""
+    array, its name in the network, under which `velocity` has its v, and `gradients` the array
+    that its gradient is to be left in, if this is only a part of a batch."""
 
     blas: Blas
     optimizer: SGD
     velocity: dict[str, np.ndarray]
     names: dict[int, str]
+    gradients: Mapping[str, np.ndarray] | None = None
 
     def velocity_of(self, w: np.ndarray) -> np.ndarray:
         return self.velocity[self.names[id(w)]]
@@ -58,6 +62,9 @@ class Kernel:
         self.dx = U
 
     def updates(self, settings: Settings) -> list[Call]:
+        return []
+
+    def gathering(self, gradients: Mapping[str, np.ndarray]) -> list[Call]:
         return []
 
 
@@ -104,43 +111,27 @@ class AffineKernel(Kernel):
         self.backward = [partial(gemm, self.scale, self.W.T, U.T, 0.0, self.dx.T, 1, 0, 1)]
 
     def updates(self, settings: Settings) -> list[Call]:
-        calls = self._updates(settings, self.W, settings.weight_decay, self._add_to_W)
+        calls = descent(self.shared, settings, self.W, settings.weight_decay, self._add_to_W)
         if self.b is not None:
-            calls += self._updates(settings, self.b, 0.0, self._add_to_b)
+            calls += descent(self.shared, settings, self.b, 0.0, self._add_to_b)
         return calls
 
-    def _add_to_W(self, alpha: float, beta: float, w: np.ndarray) -> Call:
+    def gathering(self, gradients: Mapping[str, np.ndarray]) -> list[Call]:
+        names = self.shared.names
+        calls = self._add_to_W(1.0, 0.0, gradients[names[id(self.W)]])
+        if self.b is not None:
+            calls += self._add_to_b(1.0, 0.0, gradients[names[id(self.b)]])
+        return calls
+
+    def _add_to_W(self, alpha: float, beta: float, w: np.ndarray) -> list[Call]:
         """Gradient contribution to W, or its velocity: w <- beta w + alpha x^T U."""
         gemm, alpha = self.shared.blas.gemm, alpha * self.scale
-        return partial(gemm, alpha, self.U.T, self.x.T, beta, w.T, 0, 1, 1)
+        return [partial(gemm, alpha, self.U.T, self.x.T, beta, w.T, 0, 1, 1)]
 
-    def _add_to_b(self, alpha: float, beta: float, w: np.ndarray) -> Call:
+    def _add_to_b(self, alpha: float, beta: float, w: np.ndarray) -> list[Call]:
         """Gradient contribution to b, or its velocity: w <- beta w + alpha 1^T U."""
         gemv, alpha = self.shared.blas.gemv, alpha * self.scale
-        return partial(gemv, alpha, self.U.T, self.ones, beta, w, 0, 1, 0, 1, 0, 1)
-
-    def _updates(
-        self, settings: Settings, w: np.ndarray, decay: float, add: Callable[..., Call]
-    ) -> list[Call]:
-        """The step of W or b; `add(alpha, beta, w)` makes w <- beta w + alpha g."""
-        rate, m, nesterov, _ = settings
-        if not m:
-            return [add(-rate, 1.0 - rate * decay, w)]
-        v = self.shared.velocity_of(w)
-        calls: list[Call] = []
-        if nesterov:  # the part of the step that looks ahead along the old velocity
-            calls.append(self._axpy(rate * m, v, w))
-        # v <- m v + g
-        calls.append(add(1.0, m * (1.0 - rate * decay) if nesterov else m, v))
-        if decay:  # the decay's part of g
-            calls.append(self._axpy(decay, w, v))
-        # w <- w - rate v, and what Nesterov's step still lacks
-        calls.append(self._axpy(-rate * (1.0 + m) if nesterov else -rate, v, w))
-        return calls
-
-    def _axpy(self, alpha: float, a: np.ndarray, w: np.ndarray) -> Call:
-        """w <- w + alpha a."""
-        return partial(self.shared.blas.axpy, a.reshape(-1), w.reshape(-1), w.size, alpha)
+        return [partial(gemv, alpha, self.U.T, self.ones, beta, w, 0, 1, 0, 1, 0, 1)]
 
 
 class ReLUKernel(Kernel):
@@ -237,6 +228,9 @@ class LayerKernel(Kernel):
     def updates(self, settings: Settings) -> list[Call]:
         return [partial(self._update, settings.learning_rate)]
 
+    def gathering(self, gradients: Mapping[str, np.ndarray]) -> list[Call]:
+        return [partial(self._gather, gradients)]
+
     def _first_forward(self) -> None:
         self.y = np.array(self._result(self.layer.forward, self.x), self.x.dtype, order="C")
         self.forward[0] = self._forward
@@ -259,6 +253,11 @@ class LayerKernel(Kernel):
         for name, w in self.layer.parameters().items():
             self.shared.optimizer.update_parameter(names[id(w)], w, gradients[name], rate, velocity)
 
+    def _gather(self, arrays: Mapping[str, np.ndarray]) -> None:
+        gradients = self.layer.checked_gradients()
+        for name, w in self.layer.parameters().items():
+            np.copyto(arrays[self.shared.names[id(w)]], gradients[name])
+
     def _result(self, method: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
         try:
             return method(x.copy())
@@ -266,6 +265,56 @@ class LayerKernel(Kernel):
             for note in self.notes:
                 error.add_note(note)
             raise
+
+
+def descent(
+    shared: Shared, settings: Settings, w: np.ndarray, decay: float, add: Add
+) -> list[Call]:
+    """The step of W or b; `add(alpha, beta, w)` makes w <- beta w + alpha g."""
+    rate, m, nesterov, _ = settings
+    if not m:
+        return add(-rate, 1.0 - rate * decay, w)
+    v = shared.velocity_of(w)
+    calls: list[Call] = []
+    if nesterov:  # the part of the step that looks ahead along the old velocity
+        calls.append(_axpy(shared, rate * m, v, w))
+    # v <- m v + g
+    calls += add(1.0, m * (1.0 - rate * decay) if nesterov else m, v)
+    if decay:  # the decay's part of g
+        calls.append(_axpy(shared, decay, w, v))
+    # w <- w - rate v, and what Nesterov's step still lacks
+    calls.append(_axpy(shared, -rate * (1.0 + m) if nesterov else -rate, v, w))
+    return calls
+
+
+def updates_from(
+    gradients: Mapping[str, np.ndarray],
+    parameters: Mapping[str, np.ndarray],
+    settings: Settings,
+    shared: Shared,
+) -> list[Call]:
+    """Calls that step all parameters by gradients that stand in arrays."""
+    calls: list[Call] = []
+    for name, w in parameters.items():
+        g, decay = gradients[name], 0.0 if is_bias(name) else settings.weight_decay
+        if in_place(w, g.dtype):
+            calls += descent(shared, settings, w, decay, partial(_add, shared, g))
+        else:
+            rate, velocity = settings.learning_rate, shared.velocity
+            update = shared.optimizer.update_parameter
+            calls.append(partial(update, name, w, g, rate, velocity))
+    return calls
+
+
+def _add(shared: Shared, g: np.ndarray, alpha: float, beta: float, w: np.ndarray) -> list[Call]:
+    """w <- beta w + alpha g."""
+    calls: list[Call] = [] if beta == 1 else [partial(np.multiply, w, beta, w)]
+    return [*calls, _axpy(shared, alpha, g, w)]
+
+
+def _axpy(shared: Shared, alpha: float, a: np.ndarray, w: np.ndarray) -> Call:
+    """w <- w + alpha a."""
+    return partial(shared.blas.axpy, a.reshape(-1), w.reshape(-1), w.size, alpha)
 
 
 def kernel_for(placed: PlacedLayer, x: np.ndarray, shared: Shared) -> Kernel:

@@ -37,6 +37,7 @@ class Plan:
         self.update_calls: list[Call] = []
         self.settings: Settings | None = None
         self.shows_all = False
+        self.share = np.ones((), batches.x.dtype)
 
     def forward(self, batch: np.ndarray | slice) -> float:
         self.batches.gather(batch)
@@ -47,7 +48,8 @@ class Plan:
                 call()
         return self.head.value()
 
-    def backward(self) -> None:
+    def backward(self, share: float) -> None:
+        self.share[()] = share
         if not self.backward_calls:
             self.backward_calls = self._first_backward()
         else:
@@ -80,7 +82,10 @@ class Plan:
 
     def _first_backward(self) -> list[Call]:
         head, top, U = self.head, self.kernels[-1], self.head.U
+        divided = self.shared.gradients
         calls = _made(head.backward)
+        if divided is not None:
+            calls += _made([partial(np.multiply, U, self.share, U)])
         if isinstance(top, AffineKernel):
             top.scale = head.scale
         else:
@@ -91,7 +96,10 @@ class Plan:
             calls += _made(kernel.backward)
             U = kernel.dx
         self.kernels[lowest].prepare_backward(U, needs_dx=False)
-        return calls + _made(self.kernels[lowest].backward)
+        calls += _made(self.kernels[lowest].backward)
+        if divided is not None:
+            calls += _made([call for k in self.kernels for call in k.gathering(divided)])
+        return calls
 
     def _head_for(self, z: np.ndarray) -> Head:
         target, weights = self.batches.y, self.batches.weights

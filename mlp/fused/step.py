@@ -6,14 +6,14 @@ import numpy as np
 
 from mlp.fused.batches import Batches, Gathered, Whole
 from mlp.fused.blas import blas_for, in_place
-from mlp.fused.kernels import PlacedLayer, Shared, changes_input
+from mlp.fused.kernels import PlacedLayer, Shared, changes_input, updates_from
 from mlp.fused.plan import Plan, takes_labels
 from mlp.layers import Affine, Layer
 from mlp.losses import Loss
-from mlp.optim import SGD
-from mlp.rows import Rows
+from mlp.optim import SGD, Settings
+from mlp.rows import Rows, part_of
 from mlp.sequential import Sequential
-from mlp.step import TextbookStep
+from mlp.step import Arrays, TextbookStep
 
 
 def training_step(
@@ -78,7 +78,7 @@ class FusedStep(TextbookStep):
         self.blas = blas_for(self.dtype)
         self.known: list | None = None
         self.plan: Plan | None = None
-        self.plans: dict[tuple[int, type], Plan] = {}
+        self.plans: dict[tuple[int, int, type], Plan] = {}
 
     def begin(self) -> None:
         """Look at the network and the optimizer anew: a callback may have changed them."""
@@ -93,12 +93,17 @@ class FusedStep(TextbookStep):
             return
         self.known, self.arrays, self.layers, self.plans = known, arrays, layers, {}
         names = {id(w): name for name, w in parameters.items()}
-        self.shared = Shared(self.blas, self.optimizer, self.state.velocity, names)
+        self.shared = Shared(self.blas, self.optimizer, self.state.velocity, names, self.given)
+        self.settings: Settings | None = None
 
     def forward(self, batch: np.ndarray | slice) -> float:
-        n = len(self.x) if isinstance(batch, slice) else len(batch)
-        self.samples = self._count(batch, n)
-        plan = self.plan = self.plans.get((n, type(batch))) or self._new_plan(n, type(batch))
+        if isinstance(batch, slice):
+            start, stop, _ = batch.indices(len(self.x))
+        else:
+            start, stop = 0, len(batch)
+        self.samples = self.count(batch, stop - start)
+        key = start, stop, type(batch)
+        plan = self.plan = self.plans.get(key) or self._new_plan(*key)
         value = plan.forward(batch)
         if math.isfinite(value):
             return value
@@ -108,15 +113,17 @@ class FusedStep(TextbookStep):
     def shows_all(self) -> bool:
         return self.plan is not None and self.plan.shows_all
 
-    def backward(self) -> None:
+    def backward(self, share: float = 1.0) -> None:
         if self.plan is None:
-            super().backward()
+            super().backward(share)
         else:
-            self.plan.backward()
+            self.plan.backward(share)
 
     def update(self) -> None:
         if self.plan is None:
             super().update()
+        elif self.sums is not None:
+            self._update_from(self.sums)
         else:
             self.plan.update(self.optimizer.settings(self.state.step))
             self.state.step += 1
@@ -124,16 +131,28 @@ class FusedStep(TextbookStep):
     def hits(self) -> float:
         return super().hits() if self.plan is None else self.plan.head.hits()
 
-    def _new_plan(self, n: int, kind: type) -> Plan:
+    def _update_from(self, sums: Arrays) -> None:
+        settings = self.optimizer.settings(self.state.step)
+        if settings != self.settings:
+            self.settings = settings
+            parameters = self.net.parameters()
+            self.update_calls = updates_from(sums, parameters, settings, self.shared)
+        for call in self.update_calls:
+            call()
+        self.state.step += 1
+
+    def _new_plan(self, start: int, stop: int, kind: type) -> Plan:
         batches: Batches
         if kind is slice:
             read_only = not changes_input(self.layers)
-            y = self.y.astype(self.target_dtype, copy=False)
-            batches = Whole(self.x, y, self.sample_weight, self.dtype, read_only)
+            rows, weights = slice(start, stop), self.sample_weight
+            weights = None if weights is None else weights[rows]
+            y = self.y[rows].astype(self.target_dtype, copy=False)
+            batches = Whole(part_of(self.x, rows), y, weights, self.dtype, read_only)
         else:
             given = self.x, self.y, self.sample_weight
-            batches = Gathered(*given, n, self.dtype, self.target_dtype)
-        plan = self.plans[n, kind] = Plan(self.layers, self.loss, batches, self.shared)
+            batches = Gathered(*given, stop, self.dtype, self.target_dtype)
+        plan = self.plans[start, stop, kind] = Plan(self.layers, self.loss, batches, self.shared)
         return plan
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from bench import end_to_end, gradient_check, growth, inference, report, rounds
+from bench import end_to_end, gradient_check, growth, inference, ranks, report, rounds, scaling
 from bench.report import say
 from bench.work import GRID
 
@@ -13,6 +13,10 @@ def run(options: argparse.Namespace) -> int:
         return end_to_end.main(options)
     if options.gradient_check:
         return gradient_check.main(options)
+    if options.ranks:
+        return ranks.main(options)
+    if options.model:
+        return scaling.main(options)
     if options.growth:
         return growth.main(options)
     return _compare(options)

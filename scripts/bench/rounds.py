@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from bench.processes import Missing, Worker
 from bench.work import Cell
@@ -28,6 +28,7 @@ PEERS = ("torch_eager", "torch_compiled", "jax_jit", "sklearn_mlp")
 SAME_LOSS = 1e-4
 """Losses of the first steps must agree to this part, or the work was not the same."""
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 
 
@@ -97,7 +98,7 @@ def build(team: Team, cell: Cell) -> list[str]:
     return list(losses)
 
 
-def turn(names: list[str], k: int) -> list[str]:
+def turn(names: list[T], k: int) -> list[T]:
     """The order of round k: everyone starts one once in a while."""
     k %= len(names)
     return names[k:] + names[:k]

@@ -42,9 +42,12 @@ class Claim:
     def checkpoint_of(self, seed: int) -> Path:
         return self.folder_of(seed) / CHECKPOINT
 
-    def scores_of(self, seed: int) -> dict[str, float] | None:
-        """Those of a seed that is done; None: it is not."""
-        return self.record.finished.get(str(seed))
+    def is_seed_done(self, seed: int) -> bool:
+        return str(seed) in self.record.finished
+
+    def scores_of(self, seed: int) -> dict[str, float]:
+        """Those of a seed that is done."""
+        return self.record.finished[str(seed)]
 
     def note_done(self, seed: int, scores: dict[str, float]) -> None:
         """All files of the seed are written."""
@@ -52,7 +55,7 @@ class Claim:
         self.record.write(self.path)
 
     def is_done(self) -> bool:
-        return all(self.scores_of(seed) is not None for seed in self.seeds)
+        return all(map(self.is_seed_done, self.seeds))
 
     def can_go_on(self) -> bool:
         """Whether anything would be lost if the run started anew."""
@@ -72,6 +75,13 @@ class Claim:
 
     def give_up(self) -> None:
         (self.path / unfinished.NAME).unlink(missing_ok=True)
+
+
+class Share(Claim):
+    """A claim of another process, in one that does some of its seeds; that one notes them."""
+
+    def note_done(self, seed: int, scores: dict[str, float]) -> None:
+        pass
 
 
 @contextlib.contextmanager

@@ -32,7 +32,10 @@ PICTURES = (
 REPORT = "report.html"
 RESULTS = (*FILES, *PICTURES, REPORT)
 LEARNED = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-NOT_OF_THE_RUN = ("out", "force", "quiet", "seeds", "resume", "checkpoint_seconds", "report")
+NOT_OF_THE_RUN = (
+    "out", "force", "quiet", "seeds", "resume", "checkpoint_seconds", "report", "mpi", "jobs",
+    "words",
+)  # fmt: skip
 
 
 def is_run(path: Path) -> bool:

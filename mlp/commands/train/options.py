@@ -10,7 +10,9 @@ from mlp.commands.endings import EXPLAINED
 from mlp.commands.train import claiming, unfinished
 from mlp.data.dataset import DIGITS
 
-FREE = ("data", "out", "force", "quiet", "resume", "checkpoint_seconds", "report")
+FREE = (
+    "data", "out", "force", "quiet", "resume", "checkpoint_seconds", "report", "mpi", "jobs",
+)  # fmt: skip
 """What may be different when a run goes on: the data are known by their digest."""
 
 
@@ -52,12 +54,18 @@ def train_options(arguments: Sequence[str], called: str) -> argparse.Namespace:
     options = _checked(parser, arguments)
     if options.resume is not None:
         return _of_resumed(parser, options, arguments)
-    options.arguments = list(arguments)
+    options.words = list(arguments)
+    options.arguments = unfinished.without_ways(arguments)
     if options.data != DIGITS:
         options.arguments += ["--data", str(options.data.absolute())]
     if options.out and (reason := claiming.why_not(options.out, options.force)):
         parser.error(reason)
     return _filled(options)
+
+
+def options_of(words: Sequence[str], called: str) -> argparse.Namespace:
+    """The options of a run by the words that its first process has checked."""
+    return _filled(_checked(_parser(called), words))
 
 
 def _parser(called: str) -> OneLineParser:
@@ -148,6 +156,10 @@ def _parser(called: str) -> OneLineParser:
     add("--seeds", type=number(int, 1), default=1, metavar="N",
         help="train N times, with the seeds from --seed on; say the median and the "
         "range")  # fmt: skip
+    add("--jobs", type=number(int, 1), default=1, metavar="J",
+        help="of several seeds, so many at a time; they share the cores")  # fmt: skip
+    add("--mpi", action="store_true",
+        help="divide each batch, or several seeds, among the processes of mpiexec")  # fmt: skip
     add_threads(group)
     add = parser.add_argument_group("results").add_argument
     add("--out", type=Path, default=None, metavar="FOLDER",
@@ -180,6 +192,8 @@ def _checked(parser: OneLineParser, arguments: Sequence[str]) -> argparse.Namesp
     options.batch_size = options.batch_size or None
     if options.shuffle_block is not None and options.batch_size is None:
         parser.error("--shuffle-block needs batches; leave --batch-size 0 out")
+    if options.jobs > 1 and options.mpi:
+        parser.error("--jobs starts processes of its own; with --mpi, mpiexec starts them")
     if options.init is None:
         options.init = {"relu": "he", "sigmoid": "glorot"}[options.activation]
     return options
@@ -202,4 +216,5 @@ def _of_resumed(
                 "with the options that it was begun with"
             )
     now.out, now.force, now.arguments = run, False, begun
+    now.words = [*begun, *arguments]
     return _filled(now)

@@ -1,8 +1,9 @@
 """One run: train, judge on the test part, keep the results."""
 
 import argparse
+import functools
 import math
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mlp.commands.train.preparing import Parts
 from mlp.commands.voice import Voice
 from mlp.files.resume import TrainingCheckpoint
 from mlp.losses import Loss
+from mlp.parallel import Team
 from mlp.seeing.watching import Watching
 
 
@@ -65,24 +67,26 @@ class MovingBar(Callback):
 
 
 def run(
-    options: argparse.Namespace, parts: Parts, seed: int, claim: Claim, voice: Voice
+    options: argparse.Namespace,
+    parts: Parts,
+    seed: int,
+    claim: Claim,
+    voice: Voice,
+    team: Team | None = None,
+    more: Sequence[Callback] = (),
 ) -> dict[str, float]:
-    """Train with one seed and write the run folder; the test scores.
+    """Train with one seed, on all ranks of a team, and write the run folder; the test scores.
 
     If training ends early, by a signal or by NonFiniteError, what was trained by then is kept
-    first and the exception goes on afterwards. A seed that is done already is left as it is.
+    first and the exception goes on afterwards.
     """
-    done = claim.scores_of(seed)
-    if done is not None:
-        voice.say(f"{claim.folder_of(seed)}: is done already")
-        return done
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
-    weights = assembling.sample_weight(options, parts)
+    how = fit_options(options, parts)
     voice.say(f"{words.opening(options.data.name, parts, options.patience)}\n\n{net}\n")
     if claim.resumed and not claim.checkpoint_of(seed).exists():
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
-    state, stop = _trained(options, parts, net, loss, weights, rng, seed, claim, voice)
+    state, stop = _trained(options, parts, net, loss, how, rng, seed, claim, voice, team, more)
     if stop is not None and not state.epoch:
         if not claim.checkpoint_of(seed).exists():
             stop.add_note("before the first epoch ended; nothing to keep")
@@ -100,7 +104,7 @@ def run(
         stop.add_note(f"after epoch {state.epoch}; kept in {out}")
         raise stop
     if reason is not None:
-        _warn(out, reason)
+        _warn(voice, out, reason)
     return scores
 
 
@@ -137,8 +141,17 @@ def _kept(
     return judged.scores, reason
 
 
-def _warn(out: Path, text: str) -> None:
-    tqdm.write(f"{out}: warning: {text}", file=sys.stderr)
+def fit_options(options: argparse.Namespace, parts: Parts) -> dict[str, Any]:
+    """What `fit` is given of the options, on all processes alike."""
+    return {
+        "epochs": options.epochs,
+        "batch_size": options.batch_size,
+        "sample_weight": assembling.sample_weight(options, parts),
+        "shuffle_block": options.shuffle_block,
+        "validation": parts.validation,
+        "patience": options.patience,
+        "tolerance": options.tolerance,
+    }
 
 
 def _trained(
@@ -146,11 +159,13 @@ def _trained(
     parts: Parts,
     net: Sequential,
     loss: Loss,
-    weights: np.ndarray | None,
+    how: dict[str, Any],
     rng: np.random.Generator,
     seed: int,
     claim: Claim,
     voice: Voice,
+    team: Team | None,
+    more: Sequence[Callback],
 ) -> tuple[TrainingState, BaseException | None]:
     """The training as it ended, and what ended it early, if an exception did."""
     begun_with = folder.settings(options) | {"seed": seed, "data": claim.record.data}
@@ -173,23 +188,19 @@ def _trained(
             callbacks.append(MovingBar(bar))
         if options.watch:
             out = claim.folder_of(seed)
-            callbacks.append(Watching(*parts.train, say=lambda text: _warn(out, text)))
+            say = functools.partial(_warn, voice, out)
+            callbacks.append(Watching(*parts.train, say=say))
         try:
             fit(
                 net,
                 loss,
                 optimizer,
                 *parts.train,
-                epochs=options.epochs,
-                batch_size=options.batch_size,
+                **how,
                 rng=rng,
-                sample_weight=weights,
-                shuffle_block=options.shuffle_block,
-                validation=parts.validation,
-                patience=options.patience,
-                tolerance=options.tolerance,
-                callbacks=callbacks,
+                callbacks=[*callbacks, *more],
                 checkpoint=checkpoint,
+                communicator=team,
             )
         except (KeyboardInterrupt, NonFiniteError) as stop:
             return progress.state, stop
@@ -197,3 +208,7 @@ def _trained(
     if state.stop is not None:
         voice.say(f"stopped after epoch {state.epoch}: {state.stop}")
     return state, None
+
+
+def _warn(voice: Voice, out: Path, text: str) -> None:
+    voice.warn(f"{out}: warning: {text}")

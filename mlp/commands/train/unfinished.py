@@ -6,6 +6,7 @@ It is read before NumPy is imported (the number of threads is in it), so it impo
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,15 @@ def read(folder: Path) -> Record | None:
         raise CheckpointError(
             f"{path}: is damaged ({error}); the run cannot go on, --force starts it anew"
         ) from None
+
+
+def without_ways(arguments: Sequence[str]) -> list[str]:
+    """The words that make a run what it is, without those that say on how many processes."""
+    words, left_out = [], ("--mpi", "--jobs")
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if before != "--jobs" and word.partition("=")[0] not in left_out:
+            words.append(word)
+    return words
 
 
 def _digest(told: dict[str, Any]) -> str:
