@@ -133,11 +133,12 @@ def _kept(
     reason = doubts.doubt(net, parts, judged, rate) if whole else None
     if reason is not None:
         warnings.append(reason)
-    folder.write(out, options, parts, seed, net, state.history, judged, warnings)
     if judged.counts is not None:
         voice.say(f"\n{words.confusion_table(judged.counts, parts.classes)}")
     voice.say(f"\n{words.score_table(judged)}\n")
-    voice.result("\n".join([*words.result_lines(judged), str(out)]))
+    voice.result("\n".join(words.result_lines(judged)))  # before the pictures, which take a while
+    folder.write(out, options, parts, seed, net, state.history, judged, warnings)
+    voice.result(str(out))
     return judged.scores, reason
 
 
