@@ -109,7 +109,8 @@ class TestPages:
             "mlp/estimators.html": "MLPClassifier MLPRegressor MLPClassifier.partial_fit",
             "mlp/history.html": "History History.plot",
             "mlp/losses.html": "Loss Loss.forward",
-            "mlp/seeing/plots.html": "confusion curves mistakes weights gradient_difference",
+            "mlp/seeing/differences.html": "gradient_difference",
+            "mlp/seeing/plots.html": "confusion curves mistakes weights",
             "mlp/seeing/traces.html": "Trace Trace.explain",
             "mlp/checking/report.html": "Report Report.ok",
         }.items():

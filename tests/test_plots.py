@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mlp.checking.drawing import draw
 from mlp.checking.students.sandbox import check_file
 from mlp.seeing import layer_curves, plots
+from mlp.seeing.differences import gradient_difference
 
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "accuracy": 0.5, "validation_loss": 2.1, "validation_accuracy": 0.4},
@@ -26,7 +27,7 @@ DRAWN = {
     "weights": partial(plots.weights, RNG.normal(size=(64, 10)), (8, 8)),
     "layer": partial(layer_curves.panel, WATCHED, {"0": "Affine(2, 2)"}, "gradient_norm"),
     "gradient_difference": partial(
-        plots.gradient_difference, RNG.normal(size=(3, 9)), RNG.normal(size=(3, 9)), "MaxPool: dx"
+        gradient_difference, RNG.normal(size=(3, 9)), RNG.normal(size=(3, 9)), "MaxPool: dx"
     ),
 }
 
@@ -120,7 +121,7 @@ def test_signed_heat_maps_have_one_colour_code():
 
 def test_negative_cells_are_dotted_for_grey_print():
     values = np.array([[1.0, -1.0, 0.0], [-0.5, 0.2, -1e-6]])
-    figure = plots.gradient_difference(values, values, "ReLU: dx")
+    figure = gradient_difference(values, values, "ReLU: dx")
     dots = figure.axes[0].collections[0].get_offsets()
     assert sorted(map(tuple, dots.round(9).tolist())) == [(0.0, 1.0), (1.0, 0.0)]
 
@@ -132,7 +133,7 @@ def test_negative_cells_are_dotted_for_grey_print():
      ("V", "row", "column")],
 )  # fmt: skip
 def test_axes_are_named(what, rows, columns):
-    figure = plots.gradient_difference(np.ones((2, 3)), np.zeros((2, 3)), f"Layer: {what}")
+    figure = gradient_difference(np.ones((2, 3)), np.zeros((2, 3)), f"Layer: {what}")
     assert figure.axes[0].get_ylabel() == rows
     assert [axes.get_xlabel() for axes in figure.axes[:3]] == [columns] * 3
 
@@ -141,18 +142,18 @@ def test_the_row_of_the_largest_difference_is_framed():
     right = np.zeros((4, 3))
     wrong = right.copy()
     wrong[2, 1] = 0.5
-    figure = plots.gradient_difference(wrong, right, "Softmax: dx")
+    figure = gradient_difference(wrong, right, "Softmax: dx")
     for axes in figure.axes[:3]:
         (frame,) = axes.patches
         assert (frame.get_y(), frame.get_height(), frame.get_width()) == (1.5, 1, 3)
-    same = plots.gradient_difference(right, right, "Softmax: dx")
+    same = gradient_difference(right, right, "Softmax: dx")
     assert not any(axes.patches for axes in same.axes[:3])
 
 
 @pytest.mark.parametrize("shape", [(3, 9), (7, 9), (40, 4), (1, 30), (2, 200)])
 def test_no_third_of_a_comparison_is_blank(shape):
     """The heat maps fill the figure: their height is at least half of it, or a row of cells."""
-    figure = plots.gradient_difference(np.ones(shape), np.zeros(shape), "MaxPool: dx")
+    figure = gradient_difference(np.ones(shape), np.zeros(shape), "MaxPool: dx")
     FigureCanvasAgg(figure).draw()
     heights = [axes.get_position().height for axes in figure.axes[:3]]
     widths = [axes.get_position().width for axes in figure.axes[:3]]

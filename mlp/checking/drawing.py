@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mlp.checking.report import Outcome
-from mlp.seeing.plots import gradient_difference
+from mlp.seeing.differences import gradient_difference
 
 
 def draw(outcome: Outcome, folder: Path) -> list[Path]:

@@ -28,6 +28,7 @@ MODULES = (
     "mlp.layers.container",
     "mlp.losses",
     "mlp.metrics",
+    "mlp.seeing.differences",
     "mlp.seeing.layer_curves",
     "mlp.seeing.plots",
     "mlp.seeing.traces",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mlp.checking.report import Report
-from mlp.seeing.plots import gradient_difference
+from mlp.seeing.differences import gradient_difference
 
 MOST = 2
 """Pictures of one task."""
