@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlp import load_checkpoint
+from mlp.commands import ranges
 from programs import ROOT, assert_one_line, train, write_csv
 
 pytestmark = pytest.mark.no_numbers
@@ -81,6 +82,13 @@ def test_other_ranges_than_in_training_are_a_warning_with_figures(run, tmp_path)
     said = train("predict", run[0], scaled).stderr.splitlines()
     assert "warning: 200 of 600 values lie outside the range of training" in said[-1]
     assert "the farthest is 0.2 of age, trained on 18 to" in said[-1]
+
+
+def test_bytes_within_the_range_of_training_are_no_doubt():
+    """In IDX files pixels are bytes, whose differences must not wrap around at 0."""
+    x = np.arange(200, dtype=np.uint8).reshape(20, 10)
+    assert ranges.doubt(x, np.uint8(0), np.uint8(199), []) is None
+    assert "the farthest is 199" in str(ranges.doubt(x, np.uint8(0), np.uint8(60), []))
 
 
 def test_pixels_of_another_unit_are_a_warning(tmp_path):

@@ -13,6 +13,7 @@ def doubt(x: np.ndarray, least: np.ndarray, most: np.ndarray, names: list[str]) 
 
     `least` and `most` are those of training: of each feature, (D,), or of all pixels, ().
     """
+    least, most = (bound.astype(np.float64) for bound in (least, most))  # bytes cannot be negative
     if not least.ndim:
         top = float(x.max())
         if top < NARROW * most and x.min() >= least:
