@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 STOREYS = [
-    "mlp.errors mlp.arguments mlp.init mlp.layers",
+    "mlp.errors mlp.arguments mlp.init mlp.metrics mlp.layers",
     "mlp.losses mlp.sequential mlp.optim mlp.pairing",
     "mlp.step mlp.fused mlp.callbacks mlp.files mlp.training mlp.stopping",
     "mlp.checking mlp.seeing mlp.data mlp.estimators",
