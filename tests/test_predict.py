@@ -8,6 +8,7 @@ import pytest
 
 from mlp import DataError, load_checkpoint
 from mlp.commands import predict
+from mlp.commands.ranges import Ranges
 from mlp.rows import ROWS
 from programs import ROOT, assert_one_line, train, write_csv
 
@@ -84,6 +85,15 @@ def test_other_ranges_than_in_training_are_a_warning_with_figures(run, tmp_path)
     said = train("predict", run[0], scaled).stderr.splitlines()
     assert "warning: 200 of 600 values lie outside the range of training" in said[-1]
     assert "the farthest is 0.2 of age, trained on 18 to" in said[-1]
+
+
+def test_bytes_within_the_range_of_training_are_no_doubt():
+    """In IDX files pixels are bytes, whose differences must not wrap around at 0."""
+    x = np.arange(200, dtype=np.uint8).reshape(20, 10)
+    for most, said in ((199, "None"), (60, "the farthest is 199")):
+        seen = Ranges(np.uint8(0), np.uint8(most), [])
+        seen.look_at(x)
+        assert said in str(seen.doubt())
 
 
 def test_pixels_of_another_unit_are_a_warning(tmp_path):

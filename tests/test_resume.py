@@ -1,6 +1,7 @@
 """Runs that are stopped, killed, begun twice or resumed, as a user meets them."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -32,6 +33,12 @@ def contents(folder):
         for path in folder.rglob("*")
         if path.is_file()
     }
+
+
+def going_on(run):
+    """What is said of a run that was stopped, to be copied into a shell."""
+    script = shlex.quote(str(ROOT / "scripts" / "train.py"))
+    return f"{script} --resume {shlex.quote(str(run))} goes on with it"
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +171,7 @@ def test_a_signal_while_it_draws_stops_several_seeds_after_the_file(tmp_path, ta
     assert process.returncode == code
     assert errors.count("\n") == 1
     assert "interrupted; after epoch 4; kept in" in errors
-    assert f"train.py --resume {out} goes on with it" in errors
+    assert going_on(out) in errors
     assert not (out / "seed-1").exists()
     first = contents(out / "seed-0")
     assert first["confusion.png"].startswith(b"\x89PNG")
@@ -190,7 +197,7 @@ def test_a_stopped_run_says_how_to_go_on_and_does(tmp_path, table):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "train.py --resume 'my run' goes on with it" in errors
+    assert going_on("my run") in errors
     assert load_checkpoint(out / "model.npz")
     result = train("--resume", out)  # from another folder
     assert result.returncode == 0, result.stderr

@@ -68,7 +68,8 @@ def test_metrics_of_classes_are_those_of_the_saved_model(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("task", "names", "score"),
     [("is-two", ["not 2", "2"], "recall of twos"),
-     ("reject", [*"0123456789", "none"], "non-digits accepted")],
+     pytest.param("reject", [*"0123456789", "none"], "non-digits accepted",
+                  marks=pytest.mark.long)],
 )  # fmt: skip
 def test_the_other_tasks_have_metrics_of_their_classes(tmp_path, capsys, task, names, score):
     told = trained(tmp_path / "run", *SHORT, "--task", task, "--quiet")
@@ -99,6 +100,7 @@ def test_metrics_of_a_real_target_are_in_its_units(tmp_path, capsys):
     assert f"<th>price, in €</th><td>{record['RMSE']:.6g}</td>" in page
 
 
+@pytest.mark.long
 def test_several_real_targets_and_seeds(tmp_path, capsys):
     real_table(tmp_path / "table.npz", targets=3)
     words = [*SHORT, "--data", tmp_path / "table.npz", "--seeds", 2, "--quiet"]
@@ -120,9 +122,6 @@ def test_both_curves_are_there_with_patience_alone(tmp_path, capsys):
     assert "144 samples to train on, 16 to validate, 40 to test" in printed
     assert "no curve" not in printed
     assert "val" in next(line for line in printed.splitlines() if line.startswith("epoch"))
-    trained(tmp_path / "whole", *words, "--patience", 1, "--validation", 0, "--tolerance", 0)
-    printed = capsys.readouterr().out
-    assert "--patience watches the training loss: no samples are kept apart for it" in printed
 
 
 def test_the_loss_that_patience_watched_is_named(tmp_path, capsys):
@@ -131,10 +130,13 @@ def test_the_loss_that_patience_watched_is_named(tmp_path, capsys):
     words += ["--data", tmp_path / "table.csv", "--patience", 2, "--dtype", "float32"]
     for part, name in (("0", "training"), ("0.3", "validation")):
         trained(tmp_path / name, *words, "--validation", part)
+        printed = capsys.readouterr().out
         assert (
             f"stopped after epoch 3: no lower {name} loss in 2 epochs; the weights are those of "
             "epoch 1"
-        ) in capsys.readouterr().out
+        ) in printed
+        watched = "--patience watches the training loss: no samples are kept apart for it"
+        assert (watched in printed) == (name == "training")
 
 
 def test_predictions_stand_against_the_truth_on_one_scale():

@@ -15,8 +15,10 @@ class Ranges:
     """
 
     def __init__(self, least: np.ndarray, most: np.ndarray, names: list[str]) -> None:
-        self.least, self.most, self.names = least, most, names
-        self.width = np.where(most > least, most - least, 1)
+        # as floats: differences of bytes would wrap around at 0
+        self.least, self.most = np.asarray(least, np.float64), np.asarray(most, np.float64)
+        self.width = np.where(self.most > self.least, self.most - self.least, 1)
+        self.names = names
         self.bottom, self.top = np.inf, -np.inf
         self.size = 0
         self.outside = 0
