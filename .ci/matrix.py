@@ -30,10 +30,21 @@ import machine
 
 SOURCE = Path(__file__).resolve().parents[1]
 TORCH = "torch==2.13.0"
-BOOK = ("pypandoc_binary", "ziamath", "nbclient", "ipykernel")
+BOOK = ("pypandoc_binary", "ziamath", "nbclient", "ipykernel", "pdoc")
+MPI = ("mpi4py", "mpich")
 PEERS = {
     "packages": {"torch": "2.13.0"},
-    "installed": ["pandas", "sklearn", "torch", "pypandoc", "ziamath", "nbclient", "ipykernel"],
+    "installed": [
+        "pandas",
+        "sklearn",
+        "torch",
+        "pypandoc",
+        "ziamath",
+        "nbclient",
+        "ipykernel",
+        "pdoc",
+        "mpi4py",
+    ],
 }
 MINUTES = 45
 """An entry that takes longer has failed: what hangs must not use up the time of the others."""
@@ -139,7 +150,7 @@ def places(root: Path) -> dict[str, Place]:
     found = {
         "plain": Place(root / "plain", here, tests),
         "readme": Place(
-            root / "readme", here, [TORCH, "threadpoolctl", "scikit-learn", "pandas", *BOOK]
+            root / "readme", here, [TORCH, "threadpoolctl", "scikit-learn", "pandas", *BOOK, *MPI]
         ),
         "oldest": Place(root / "oldest", here, ["-e", ".", "threadpoolctl", *oldest()]),
         "package": Place(root / "package", here, []),
