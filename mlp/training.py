@@ -61,7 +61,7 @@ def fit(
 
     Each epoch goes once through all samples in an order drawn from `rng`, in batches of
     `batch_size` (the last one may be shorter); without `shuffle`, in the order in which they are
-    given. None means one batch of everything, in order.
+    given. None means one batch of everything, in order, and takes memory for it.
     A record holds epoch (from 1), loss and accuracy (over the batches as they were met, each
     before its step), validation_loss, validation_accuracy (after the epoch) and seconds; what
     does not apply is None. `on_epoch(record)` is called after each epoch; `callbacks` see the

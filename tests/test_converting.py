@@ -72,8 +72,12 @@ def test_csv_of_many_blocks(tmp_path):
     assert_same_as_loaded(write_csv(tmp_path / "text.csv", rows), tmp_path / "text")
     rows = [[*x, 5] for x in numbers.tolist()]
     assert_same_as_loaded(write_csv(tmp_path / "whole.csv", rows), tmp_path / "whole")
-    rows[-1][-1] = 5.5  # so the labels of the blocks before are no whole numbers either
-    assert_same_as_loaded(write_csv(tmp_path / "real.csv", rows), tmp_path / "real")
+    for place in (0, -1):  # makes the labels of all blocks, before and after, real numbers
+        rows[place][-1] = 5.5
+        path = write_csv(tmp_path / f"real{place}.csv", rows)
+        assert load(path).y.dtype == np.float64
+        assert_same_as_loaded(path, tmp_path / f"real{place}")
+        rows[place][-1] = 5
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -82,7 +86,11 @@ def test_npz(tmp_path, save):
     assert_same_as_loaded(npz(tmp_path / "a.npz", save, **arrays), tmp_path / "a")
     arrays = {"x": np.asfortranarray(IMAGES.astype(">f4")), "y": np.array(["a", "bb", "c"])}
     assert_same_as_loaded(npz(tmp_path / "b.npz", save, **arrays), tmp_path / "b")
-    assert np.load(tmp_path / "b" / "x.npy").flags.c_contiguous
+    assert_same_as_loaded(
+        npz(tmp_path / "f.npz", save, x=np.asfortranarray(X), y=Y), tmp_path / "f"
+    )
+    for name in "bf":
+        assert np.load(tmp_path / name / "x.npy").flags.c_contiguous
     assert_same_as_loaded(npz(tmp_path / "c.npz", save, x=X > 2, y=Y / 2), tmp_path / "c")
 
 

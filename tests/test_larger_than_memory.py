@@ -18,6 +18,7 @@ from mlp import (
     fit,
 )
 from mlp import rows as rows_module
+from mlp.data.statistics import all_whole, distinct, extremes, mean_and_deviation, numbered
 from mlp.errors import CheckpointError
 from mlp.files.resume import digest_of
 from mlp.rows import ROWS, Rows, place_of_not_finite, row_blocks
@@ -195,6 +196,29 @@ def test_evaluate_of_one_block_is_the_loss_to_the_bit():
             "loss": loss.forward(outputs, *given),
             "accuracy": loss.accuracy(outputs, *given),
         }
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
+@pytest.mark.parametrize("n", [7, N])
+def test_statistics_by_blocks_are_those_of_all_rows(n, dtype):
+    x = (RNG.normal(size=(n, 3)) * [1, 20, 40] + [5, 60, 120]).clip(0, 250).astype(dtype)
+    mean, deviation = mean_and_deviation(Rows(x, np.arange(n)))
+    # float32 columns of many rows are added up in float64 now: more exactly than NumPy does
+    exact = x if dtype != np.float32 or n < ROWS else x.astype(np.float64)
+    np.testing.assert_array_equal(mean, exact.mean(axis=0))
+    np.testing.assert_array_equal(deviation, exact.std(axis=0))
+    least, most = extremes(Rows(x, np.arange(n)))
+    np.testing.assert_array_equal([least, most], [x.min(axis=0), x.max(axis=0)])
+    assert least.dtype == most.dtype == dtype
+    assert all_whole(x) == (dtype not in (np.float32, np.float64))
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u1", ">u4", "U2", ">U2"])
+def test_classes_by_blocks_are_those_of_all_labels(dtype):
+    y = RNG.integers(0, 12, N).astype(dtype)
+    values, numbers = np.unique(y, return_inverse=True)
+    np.testing.assert_array_equal(distinct(y), values)
+    np.testing.assert_array_equal(numbered(y, values), numbers)
 
 
 def peak(function, *arguments, **options):

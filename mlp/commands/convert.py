@@ -18,14 +18,8 @@ from mlp.files.whole import PARTIAL, sync_folder
 def main(arguments: Sequence[str], called: str) -> int:
     """Convert a data set; the folder appears when all of it is written."""
     options = _options(arguments, called)
-    with (
-        _whole_folder(options.folder) as folder,
-        tqdm(
-            unit=" rows",
-            leave=False,
-            disable=None,  # None: a bar on a terminal only
-        ) as bar,
-    ):
+    bar = tqdm(unit="B", unit_scale=True, leave=False, disable=None)  # None: on a terminal only
+    with _whole_folder(options.folder) as folder, bar:
         arrays = convert(
             options.input,
             folder,

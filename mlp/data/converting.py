@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Self
@@ -17,7 +16,7 @@ from mlp.errors import DataError
 from mlp.rows import place_of_not_finite, row_blocks, rows_per_block
 
 Told = Callable[[int], Any]
-"""Is told how many more samples are written."""
+"""Is told how many more bytes are written."""
 
 COPIED = 1 << 16
 """Bytes of a member of an archive that are copied at a time."""
@@ -29,7 +28,7 @@ def convert(
     *,
     label_column: int | str = -1,
     dtype: str | None = None,
-    told: Told = lambda rows: None,
+    told: Told = lambda count: None,
 ) -> dict[str, np.ndarray]:
     """Write x.npy, y.npy and, if there is a test part, x_test.npy and y_test.npy into `folder`.
 
@@ -46,7 +45,7 @@ def convert(
     if kind == "csv":
         _convert_csv(path, folder, label_column, dtype, told)
     elif kind == "npz":
-        _extract_npz(path, folder)
+        _extract_npz(path, folder, told)
     elif kind == "folder":
         _convert_idx(path, folder, told)
     else:
@@ -74,7 +73,7 @@ def _convert_csv(
         (folder / npy_files.NAMES).write_text(text + "\n", encoding="utf-8")
     with (
         csv_files.opened(path, label_column) as table,
-        _Written(folder / "x.npy", dtype or "f8", (table.features,)) as samples,
+        _Written(folder / "x.npy", dtype or "f8", (table.features,), told) as samples,
         _naming(folder / "labels.jsonl"),
         open(folder / "labels.jsonl", "w+", encoding="utf-8") as labels,
     ):
@@ -83,11 +82,10 @@ def _convert_csv(
             samples.append(_as_dtype(path, "x", x, samples.dtype, first))
             # their kind and their width are known only at the end
             labels.writelines(f"{json.dumps(label)}\n" for label in np.asarray(y).tolist())
-            told(len(x))
         labels.seek(0)
         kind = f"<U{table.labels.longest}" if table.labels.longest else "f8"
         kind = table.labels.final(np.empty(0, kind)).dtype.str
-        with _Written(folder / "y.npy", kind, ()) as targets:
+        with _Written(folder / "y.npy", kind, (), told) as targets:
             for start in range(0, samples.rows, rows_per_block(1)):
                 count = min(rows_per_block(1), samples.rows - start)
                 texts = [json.loads(labels.readline()) for _ in range(count)]
@@ -95,12 +93,14 @@ def _convert_csv(
     (folder / "labels.jsonl").unlink()
 
 
-def _extract_npz(path: Path, folder: Path) -> None:
+def _extract_npz(path: Path, folder: Path, told: Told) -> None:
     """An NPZ file is an archive of NPY files."""
 
     def copied(key: str, stream: IO[bytes], size: int) -> None:
         with _naming(folder / f"{key}.npy"), open(folder / f"{key}.npy", "wb") as file:
-            shutil.copyfileobj(stream, file, COPIED)
+            while content := stream.read(COPIED):
+                file.write(content)
+                told(len(content))
             file.flush()
             os.fsync(file.fileno())
 
@@ -115,20 +115,19 @@ def _convert_idx(path: Path, folder: Path, told: Told) -> None:
                 dtype = np.dtype(np.int64)
             else:
                 idx_files.require_images(file, shape)
-            with _Written(folder / f"{key}.npy", dtype.newbyteorder("="), shape[1:]) as written:
+            native = dtype.newbyteorder("=")
+            with _Written(folder / f"{key}.npy", native, shape[1:], told) as written:
                 for block in blocks:
                     written.append(block)
-                    told(len(block) if key.startswith("x") else 0)
 
 
 def _rewrite(
     path: Path, file: Path, key: str, array: np.ndarray, dtype: np.dtype, told: Told
 ) -> None:
     other = file.with_suffix(".other")
-    with _Written(other, dtype, array.shape[1:]) as written:
+    with _Written(other, dtype, array.shape[1:], told) as written:
         for rows in row_blocks(array):
             written.append(_as_dtype(path, key, array[rows], dtype, rows.start))
-            told(0)
     os.replace(other, file)
 
 
@@ -163,8 +162,8 @@ def _naming(path: Path) -> Iterator[None]:
 class _Written:
     """An NPY file of rows that come in blocks; how many there are is known at the end."""
 
-    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...]) -> None:
-        self.path, self.dtype, self.shape = path, np.dtype(dtype), shape
+    def __init__(self, path: Path, dtype: Any, shape: tuple[int, ...], told: Told) -> None:
+        self.path, self.dtype, self.shape, self.told = path, np.dtype(dtype), shape, told
         self.rows = 0
 
     def __enter__(self) -> Self:
@@ -175,7 +174,7 @@ class _Written:
 
     def append(self, block: np.ndarray) -> None:
         with _naming(self.path):
-            self.file.write(np.ascontiguousarray(block, self.dtype).data.cast("B"))
+            self.told(self.file.write(np.ascontiguousarray(block, self.dtype).data.cast("B")))
         self.rows += len(block)
 
     def __exit__(self, *error: object) -> None:

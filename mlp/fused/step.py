@@ -68,9 +68,8 @@ class FusedStep(TextbookStep):
 
     def __init__(self, net: Layer, body: Sequential, loss: Loss, *rest: Any) -> None:
         super().__init__(net, body, loss, *rest)
-        self.y = np.require(
-            self.y, requirements=["C", "A"]
-        )  # of others `take` would first copy all
+        # of other layouts `take` would copy all for each batch
+        self.y = np.require(self.y, requirements=["C", "A"])
         if self.sample_weight is not None:
             self.sample_weight = np.require(self.sample_weight, requirements=["C", "A"])
         self.target_dtype = np.dtype(np.intp) if takes_labels(loss, self.y) else self.y.dtype

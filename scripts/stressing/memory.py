@@ -51,19 +51,19 @@ def _root() -> str:
 
 
 def _write_samples(folder: Path, rows: int, seed: int) -> None:
-    """Noise, with a brighter stripe that tells the class."""
+    """Noise, the same for each block of rows, with a brighter stripe that tells the class."""
     folder.mkdir()
     rng = np.random.default_rng(seed)
     y = rng.integers(0, CLASSES, rows).astype(np.uint8)
     np.save(folder / "y.npy", y)
     x = np.lib.format.open_memmap(folder / "x.npy", "w+", np.uint8, (rows, FEATURES))
     wide = FEATURES // CLASSES
+    noise = rng.integers(0, 128, (ROWS, FEATURES), dtype=np.uint8)
     for start in range(0, rows, ROWS):
         labels = y[start : start + ROWS]
-        noise = rng.integers(0, 128, (len(labels), FEATURES), dtype=np.uint8)
-        columns = labels[:, None] * wide + np.arange(wide)
-        noise[np.arange(len(labels))[:, None], columns] += 64
-        x[start : start + ROWS] = noise
+        block = noise[: len(labels)].copy()
+        block[np.arange(len(labels))[:, None], labels[:, None] * wide + np.arange(wide)] += 64
+        x[start : start + ROWS] = block
     x.flush()
 
 
