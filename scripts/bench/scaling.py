@@ -17,6 +17,7 @@ rows, its speedup is T(1) / T(p).
 
 import argparse
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def _rows(
     heads = ["network", "nodes", "Allreduce ms", "by", "weak, efficiency", "strong, speedup"]
     rows: list[list[Any]] = [heads]
     for sizes, curve in curves.items():
-        size = 4 * sum((d + 1) * m for d, m in zip(sizes, sizes[1:], strict=False))
+        size = 4 * sum((d + 1) * m for d, m in pairwise(sizes))
         for p in NODES:
             ways = allreduce(p, size, latency, bandwidth)
             way = min(ways, key=lambda name: ways[name])
