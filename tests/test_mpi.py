@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -143,7 +141,6 @@ def test_a_rank_that_is_killed_ends_all_and_the_checkpoint_is_whole(tmp_path, ta
 
 
 LIBRARY = """
-import sys
 sys.path.insert(0, {here!r})
 import numpy as np
 from mpi4py import MPI
@@ -229,13 +226,3 @@ def test_ranks_share_the_cores():
         done = on_mpi(ranks, "-c", code)
         said = f"{max(1, cores // ranks)} False"
         assert done.stdout.splitlines() == [said] * ranks, done.stderr
-
-
-def test_without_mpi4py_the_remedy_is_said(tmp_path):
-    (tmp_path / "mpi4py.py").write_text("raise ImportError('none here')")
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['mlp', 'train', '--mpi'];"
-        "from mlp.commands.console import main; sys.exit(main())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert_one_line(done, 2, "--mpi needs mpi4py", "pip install 'mlp[mpi]'")
