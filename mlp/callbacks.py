@@ -49,6 +49,10 @@ class Callback:
     `on_start` may put back an earlier state (weights, `epoch`, `history`, the generator, the
     optimizer's velocities): training then goes on from there. Setting `state.stop` to a reason
     ends the training after the epoch. An exception ends it at once.
+
+    On several ranks (see `fit`) those of each rank are called there, at the same points; the state
+    is the same on all, but for the seconds in the records. What changes it must do so on all alike;
+    reasons to stop and exceptions are passed on.
     """
 
     def on_start(self, state: TrainingState) -> None:

@@ -99,3 +99,13 @@ def test_a_signal_ends_all_processes(tmp_path, table, whole_group, number, code)
 def test_what_ends_one_seed_is_said_once(tmp_path, table):
     words = ("--data", table, "--seeds", 3, "--learning-rate", 1e30, "--epochs", 3, "--jobs", 2)
     assert_one_line(train(*words, "--quiet", "--out", tmp_path / "run"), 5, "fit: ")
+
+
+def test_without_mpi4py_the_remedy_is_said(tmp_path):
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('none here')")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['mlp', 'train', '--mpi'];"
+        "from mlp.commands.console import main; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert_one_line(done, 2, "--mpi needs mpi4py", "pip install 'mlp[mpi]'")

@@ -49,7 +49,8 @@ class Plan:
         return self.head.value()
 
     def backward(self, share: float) -> None:
-        self.share[()] = share
+        if self.shared.gradients is not None:
+            self.share[()] = share
         if not self.backward_calls:
             self.backward_calls = self._first_backward()
         else:

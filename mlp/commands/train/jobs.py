@@ -9,9 +9,11 @@ import contextlib
 import copy
 import multiprocessing
 import signal
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +31,11 @@ def run_all(
     options: argparse.Namespace, parts: Parts, claim: Claim, voice: Voice, seeds: Sequence[int]
 ) -> None:
     """Train with these seeds, and note what came of each."""
-    with ThreadPoolExecutor(options.jobs) as pool, _ended_together(pool):
-        futures = {pool.submit(_in_a_process, options, claim, seed): seed for seed in seeds}
+    processes = _Processes()
+    with ThreadPoolExecutor(options.jobs) as pool, _ended_together(pool, processes):
+        futures = {
+            pool.submit(_in_a_process, processes, options, claim, seed): seed for seed in seeds
+        }
         no_bar = True if options.quiet else None  # None: a bar on a terminal only
         bar = tqdm(total=len(seeds), unit="seed", leave=False, disable=no_bar)
         with bar:
@@ -42,28 +47,46 @@ def run_all(
                 bar.update()
 
 
+class _Processes:
+    """Starts processes, until all of them are ended."""
+
+    def __init__(self) -> None:
+        self.lock, self.ended = threading.Lock(), False
+
+    def start(self, process: BaseProcess) -> None:
+        with self.lock, _signals_blocked():  # until the process is ready for them
+            if self.ended:
+                raise CancelledError
+            process.start()
+
+    def end(self) -> None:
+        with self.lock:
+            self.ended = True
+            for child in multiprocessing.active_children():
+                child.terminate()
+
+
 @contextlib.contextmanager
-def _ended_together(pool: ThreadPoolExecutor) -> Iterator[None]:
+def _ended_together(pool: ThreadPoolExecutor, processes: _Processes) -> Iterator[None]:
     """An error within it ends all processes; they keep what they have trained."""
     try:
         yield
     except BaseException:
         with signals.held_back():
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in multiprocessing.active_children():
-                child.terminate()
-            pool.shutdown()
+            processes.end()
+            pool.shutdown(cancel_futures=True)
         raise
 
 
-def _in_a_process(options: argparse.Namespace, claim: Claim, seed: int) -> Any:
+def _in_a_process(
+    processes: _Processes, options: argparse.Namespace, claim: Claim, seed: int
+) -> Any:
     """What `_train` sent for that seed; raises what it raised."""
     spawn = multiprocessing.get_context("spawn")
     receiving, sending = spawn.Pipe(duplex=False)
     arguments = (sending, options, claim.path, claim.record, seed)
     process = spawn.Process(target=_train, args=arguments)
-    with _signals_blocked():  # until the process is ready for them
-        process.start()
+    processes.start(process)
     sending.close()
     with receiving:
         try:

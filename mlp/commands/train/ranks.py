@@ -99,7 +99,7 @@ def _lead(
         running.run(options, parts, seeds[0], claim, voice, team)
         return
     record = dataclasses.asdict(claim.record)
-    task = {"seeds": list(seeds), "folder": str(claim.path.absolute()), "record": record}
+    task = {"seeds": list(seeds), "folder": str(claim.path), "record": record}
     team.said_by(0, _told(task))
     for seed, (scores, notes) in _some_each(team, options, parts, claim, voice, seeds).items():
         voice.repeat(notes)
