@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STOREYS = [
     "mlp.errors mlp.arguments mlp.init mlp.layers",
     "mlp.losses mlp.sequential mlp.optim mlp.pairing",
-    "mlp.step mlp.fused mlp.callbacks mlp.files mlp.training mlp.stopping",
+    "mlp.step mlp.fused mlp.callbacks mlp.files mlp.parallel mlp.training mlp.stopping",
     "mlp.checking mlp.seeing mlp.data mlp.estimators",
     "mlp.commands mlp.__main__",
     "scripts",
