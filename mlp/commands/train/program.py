@@ -28,7 +28,7 @@ def main(arguments: Sequence[str], called: str) -> int:
     if "--mpi" in arguments:
         from mlp.commands.train import ranks
 
-        return ranks.main(arguments, called)
+        return ranks.main(arguments, called, train)
     options = train_options(arguments, called)
     if min(options.jobs, options.seeds) > 1:
         from mlp.commands.train import jobs

@@ -12,7 +12,7 @@ import functools
 import json
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from mlp import fit
 from mlp.callbacks import Callback, TrainingState
 from mlp.commands import endings, mpi
-from mlp.commands.train import assembling, preparing, program, running
+from mlp.commands.train import assembling, preparing, running
 from mlp.commands.train.claiming import Claim, Share
 from mlp.commands.train.options import options_of, train_options
 from mlp.commands.train.preparing import Parts
@@ -33,8 +33,11 @@ ENDS = 1
 """Tag of the message by which a rank that trains alone says that it ends."""
 
 
-def main(arguments: Sequence[str], called: str) -> int:
-    """The exit status, the same on all ranks; what ends one of them ends all."""
+def main(arguments: Sequence[str], called: str, train: Callable[..., int]) -> int:
+    """The exit status, the same on all ranks; what ends one of them ends all.
+
+    `train(options, called, run_all)` is what the program does without MPI, too.
+    """
     try:
         team = Team(mpi.world())
     except ImportError as error:
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str], called: str) -> int:
                 return 0
             options = train_options(arguments, called)
             team.said_by(0, _told(options.words))
-            status = program.train(options, called, functools.partial(_lead, team))
+            status = train(options, called, functools.partial(_lead, team))
             team.said_by(0, _told(None))
             return status
     except BaseException as error:
