@@ -209,7 +209,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path):
         "sys.exit(console.main())"
     )
     how = {"env": ENVIRONMENT, "capture_output": True, "text": True}
-    result = subprocess.run([sys.executable, "-P", "-c", limited], **how)
+    result = subprocess.run([sys.executable, "-BP", "-c", limited], **how)
     assert result.returncode == 6 and "x.npy: File too large" in result.stderr, result.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
 

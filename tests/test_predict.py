@@ -9,6 +9,7 @@ import pytest
 from mlp import DataError, load_checkpoint
 from mlp.commands import predict
 from mlp.commands.ranges import Ranges
+from mlp.files.whole import whole_file
 from mlp.rows import ROWS
 from programs import ROOT, assert_one_line, train, write_csv
 
@@ -163,3 +164,17 @@ def test_memory_of_predict_does_not_grow_with_the_file(run, tmp_path):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < peaks[1] + ROWS  # a byte for each of the rows more would be twice that
+
+
+def test_a_file_that_is_interrupted_holds_what_it_held(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    for error in (KeyboardInterrupt(), OSError(2, "No such file", "other.csv")):
+        with pytest.raises(type(error)) as caught, whole_file(path) as file:
+            file.write(b"new")
+            raise error
+        assert caught.value is error  # of another file, so it keeps that name
+        assert path.read_text() == "old" and [*tmp_path.iterdir()] == [path]
+    with pytest.raises(OSError, match="No space left") as full, whole_file(path):
+        raise OSError(28, "No space left")
+    assert full.value.filename == str(path)

@@ -37,7 +37,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
-        if error.filename not in (None, str(temporary)):
+        named = error.filename
+        if named is not None and Path(named) not in (temporary, path.parent):
             raise  # of another file, that was open at the same time
         raise type(error)(error.errno, error.strerror, str(path)) from None
     finally:

@@ -208,5 +208,5 @@ def without_part(part: str | None) -> Iterator[None]:
         with mock.patch.object(os, "replace", lambda source, target: None):
             yield
     else:
-        with mock.patch.object(whole, "_sync_folder", lambda folder: None):
+        with mock.patch.object(whole, "sync_folder", lambda folder: None):
             yield
