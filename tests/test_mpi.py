@@ -141,6 +141,7 @@ def test_a_rank_that_is_killed_ends_all_and_the_checkpoint_is_whole(tmp_path, ta
 
 
 LIBRARY = """
+import sys
 sys.path.insert(0, {here!r})
 import numpy as np
 from mpi4py import MPI
