@@ -38,13 +38,13 @@ class Timed:
         self.seconds += time.perf_counter() - start
 
 
-def measure(world: Any, cell: Cell, seconds: float) -> dict[str, Any]:
+def measure(timed: Timed, team: Team, cell: Cell, seconds: float) -> dict[str, Any]:
     """Medians over blocks of steps, the losses of the first steps and the bytes of a message."""
-    net, loss, timed = network(cell), mlp.SoftmaxCrossEntropy(), Timed(world)
+    net, loss, world = network(cell), mlp.SoftmaxCrossEntropy(), timed.communicator
     step: Any = FusedStep(net, net, loss, mlp.SGD(LEARNING_RATE), *samples(cell))
     size = sum(p.nbytes for p in net.parameters().values())
-    if world.Get_size() > 1:
-        step = ParallelStep(step, Team(timed))
+    if team.size > 1:
+        step = ParallelStep(step, team)
         size = step.team.message.sent.nbytes
     step.begin()
 
@@ -75,7 +75,10 @@ def measure(world: Any, cell: Cell, seconds: float) -> dict[str, Any]:
 def main(seconds: str, cells: str) -> None:
     world = MPI.COMM_WORLD
     for sizes, batch in json.loads(cells):
-        found = measure(world, Cell(tuple(sizes), batch), float(seconds))
+        timed = Timed(world)
+        team = Team(timed)
+        with team.together():  # as in fit
+            found = measure(timed, team, Cell(tuple(sizes), batch), float(seconds))
         if world.Get_rank() == 0:
             print(json.dumps(found), flush=True)
 
