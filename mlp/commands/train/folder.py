@@ -12,7 +12,7 @@ import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
 from mlp.commands.train import unfinished, words
-from mlp.commands.train.assembling import loss_name
+from mlp.commands.train.assembling import learning_rate, loss_name
 from mlp.commands.train.judging import Judgement, target_names
 from mlp.commands.train.preparing import Parts
 from mlp.data.statistics import extremes
@@ -95,8 +95,12 @@ def write(
     watched = [name for name in columns if name not in (*LEARNED, "seconds")]
     write_whole(out / "history.csv", _csv((*LEARNED, *watched), history))
     write_whole(out / "timing.csv", _csv(("epoch", "seconds"), history))
-    said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": judged.scores}
-    text = json.dumps(settings(options) | said_of_it, indent=2, default=str)
+    chosen = settings(options) | {
+        "seed": seed,
+        "loss": loss_name(options, parts),
+        "learning_rate": learning_rate(options, parts),
+    }
+    text = json.dumps(chosen | {"test": judged.scores}, indent=2, default=str)
     write_whole(out / "config.json", f"{text}\n".encode())
 
     write_whole(out / "metrics.json", _strict_json(judged.metrics))
@@ -125,7 +129,7 @@ def write(
     if options.report:
         page = run_page.page(
             title=f"{options.task}: {options.data.name}",
-            settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
+            settings=chosen,
             network=net._repr_html_(),
             scores=judged.scores,
             constant=judged.constant,
