@@ -128,7 +128,7 @@ def write(
         plots.weights(*weights, path=out / "weights.png")
     if options.report:
         page = run_page.page(
-            title=f"{options.task}: {options.data.name}",
+            title=_title(options),
             settings=chosen,
             network=net._repr_html_(),
             scores=judged.scores,
@@ -143,6 +143,12 @@ def write(
             weights=weights,
         )
         write_whole(out / REPORT, page.encode())
+
+
+def _title(options: argparse.Namespace) -> str:
+    """The data, and the task where it is more than to tell what the labels say."""
+    name = options.data.name
+    return name if options.task == "digits" else f"{options.task}: {name}"
 
 
 def _mistakes(
