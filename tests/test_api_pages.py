@@ -125,6 +125,7 @@ class TestPages:
         for name, text in pages.items():
             docs = re.findall(r'<div class="docstring">(.*?)</div>\n', text, re.DOTALL)
             assert not [doc for doc in docs if "$" in doc], name
+            assert not re.findall(r"<pre>[^<]* = [^<]*</pre>", "".join(docs)), name
             assert not {OPEN, CLOSED} & set(text), name
 
     def test_nothing_comes_from_elsewhere(self, pages):
