@@ -132,7 +132,7 @@ def test_uneven_weights_lower_the_default_rate_as_fewer_samples_would(of_each, p
 
 
 def test_training_with_a_rare_class_does_not_diverge_by_default(tmp_path, capsys):
-    """At the rate for equal samples the loss of this table grows beyond 1000."""
+    """At the rate for equal samples the loss of this table grows beyond 100."""
     rng = np.random.default_rng(1)
     x = rng.normal(size=(1500, 6))
     labels = (x[:, 0] + x[:, 1] * x[:, 2] > 2.6).astype(int)
