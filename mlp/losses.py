@@ -2,16 +2,14 @@
 
 Each has a divergence of one row, div(y_n, d_n), and its gradient in y, next to each other.
 The loss of a batch is the mean over its N rows (or, with reduction="sum", their sum), so
-
-    L = 1/N sum_n div(y_n, d_n)      dL/dy_nj = 1/N d div(y_n, d_n) / dy_nj
+    L = 1/N sum_n div(y_n, d_n)      dL/dy_nj = 1/N ddiv(y_n, d_n)/dy_nj
 
 The 1/N is here and nowhere else.
 
 Weights w (N,), none negative, make some rows count more: a row of weight 2 counts as if it stood
 there twice, one of weight 0 as if it were absent. There are then sum_n w_n rows, so
-
     L = sum_n w_n div(y_n, d_n) / sum_n w_n
-    dL/dy_nj = w_n / (sum_k w_k) d div(y_n, d_n) / dy_nj
+    dL/dy_nj = w_n / (sum_k w_k) ddiv(y_n, d_n)/dy_nj
 
 which is the formula above where all w_n = 1. With reduction="sum" nothing is divided by.
 

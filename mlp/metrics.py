@@ -2,12 +2,11 @@
 
 Classes are numbered from 0. `confusion_counts` counts the samples of class i that were said to be
 class j, n_ij, and everything else follows from these counts (C, C):
-
-    support_i   = sum_j n_ij                          samples that are of class i
-    recall_i    = n_ii / sum_j n_ij                   of those, the part that was found
-    precision_i = n_ii / sum_j n_ji                   of those said to be i, the part that is
-    F1_i        = 2 n_ii / (sum_j n_ij + sum_j n_ji)  harmonic mean of precision and recall
-    accuracy    = sum_i n_ii / sum_ij n_ij            the part of all samples that is right
+    support_i = sum_j n_ij                        samples that are of class i
+    recall_i = n_ii / sum_j n_ij                  of those, the part that was found
+    precision_i = n_ii / sum_j n_ji               of those said to be i, the part that is
+    F1_i = 2 n_ii / (sum_j n_ij + sum_j n_ji)     harmonic mean of precision and recall
+    accuracy = sum_i n_ii / sum_ij n_ij           the part of all samples that is right
 
 The average of a quantity over the classes (its "macro" average, `.mean()`) counts each class as
 much as every other, however rare it is. A quotient 0 / 0, as the precision of a class that was
@@ -47,17 +46,17 @@ def support(counts: np.ndarray) -> np.ndarray:
 
 
 def recall(counts: np.ndarray) -> np.ndarray:
-    """(C,) n_ii / sum_j n_ij; 0 for a class of which there is no sample."""
+    """(C,): n_ii / sum_j n_ij; 0 for a class of which there is no sample."""
     return _quotient(np.diagonal(counts), counts.sum(axis=1))
 
 
 def precision(counts: np.ndarray) -> np.ndarray:
-    """(C,) n_ii / sum_j n_ji; 0 for a class that was never said."""
+    """(C,): n_ii / sum_j n_ji; 0 for a class that was never said."""
     return _quotient(np.diagonal(counts), counts.sum(axis=0))
 
 
 def f1(counts: np.ndarray) -> np.ndarray:
-    """(C,) 2 n_ii / (sum_j n_ij + sum_j n_ji); 0 for a class that neither is nor was said."""
+    """(C,): 2 n_ii / (sum_j n_ij + sum_j n_ji); 0 for a class that neither is nor was said."""
     return _quotient(2 * np.diagonal(counts), counts.sum(axis=1) + counts.sum(axis=0))
 
 

@@ -111,6 +111,7 @@ class TestPages:
             "mlp/losses.html": "Loss Loss.forward",
             "mlp/seeing/differences.html": "gradient_difference",
             "mlp/seeing/plots.html": "confusion curves mistakes weights",
+            "mlp/seeing/regression.html": "predicted",
             "mlp/seeing/traces.html": "Trace Trace.explain",
             "mlp/checking/report.html": "Report Report.ok",
         }.items():
@@ -125,6 +126,7 @@ class TestPages:
         for name, text in pages.items():
             docs = re.findall(r'<div class="docstring">(.*?)</div>\n', text, re.DOTALL)
             assert not [doc for doc in docs if "$" in doc], name
+            assert not re.findall(r"<pre>[^<]* = [^<]*</pre>", "".join(docs)), name
             assert not {OPEN, CLOSED} & set(text), name
 
     def test_nothing_comes_from_elsewhere(self, pages):
@@ -150,6 +152,27 @@ def test_a_link_that_leads_nowhere_is_an_error():
     for wrong in ('<a href="#y">', '<a href="c.html">', '<a href="../c.html#x">'):
         with pytest.raises(ValueError, match=r"a/b.html: the link to .* leads nowhere"):
             check_links({"a/b.html": wrong, "c.html": ""})
+
+
+def test_wrong_words_are_an_error_of_one_line(capsys):
+    from apipages.command import main
+
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    said = "api.py: the following arguments are required: --to; see api.py --help\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.peers
+def test_a_folder_that_cannot_be_made_is_named(capsys, monkeypatch, tmp_path):
+    pytest.importorskip("pdoc", reason="pdoc is not installed")
+    import apipages.pages
+    from apipages.command import main
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(apipages.pages, "pages", lambda: {"index.html": ""})
+    assert main(["--to", str(tmp_path / "file" / "new")]) == 2
+    assert capsys.readouterr().err == f"api.py: {tmp_path / 'file' / 'new'}: Not a directory\n"
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch, capsys, tmp_path):

@@ -3,6 +3,8 @@
 import csv
 import json
 import signal
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 
 from mlp import SGD, Affine, Scale, Sequential, SoftmaxCrossEntropy, fit, load_checkpoint
 from mlp.commands.train import unfinished
+from mlp.commands.train.assembling import learning_rate
+from mlp.commands.train.options import options_of
 from mlp.commands.train.program import main
 from mlp.data import balanced_weights, stratified_split
 from mlp.errors import DataError
@@ -68,6 +72,7 @@ def test_scikit_learn_weighs_the_same(labels):
 def test_the_program_trains_as_fit_with_these_weights(table, tmp_path, capsys):
     words = "--hidden none --init zeros --loss cross-entropy --epochs 3 --batch-size 0 --momentum 0"
     words += " --schedule constant --dtype float64 --class-weight balanced --quiet --validation 0.2"
+    words += " --learning-rate 0.1"
     assert main([*words.split(), "--data", str(table), "--out", str(tmp_path / "run")], "t") == 0
     x, labels = np.loadtxt(table, delimiter=",")[:, :2], imbalanced()[1]
     larger, test = stratified_split(labels, 0.2, np.random.default_rng(0))
@@ -105,6 +110,42 @@ def test_the_rare_class_is_found(table, tmp_path, capsys):
     assert found["balanced"]["accuracy"] < 0.95  # that of always saying the common class
     assert "learned nothing" not in said
     assert found["none"]["balanced accuracy"] < found["balanced"]["balanced accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("of_each", "part"),
+    [
+        ((50, 50), 1.0),  # all weights 1
+        ((90, 10), 0.36),  # weights 5/9 and 5: (50 + 50)^2 / (100 (90 * 25/81 + 10 * 25))
+        ((60, 30, 10), 0.6),  # 5/9, 10/9 and 10/3: 1 / (1/9 (1/0.6 + 1/0.3 + 1/0.1)) = 9 / 15
+    ],
+)
+def test_uneven_weights_lower_the_default_rate_as_fewer_samples_would(of_each, part):
+    labels = np.repeat(np.arange(len(of_each)), of_each)
+    parts: Any = SimpleNamespace(train=(None, labels), classes=[str(c) for c in labels])
+    for words, rate in (([], 0.1), (["--loss", "squared-error"], 0.03)):
+        options = options_of([*words, "--class-weight", "balanced"], "t")
+        assert learning_rate(options, parts) == pytest.approx(rate * part, rel=1e-14)
+        assert learning_rate(options_of(words, "t"), parts) == rate
+    asked = options_of(["--class-weight", "balanced", "--learning-rate", "0.2"], "t")
+    assert learning_rate(asked, parts) == 0.2
+
+
+def test_training_with_a_rare_class_does_not_diverge_by_default(tmp_path, capsys):
+    """At the rate for equal samples the loss of this table grows beyond 100."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1500, 6))
+    labels = (x[:, 0] + x[:, 1] * x[:, 2] > 2.6).astype(int)
+    data = write_csv(tmp_path / "rare.csv", np.column_stack([x, labels]))
+    words = ["--data", str(data), "--class-weight", "balanced", "--epochs", "5"]
+    assert main([*words, "--out", str(tmp_path / "run")], "train") == 0
+    rate = json.loads((tmp_path / "run" / "config.json").read_text())["learning_rate"]
+    said = "classes weigh the same, rare or common; learning rate"
+    assert f"{said} {rate:.3g}\n" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").read_text().splitlines()))
+    losses = [float(row["loss"]) for row in rows]
+    assert max(losses) < 10
+    assert losses[-1] < np.log(2)  # that of saying one half
 
 
 def test_real_targets_have_no_classes(tmp_path, capsys):

@@ -33,6 +33,7 @@ def test_idx_folder_lacking_files(tmp_path):
     (tmp_path / IDX_NAMES[1]).unlink()
     (tmp_path / IDX_NAMES[3]).unlink()
     assert f"no file {IDX_NAMES[1]}, {IDX_NAMES[3]}" in message(tmp_path)
+    assert "expected an IDX data set of four files, or x.npy and y.npy" in message(tmp_path)
 
 
 @pytest.mark.parametrize(

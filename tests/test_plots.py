@@ -192,3 +192,23 @@ def test_the_jacobian_of_a_layer_that_couples_samples_shows_the_coupling(tmp_pat
     np.testing.assert_array_equal(mine, np.hstack([eye, *[0 * eye] * (samples - 1)]))
     names = [drawn.name for drawn in draw(report, tmp_path / "pictures")]
     assert "student-Centred-Jacobian-samples.png" in names
+
+
+def test_long_names_of_classes_stay_different():
+    names = ["diagnosis: benign", "diagnosis: malignant", "twelve chars", "not a diagnosis"]
+    ax = plots.confusion(np.eye(4, dtype=int), names).axes[0]
+    shown = ["diagn…benign", "diagn…ignant", "twelve chars", "not a diagn…"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == shown
+
+
+@pytest.mark.parametrize(
+    ("counts", "names", "said"),
+    [
+        ([1, 2], None, r"counts of shape \(C, C\), got \(2,\); mlp\.metrics\.confusion_counts"),
+        ([[1, 2, 3], [4, 5, 6]], None, r"counts of shape \(C, C\), got \(2, 3\)"),
+        ([[1, 2], [3, 4]], ["a"], "the names of 2 classes, got 1"),
+    ],
+)
+def test_counts_that_are_no_confusion_matrix_are_refused(counts, names, said):
+    with pytest.raises(ValueError, match=f"confusion: expected {said}"):
+        plots.confusion(counts, names)

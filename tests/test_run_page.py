@@ -60,6 +60,7 @@ def test_the_page_holds_all_of_the_run_and_needs_nothing_else(page):
     assert drawn == ["Loss", "Accuracy", "Gradients", "Steps", "Outputs", "Lost units"]
     names = [name for name, _ in tags.images]
     assert sum(name.startswith("unit ") for name in names) == 16
+    assert "<caption>Row" not in page  # it would be as narrow as the table
     wrong = int(re.search(r"(\d+) of 359 are wrong", page)[1])
     assert sum(name.startswith("said ") for name in names) == wrong
     assert sum(map(int, re.findall(r'<td style="[^"]*">(\d+)</td>', page))) == 359

@@ -502,3 +502,12 @@ def test_a_pipe_that_closes_early_is_no_reason_for_a_traceback(tmp_path):
     command = f"{shlex.join([sys.executable, str(script), '--layer', 'Affine(5, 3)'])} | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
+
+
+def test_bytes_of_a_file_that_is_no_text_are_not_shown(tmp_path, capsys):
+    path = tmp_path / "layers.py"
+    path.write_bytes(b"\xb4\x1b[31m\x08\n")
+    assert check.main([str(path)], "mlp check") == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"mlp check: cannot load {path}: line 1: ")
+    assert "\x1b" not in said and "\ufffd" not in said and said.count("\n") == 1

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from mlp import load_checkpoint, metrics
 from mlp.commands.train.program import main
@@ -151,6 +152,23 @@ def test_predictions_stand_against_the_truth_on_one_scale():
         assert axes.get_xlim() == axes.get_ylim() == tuple(line.get_xdata())
         assert (axes.get_xlabel(), axes.get_ylabel()) == (f"true {name}", f"predicted {name}")
     assert figure.axes[0].get_title("left") == "R squared -3.0000, RMSE 16.33"
+
+
+def test_predictions_are_drawn_into_given_axes_and_need_no_names():
+    target, said = np.array([0.0, 20.0, 40.0]), np.array([40.0, 20.0, 0.0])
+    figure = Figure()
+    ax = figure.subplots(1, 2)[1]
+    assert regression.predicted(target, said, ax=ax) is figure
+    assert ax.get_xlabel() == "true target"
+    assert ax.get_title() == "R squared -3.0000, RMSE 32.66"  # sqrt((1600 + 0 + 1600) / 3)
+    two = np.column_stack([target, said])
+    assert regression.predicted(two, two).axes[1].get_xlabel() == "true target_1"
+    for names, axes, message in (
+        (["a"], None, "names of 2 columns, got 1"),
+        (None, ax, "one column for ax, got 2"),
+    ):
+        with pytest.raises(ValueError, match=f"predicted: expected {message}"):
+            regression.predicted(two, two, names, ax=axes)
 
 
 def test_many_targets_samples_and_what_is_not_finite():

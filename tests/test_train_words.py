@@ -13,8 +13,9 @@ from mlp import Affine, Scale, Sequential, Softmax, SquaredError
 from mlp.commands import again
 from mlp.commands.train import judging, words
 from mlp.commands.train.preparing import Parts
+from mlp.commands.train.program import main
 from mlp.losses import KLDivergence
-from programs import ENVIRONMENT, ROOT
+from programs import ENVIRONMENT, ROOT, write_csv
 
 pytestmark = pytest.mark.no_numbers
 
@@ -106,6 +107,28 @@ def test_tables_fit_with_any_number_and_names_of_classes(classes, length):
         scores = [record["F1"] for record in judged.metrics["classes"]]
         lowest = [f"{score:.4f}" for score in sorted(scores)[:10]]
         assert [row[-2] for row in rows] == lowest
+
+
+def test_a_confusion_matrix_that_is_too_wide_is_said_to_be_a_picture():
+    names = ["a class with a long name", "another with a longer one", "no"]
+    judged = classified([0, 0, 1, 2], [0, 1, 1, 2], names)
+    shown = words.confusion_table(judged.counts, names)
+    assert shown == "1 of 4 are wrong; confusion.png shows which"
+
+
+def test_a_run_is_called_after_its_data(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    x, labels = np.arange(20).reshape(10, 2), ["yes", "no"] * 5
+    write_csv("my table.csv", [[*row, label] for row, label in zip(x, labels, strict=True)])
+    common = ["--hidden", "none", "--epochs", "1", "--quiet", "--report"]
+    for arguments, name, title in (
+        (["--data", "my table.csv"], "my table-1", "my table.csv"),
+        (["--task", "is-two"], "is-two-1", "is-two: digits.csv.gz"),
+    ):
+        main([*common, *arguments], "train")
+        assert f"runs/{name}" in capsys.readouterr().out.splitlines()
+        page = (tmp_path / "runs" / name / "report.html").read_text(encoding="utf-8")
+        assert f"<h1>{title}</h1>" in page
 
 
 def test_many_names_are_not_all_listed():

@@ -117,8 +117,8 @@ def find_files(folder: Path) -> list[Path]:
     missing = [name for name, spelling in found.items() if spelling is None]
     if missing:
         raise DataError(
-            f"{folder}: no file {', '.join(missing)} (.gz or not) in this folder; a folder is read "
-            "as an IDX data set of four files"
+            f"{folder}: no file {', '.join(missing)} (.gz or not) in this folder; expected an "
+            "IDX data set of four files, or x.npy and y.npy"
         )
     return [folder / spelling for spelling in found.values() if spelling is not None]
 

@@ -1,6 +1,7 @@
-"""This engine as scikit-learn's estimators, which come with all that scikit-learn has around them:
+"""This engine as scikit-learn's estimators.
 
-pipelines, encoders, imputers, cross-validation, searches. Needs scikit-learn from 1.6 on:
+They work with all that scikit-learn has around its own: pipelines, encoders, imputers,
+cross-validation, searches. Needs scikit-learn from 1.6 on:
 
     pip install "mlp[sklearn]"
 """

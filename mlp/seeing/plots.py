@@ -10,6 +10,7 @@ import io
 import math
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -227,10 +228,20 @@ def confusion(
 
     `classes` are the names of the classes; without them they are numbered from 0. A new figure
     grows with the classes, so that the numbers can be read. Of more than 30 classes the colours
-    alone tell: numbers would be too small.
+    alone tell: numbers would be too small. Raises ValueError for counts of another shape, and for
+    more or fewer names than classes.
     """
     counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not len(counts):
+        raise ValueError(
+            f"confusion: expected counts of shape (C, C), got {counts.shape}; "
+            "mlp.metrics.confusion_counts makes them of labels"
+        )
     names = [str(name) for name in (range(len(counts)) if classes is None else classes)]
+    if len(names) != len(counts):
+        raise ValueError(
+            f"confusion: expected the names of {len(counts)} classes, got {len(names)}"
+        )
     wide = 0.72 * max(len(str(counts.max(initial=0))), 2)  # of the widest number, in text heights
     cell = max(SMALLEST_TEXT * wide, 330 / len(names))  # points
     side = (cell * len(names) + 100) / 72 if len(names) <= NUMBERED else 6.0
@@ -253,7 +264,8 @@ def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str], size: floa
     axes.set(title=f"{wrong} of {counts.sum()} wrong", xlabel="said", ylabel="is")
     axes.grid(False)
     ticks = range(0, total, math.ceil(total / 30))
-    names = [classes[i] if len(classes[i]) <= 12 else f"{classes[i][:11]}…" for i in ticks]
+    short = _shortened(classes)
+    names = [short[i] for i in ticks]
     upright = sum(map(len, names)) > 45 and len(names) > 3
     axes.set_xticks(ticks, names, rotation=90 if upright else 0)
     axes.set_yticks(ticks, names)
@@ -268,6 +280,16 @@ def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str], size: floa
             column, row, counts[row, column], ha="center", va="center", fontsize=size,
             color=text_colour(behind),
         )  # fmt: skip
+
+
+def _shortened(names: Sequence[str]) -> list[str]:
+    """At most 12 characters of each, the first ones; where these are the same, of both ends."""
+    firsts = [name if len(name) <= 12 else f"{name[:11]}…" for name in names]
+    met = Counter(firsts)
+    return [
+        f"{name[:5]}…{name[-6:]}" if len(name) > 12 and met[first] > 1 else first
+        for name, first in zip(names, firsts, strict=True)
+    ]
 
 
 def mistakes(

@@ -147,9 +147,8 @@ def _confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
         rows.append(f"<tr><th>{_text(name)}</th>{''.join(cells)}</tr>")
     wrong = counts.sum() - np.trace(counts)
     caption = f"Row: what it is. Column: what was said. {wrong} of {counts.sum()} are wrong."
-    return (
-        f'<table class="counts"><caption>{caption}</caption><tr>{head}</tr>{"".join(rows)}</table>'
-    )
+    # below the table and not its caption, which would be as narrow as two classes are
+    return f'<table class="counts"><tr>{head}</tr>{"".join(rows)}</table><p>{caption}</p>'
 
 
 def _cell(count: int, share: float, right: bool) -> str:

@@ -42,7 +42,14 @@ class Trace(Passed):
         return draw(self.graph(detail, units), path)
 
     def explain(self, style: str = "text", *, blanks: bool = False, decimals: int = 4) -> str:
-        """The pass written out step by step, see mlp.seeing.explaining."""
+        """The pass written out step by step, as one would by hand; `print` it.
+
+        style     "text", or "markdown" with formulas in LaTeX
+        blanks    leave the results out, and give them on an answer sheet at the end
+        decimals  digits after the point, or three significant ones where that is more
+        Raises ValueError for an unknown style, and for blanks where the network is large or there
+        is more than one sample: the text then goes layer by layer.
+        """
         from mlp.seeing.explaining import explanation
 
         return explanation(self, style, blanks=blanks, decimals=decimals)

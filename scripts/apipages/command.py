@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlp.commands.command_line import OneLineParser
 from mlp.files.whole import write_whole
 
 
 def main(words: Sequence[str], description: str | None = None) -> int:
     """The exit status: 0, or 2 with one line that says why nothing was written."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="api.py",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -28,7 +29,10 @@ def main(words: Sequence[str], description: str | None = None) -> int:
     except ModuleNotFoundError as error:
         print(f'api.py: {error}; pip install -e ".[docs]"', file=sys.stderr)
         return 2
-    except (OSError, ValueError, Warning) as error:
+    except OSError as error:
+        print(f"api.py: {error.filename or options.to}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except (ValueError, Warning) as error:
         print(f"api.py: {error}", file=sys.stderr)
         return 2
     print(f"{options.to / 'index.html'}: {len(made)} pages")

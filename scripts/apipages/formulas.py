@@ -8,6 +8,7 @@ from book.notation import FUNCTIONS, GREEK, inline
 
 WORDS = {*FUNCTIONS, *GREEK, "sum", "argmax", "diag", "vec", "softmax", "sigmoid", "div", "ddiv"}
 WORDS |= {"factor", "shift", "stride", "momentum", "weight_decay", "learning_rate", "dlog"}
+WORDS |= {"support", "recall", "precision", "accuracy"}
 """They belong to a formula where something else in it does; alone they are words."""
 LETTERS_OF_PROSE = {"a", "A", "I", "do"}
 BEFORE_PROSE = {"the", "The", "each", "an", "deck", "decks"}

@@ -31,6 +31,7 @@ MODULES = (
     "mlp.seeing.differences",
     "mlp.seeing.layer_curves",
     "mlp.seeing.plots",
+    "mlp.seeing.regression",
     "mlp.seeing.traces",
 )
 """A page each; what `mlp` itself holds is explained there and nowhere else."""

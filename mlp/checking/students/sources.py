@@ -93,6 +93,8 @@ def told(error: BaseException, text: str = "") -> str:
             "`2to3 -w FILE` translates it"
         )
     shown = line.strip()
+    if "\ufffd" in shown or not shown.replace("\t", " ").isprintable():
+        shown = ""  # no text: a terminal may take it for commands
     return f"{where}{error.msg}{': ' if shown else ''}{shown[:80]}"
 
 

@@ -96,8 +96,15 @@ def optimizer(options: argparse.Namespace, parts: Parts) -> SGD:
 
 
 def learning_rate(options: argparse.Namespace, parts: Parts) -> float:
-    """The rate at the start: the one asked for, or the default."""
+    """The rate at the start: the one asked for, or the default.
+
+    With weights w the default is lower by (sum w)^2 / (N sum w^2), the part of N equal samples that
+    would make a mean as steady as theirs (Kish): the step of a batch hangs on its few heavy samples
+    as that of a smaller batch does, and with the full rate rare classes make training diverge.
+    """
     if options.learning_rate is not None:
         return options.learning_rate
     squares = 0.03 if parts.classes else 0.01
-    return squares if loss_name(options, parts) == "squared-error" else 0.1
+    rate = squares if loss_name(options, parts) == "squared-error" else 0.1
+    weights = sample_weight(options, parts)
+    return rate if weights is None else rate * float(weights.mean() ** 2 / np.mean(weights**2))

@@ -22,6 +22,7 @@ from mlp.commands import again
 from mlp.commands.processor import THREADS
 from mlp.commands.train import folder, unfinished
 from mlp.commands.train.unfinished import Record
+from mlp.data.dataset import DIGITS
 from mlp.files.whole import PARTIAL
 
 LOCK = ".lock"
@@ -92,7 +93,7 @@ def claimed(options: argparse.Namespace, data: str) -> Iterator[Claim]:
     runs/. If nothing was written, it is removed again. Raises BlockingIOError if another process
     has it, DataError if the run to go on with was begun with other data.
     """
-    out = _next_free(options.task) if options.out is None else options.out
+    out = _next_free(_name_of(options)) if options.out is None else options.out
     out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out):
@@ -198,10 +199,20 @@ def _surroundings() -> dict[str, str]:
     }
 
 
-def _next_free(task: str) -> Path:
+def _name_of(options: argparse.Namespace) -> str:
+    """What a run is called: by its data where they are not the embedded digits, else by the task.
+
+    Of a file's name it is what comes before the ending.
+    """
+    if options.data == DIGITS or options.task != "digits":
+        return options.task
+    return options.data.resolve().name.split(".")[0] or "data"
+
+
+def _next_free(name: str) -> Path:
     for n in itertools.count(1):
         with contextlib.suppress(FileExistsError):
-            path = Path("runs", f"{task}-{n}")
+            path = Path("runs", f"{name}-{n}")
             path.mkdir(parents=True)
             return path
     raise AssertionError

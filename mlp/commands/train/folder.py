@@ -12,7 +12,7 @@ import numpy as np
 
 from mlp import Affine, Sequential, save_checkpoint
 from mlp.commands.train import unfinished, words
-from mlp.commands.train.assembling import loss_name
+from mlp.commands.train.assembling import learning_rate, loss_name
 from mlp.commands.train.judging import Judgement, target_names
 from mlp.commands.train.preparing import Parts
 from mlp.data.statistics import extremes
@@ -95,8 +95,12 @@ def write(
     watched = [name for name in columns if name not in (*LEARNED, "seconds")]
     write_whole(out / "history.csv", _csv((*LEARNED, *watched), history))
     write_whole(out / "timing.csv", _csv(("epoch", "seconds"), history))
-    said_of_it = {"seed": seed, "loss": loss_name(options, parts), "test": judged.scores}
-    text = json.dumps(settings(options) | said_of_it, indent=2, default=str)
+    chosen = settings(options) | {
+        "seed": seed,
+        "loss": loss_name(options, parts),
+        "learning_rate": learning_rate(options, parts),
+    }
+    text = json.dumps(chosen | {"test": judged.scores}, indent=2, default=str)
     write_whole(out / "config.json", f"{text}\n".encode())
 
     write_whole(out / "metrics.json", _strict_json(judged.metrics))
@@ -124,8 +128,8 @@ def write(
         plots.weights(*weights, path=out / "weights.png")
     if options.report:
         page = run_page.page(
-            title=f"{options.task}: {options.data.name}",
-            settings=settings(options) | {"seed": seed, "loss": loss_name(options, parts)},
+            title=_title(options),
+            settings=chosen,
             network=net._repr_html_(),
             scores=judged.scores,
             constant=judged.constant,
@@ -139,6 +143,12 @@ def write(
             weights=weights,
         )
         write_whole(out / REPORT, page.encode())
+
+
+def _title(options: argparse.Namespace) -> str:
+    """The data, and the task where it is more than to tell what the labels say."""
+    name = options.data.name
+    return name if options.task == "digits" else f"{options.task}: {name}"
 
 
 def _mistakes(

@@ -121,7 +121,8 @@ def _parser(called: str) -> OneLineParser:
         help="shuffle blocks of so many rows, 16 at a time, as for data larger than the memory; "
         "default: all samples")  # fmt: skip
     add("--learning-rate", type=number(float, 0, above=True), default=None, metavar="RATE",
-        help="at the start; default: 0.1; squared error 0.03, of real targets 0.01")  # fmt: skip
+        help="at the start; default: 0.1; squared error 0.03, of real targets 0.01; lower with "
+        "--class-weight balanced, the more the rarer a class is")  # fmt: skip
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
         help="of the learning rate: as it is; a tenth after 1/2 and 3/4 of the steps; down to 0 as "
         "half a cosine")  # fmt: skip

@@ -83,7 +83,11 @@ def run(
     rng = np.random.default_rng(seed)
     net, loss = assembling.network(options, parts, rng), assembling.loss(options, parts)
     how = fit_options(options, parts)
-    voice.say(f"{words.opening(options.data.name, parts, options.patience)}\n\n{net}\n")
+    voice.say(words.opening(options.data.name, parts, options.patience))
+    if options.class_weight != "none":
+        rate = assembling.learning_rate(options, parts)
+        voice.say(f"classes weigh the same, rare or common; learning rate {rate:.3g}")
+    voice.say(f"\n{net}\n")
     if claim.resumed and not claim.checkpoint_of(seed).exists():
         voice.result(f"{claim.folder_of(seed)}: no epoch had ended; starts with epoch 1")
     state, stop = _trained(options, parts, net, loss, how, rng, seed, claim, voice, team, more)

@@ -120,10 +120,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 
 def confusion_table(counts: np.ndarray, classes: list[str]) -> str:
-    """The confusion matrix as text; only how many mistakes there are, if it is too wide."""
+    """The confusion matrix as text; if it is too wide, how many mistakes, and where to see them."""
     wide = max(len(str(counts.max())), *map(len, classes)) + 1
     if (len(classes) + 1) * wide > 72:
-        return f"{counts.sum() - np.trace(counts)} of {counts.sum()} are wrong"
+        wrong = counts.sum() - np.trace(counts)
+        return f"{wrong} of {counts.sum()} are wrong; confusion.png shows which"
     rows = ["".join(f"{name:>{wide}}" for name in ("", *classes))]
     for name, row in zip(classes, counts, strict=True):
         rows.append("".join(f"{cell:>{wide}}" for cell in (name, *(n or "." for n in row))))
