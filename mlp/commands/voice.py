@@ -21,6 +21,10 @@ class Voice:
                 self.error = error
                 silence(sys.stdout.fileno())
 
+    def without_bar(self) -> bool | None:
+        """`disable` of tqdm's bars; None: there is one on a terminal only."""
+        return True if self.quiet else None
+
     def repeat(self, said: Sequence[Sequence[str]]) -> None:
         """Say what another process kept as notes."""
         for how, text in said:

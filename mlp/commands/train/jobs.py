@@ -6,7 +6,6 @@ seed; what it would say is said here when it is done. A signal is passed on to a
 
 import argparse
 import contextlib
-import copy
 import multiprocessing
 import signal
 import threading
@@ -36,8 +35,7 @@ def run_all(
         futures = {
             pool.submit(_in_a_process, processes, options, claim, seed): seed for seed in seeds
         }
-        no_bar = True if options.quiet else None  # None: a bar on a terminal only
-        bar = tqdm(total=len(seeds), unit="seed", leave=False, disable=no_bar)
+        bar = tqdm(total=len(seeds), unit="seed", leave=False, disable=voice.without_bar())
         with bar:
             for future in as_completed(futures):
                 scores, notes = future.result()
@@ -107,11 +105,8 @@ def _train(
     try:
         signals.listen()
         _unblock_signals()
-        quiet, notes = copy.copy(options), Notes()
-        quiet.quiet = True
-        scores = running.run(
-            quiet, preparing.prepared(options), seed, Share(path, options, record), notes
-        )
+        notes, claim = Notes(), Share(path, options, record)
+        scores = running.run(options, preparing.prepared(options), seed, claim, notes)
         sending.send((scores, notes.said))
     except BaseException as error:
         sending.send(error)

@@ -6,7 +6,6 @@ folders of seeds that others trained, writes. It tells the others what to do, wh
 
 import argparse
 import contextlib
-import copy
 import dataclasses
 import functools
 import json
@@ -118,10 +117,8 @@ def _follow(team: Team, called: str) -> None:
         if "seed" in task:
             _train_along(team, options, parts, task["seed"])
         else:
-            quiet = copy.copy(options)
-            quiet.quiet = True
             claim = Share(Path(task["folder"]), options, Record(**task["record"]))
-            _some_each(team, quiet, parts, claim, Notes(), task["seeds"])
+            _some_each(team, options, parts, claim, Notes(), task["seeds"])
 
 
 def _train_along(team: Team, options: argparse.Namespace, parts: Parts, seed: int) -> None:

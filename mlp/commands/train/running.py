@@ -184,7 +184,7 @@ def _trained(
         total=options.epochs * batches,
         unit="batch",
         leave=False,
-        disable=True if options.quiet else None,  # None: a bar on a terminal only
+        disable=voice.without_bar(),
     )
     with bar:
         progress = Progress(voice, bar, batches, state)
