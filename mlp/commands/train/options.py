@@ -93,13 +93,8 @@ def _parser(called: str) -> OneLineParser:
         "(all samples) / (classes * samples of its class), so also in the loss and accuracy of the "
         "epochs; validation and test count every sample once")  # fmt: skip
     add = parser.add_argument_group("network").add_argument
-    add(
-        "--hidden",
-        type=sizes,
-        default="256",
-        metavar="WIDTHS",
-        help="units of each hidden layer, as in 64,32, or none",
-    )
+    add("--hidden", type=sizes, default="256", metavar="WIDTHS",
+        help="units of each hidden layer, as in 64,32, or none")  # fmt: skip
     add("--activation", choices=("relu", "sigmoid"), default="relu", help="of the hidden layers")
     add("--init", type=start, default=None, metavar="RULE",
         help="first weights: he (default for relu), glorot (default for sigmoid), zeros, or one "
@@ -110,13 +105,8 @@ def _parser(called: str) -> OneLineParser:
     add("--loss", choices=("cross-entropy", "kl", "squared-error"), default=None,
         help="default: kl for classes, squared-error for real-valued targets")  # fmt: skip
     add("--epochs", type=number(int, 1), default=40, metavar="N", help="passes over the data")
-    add(
-        "--batch-size",
-        type=number(int, 0),
-        default=16,
-        metavar="N",
-        help="samples for each step; 0: all at once",
-    )
+    add("--batch-size", type=number(int, 0), default=16, metavar="N",
+        help="samples for each step; 0: all at once")  # fmt: skip
     add("--shuffle-block", type=number(int, 1), default=None, metavar="ROWS",
         help="shuffle blocks of so many rows, 16 at a time, as for data larger than the memory; "
         "default: all samples")  # fmt: skip
@@ -126,34 +116,19 @@ def _parser(called: str) -> OneLineParser:
     add("--schedule", choices=("constant", "step", "cosine"), default="cosine",
         help="of the learning rate: as it is; a tenth after 1/2 and 3/4 of the steps; down to 0 as "
         "half a cosine")  # fmt: skip
-    add(
-        "--momentum",
-        type=number(float, 0, 0.9999),
-        default=0.9,
-        metavar="M",
-        help="the part of a step that is taken again in the next one",
-    )
+    add("--momentum", type=number(float, 0, 0.9999), default=0.9, metavar="M",
+        help="the part of a step that is taken again in the next one")  # fmt: skip
     add("--nesterov", action="store_true", help="look ahead along the momentum")
-    add(
-        "--weight-decay",
-        type=number(float, 0),
-        default=0.0,
-        metavar="D",
-        help="D times each weight is added to its gradient",
-    )
+    add("--weight-decay", type=number(float, 0), default=0.0, metavar="D",
+        help="D times each weight is added to its gradient")  # fmt: skip
     add("--patience", type=number(int, 1), default=None, metavar="N",
         help="stop when the validation loss was not lower for N epochs, and take the weights of "
         "its lowest; with --validation 0, of the training loss")  # fmt: skip
     add("--tolerance", type=number(float, 0), default=None, metavar="T",
         help="stop when the training loss changes by less than T from one epoch "
         "to the next")  # fmt: skip
-    add(
-        "--seed",
-        type=number(int, 0),
-        default=0,
-        metavar="N",
-        help="of the first weights and the order of the samples",
-    )
+    add("--seed", type=number(int, 0), default=0, metavar="N",
+        help="of the first weights and the order of the samples")  # fmt: skip
     add("--seeds", type=number(int, 1), default=1, metavar="N",
         help="train N times, with the seeds from --seed on; say the median and the "
         "range")  # fmt: skip
