@@ -30,6 +30,7 @@ from mlp import (
 )
 from mlp.callbacks import Callback
 from mlp.files import archive
+from mlp.files.resume import TrainingCheckpoint
 from tasks import blobs, classifier
 
 X, Y = blobs()
@@ -327,6 +328,15 @@ def test_the_checkpoint_of_another_training_is_refused_and_stays(tmp_path, chang
     with pytest.raises(CheckpointError, match=f"of another training .*{said}.*; use another path"):
         train(path, **change)
     assert path.read_bytes() == before
+
+
+def test_what_is_not_said_again_differs_but_for_the_generator(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    train(TrainingCheckpoint(path, {"batch size": 7, "rng": "PCG64 1"}))
+    train(TrainingCheckpoint(path, {"batch size": 7}))
+    train(TrainingCheckpoint(path, {"batch size": 7, "rng": "PCG64 1"}))  # it is still known
+    with pytest.raises(CheckpointError, match="batch size: 7 there, None now"):
+        train(TrainingCheckpoint(path, {"rng": "PCG64 1"}))
 
 
 def test_what_a_kill_left_of_a_save_is_removed(tmp_path):

@@ -33,7 +33,8 @@ class TrainingCheckpoint(Callback):
 
     Saved is after the first and the last epoch, and in between every `seconds`, or by default as
     often as costs no more than 2 % of the time. `begun_with` says by name what the training was
-    begun with (texts and numbers); what it says must be the same when training goes on.
+    begun with (texts and numbers); it must be the same when training goes on, but for `rng`, which
+    may be left out.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class TrainingCheckpoint(Callback):
         if "training" not in members:
             raise CheckpointError(f"{self.path}: holds a network, but no training to go on with")
         notes = json.loads(members["training"].item())
-        then, now = notes["begun_with"], self.begun_with
-        different = [name for name in now if then.get(name) != now[name]]
+        then = notes["begun_with"]
+        now = {"rng": then.get("rng")} | self.begun_with  # left out, it is that of the checkpoint
+        different = [name for name in {**then, **now} if then.get(name) != now.get(name)]
         if different:
             said = "; ".join(
                 f"{name}: {then.get(name)} there, {now.get(name)} now" for name in different

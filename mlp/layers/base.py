@@ -101,7 +101,7 @@ class Layer(Checks):
 
     def clear_cache(self) -> None:
         """Drop what forward kept: backward and jvp need a new forward."""
-        vars(self)["_cache"] = None
+        vars(self)["_cache"] = None  # past the checks of assignments: `predict` does it each time
 
     def short_name(self) -> str:
         """How errors and tables call the layer."""
