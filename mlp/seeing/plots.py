@@ -21,6 +21,7 @@ import numpy as np
 from mlp.files.whole import write_whole
 from mlp.rows import Rows
 from mlp.seeing.contrast import text_colour
+from mlp.tables import shortened
 
 __all__ = ["confusion", "curves", "mistakes", "weights"]
 
@@ -284,7 +285,7 @@ def _confusion(axes: Any, counts: np.ndarray, classes: Sequence[str], size: floa
 
 def _shortened(names: Sequence[str]) -> list[str]:
     """At most 12 characters of each, the first ones; where these are the same, of both ends."""
-    firsts = [name if len(name) <= 12 else f"{name[:11]}…" for name in names]
+    firsts = [shortened(name, 12) for name in names]
     met = Counter(firsts)
     return [
         f"{name[:5]}…{name[-6:]}" if len(name) > 12 and met[first] > 1 else first

@@ -8,6 +8,7 @@ import numpy as np
 
 from mlp import metrics
 from mlp.seeing import plots
+from mlp.tables import shortened
 
 PANELS, ACROSS = 9, 3
 """How many targets are drawn, and how many side by side."""
@@ -70,6 +71,6 @@ def _panel(axes: Any, target: np.ndarray, said: np.ndarray, name: str) -> None:
     axes.plot(ends, ends, color=plots.PALE, linewidth=1.2, zorder=1, label="predicted = true")
     axes.scatter(target[finite], said[finite], color=plots.BLUE, rasterized=True, **look)
     axes.set(xlim=ends, ylim=ends, aspect="equal")
-    short = name if len(name) <= 24 else f"{name[:23]}…"
+    short = shortened(name, 24)
     axes.set(xlabel=f"true {short}", ylabel=f"predicted {short}")
     axes.legend(loc="upper left", fontsize=8)

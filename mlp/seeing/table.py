@@ -22,16 +22,9 @@ def as_text(trace: "Passed") -> str:
     rows = [HEAD, *map(_cells, trace.records)]
     kept = [c for c in range(len(HEAD)) if any(row[c] for row in rows[1:])]
     rows = [tuple(row[c] for c in kept) for row in rows]
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    wide = tables.widths(rows)
     gap = 2 if sum(wide) + 2 * (len(wide) - 1) <= WIDTH else 1
-    spare = WIDEST - sum(wide[1:]) - gap * (len(wide) - 1)
-    wide[0] = min(wide[0], max(spare, 8))
-    lines = []
-    for name, *numbers in rows:
-        cells = [f"{_shortened(name, wide[0]):<{wide[0]}}"]
-        cells += [f"{cell:>{w}}" for cell, w in zip(numbers, wide[1:], strict=True)]
-        lines.append((" " * gap).join(cells).rstrip())
-    return "\n".join([*lines, *_ends(trace)])
+    return "\n".join([tables.as_text(rows, gap, WIDEST), *_ends(trace)])
 
 
 def as_html(trace: "Passed") -> str:
@@ -56,7 +49,3 @@ def _cells(record: "LayerRecord") -> tuple[str, ...]:
 
 def _ends(trace: "Passed") -> list[str]:
     return [] if trace.loss is None else [f"loss  {trace.loss_value:.6g}  {trace.loss!r}"]
-
-
-def _shortened(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"

@@ -10,8 +10,9 @@ import tempfile
 import time
 
 from bench.processes import SCRIPTS, bind, environment
-from bench.report import aligned, machine, say, write
+from bench.report import machine, say, write
 from bench.rounds import middle, turn
+from mlp.tables import as_text
 
 SETTINGS = (
     "--hidden 100 --batch-size 200 --epochs 10 --learning-rate 0.1 --momentum 0.9 --dtype float32"
@@ -87,4 +88,4 @@ def _table(runs: dict[str, list[dict[str, float]]]) -> str:
             middle([run[key] for run in each])[0] for key in ("seconds", "MiB", "accuracy")
         )
         rows.append((seconds, [name, f"{seconds:.1f}", f"{MiB:,.0f}", f"{accuracy:.4f}"]))
-    return aligned([["program", "seconds", "peak MiB", "accuracy"], *(r for _, r in sorted(rows))])
+    return as_text([["program", "seconds", "peak MiB", "accuracy"], *(r for _, r in sorted(rows))])

@@ -20,6 +20,7 @@ from statistics import median
 import numpy as np
 
 from bench import report
+from mlp.tables import as_text
 
 SIZES, BATCH, SEED = (784, 30, 10), 10, 0
 REPEATS = {"full": 5, "default": 20}
@@ -47,7 +48,7 @@ def main(options: argparse.Namespace) -> int:
     report.write(
         options.out / f"gradient-check-{options.threads}",
         {"machine": report.machine(), "threads": options.threads, "seconds": results},
-        report.aligned(rows),
+        as_text(rows),
     )
     return 0
 

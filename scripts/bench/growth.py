@@ -15,8 +15,9 @@ import numpy as np
 
 from bench import rounds
 from bench.processes import environment
-from bench.report import aligned, machine, say, write
+from bench.report import machine, say, write
 from bench.work import Cell
+from mlp.tables import as_text
 
 AXES = {
     "batch": {n: Cell((512, 512, 512, 10), n) for n in (1, 4, 16, 64, 256, 1024)},
@@ -86,7 +87,7 @@ def _table(curves: dict[str, dict[int, float]]) -> str:
         first, *_, last = curve
         rows.append([axis, _shown(axis, curve, first), _shown(axis, curve, last)])
         rows[-1] += [f"{slope(curve):.2f}", str(THEORY[axis])]
-    return aligned(rows)
+    return as_text(rows)
 
 
 def _shown(axis: str, curve: dict[int, float], size: int) -> str:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.report import aligned
 from bench.rounds import SHORT, DifferentWork, Effort, Say, Team, build, middle, turn
 from bench.work import Cell
+from mlp.tables import as_text
 
 CELLS = [Cell((64, 32, 10), 1), Cell((784, 128, 10), 1), Cell((784, 800, 800, 10), 1)]
 ROWS = (1, 10_000)
@@ -38,7 +38,7 @@ def table(results: list[dict[str, Any]]) -> str:
     for result in results:
         rates = [f"{result['rows'] / middle(result['seconds'][name])[0]:,.0f}" for name in names]
         rows.append([result["cell"].split(" @")[0], f"{result['rows']:,}", *rates])
-    return aligned(rows)
+    return as_text(rows)
 
 
 def _check(cell: Cell, answers: dict[str, list[dict]]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from bench import report, rounds
 from bench.processes import Missing, environment
 from bench.work import Cell
+from mlp.tables import as_text
 
 CELLS = [
     Cell((784, 128, 10), 64),
@@ -61,7 +62,7 @@ def table(results: list[dict[str, Any]]) -> str:
             rows[-1] += [f"{low * 1e3:.3f}-{high * 1e3:.3f}", f"{alone / median:.2f}"]
             rows[-1].append(f"{share:.0%}" if ranks > 1 else "-")
     said = "speedup over the first row; communication with the wait for the slowest rank"
-    return f"time of a step, by ranks ({said})\n\n{report.aligned(rows)}"
+    return f"time of a step, by ranks ({said})\n\n{as_text(rows)}"
 
 
 def _measured(ranks: int, threads: int, seconds: float, cells: list[Cell]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from bench.rounds import CONTENDERS, PEERS, SHORT, geometric_mean, middle, ratios
+from mlp.tables import as_text
 
 OTHERS = ("textbook", *PEERS)
 HEADING = "mlp's time per step, that over its floor, and the others' time over mlp's"
@@ -45,17 +46,7 @@ def table(results: list[dict[str, Any]]) -> str:
         quartiles[-1] += [f"{m[1]:.2f}-{m[2]:.2f}" if m else "-" for m in middles]
     means = [geometric_mean(results, name) for name in OTHERS]
     medians.append(["geometric mean", "", "", *(f"{m:.2f}" if m else "-" for m in means)])
-    return f"{HEADING}\n\n{aligned(medians)}\n\n{aligned(quartiles)}"
-
-
-def aligned(rows: list[list[str]]) -> str:
-    wide = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [f"{row[0]:<{wide[0]}}"]
-        cells += [f"{cell:>{w}}" for cell, w in zip(row[1:], wide[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return f"{HEADING}\n\n{as_text(medians)}\n\n{as_text(quartiles)}"
 
 
 def write(path: pathlib.Path, content: dict[str, Any], text: str) -> None:

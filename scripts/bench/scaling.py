@@ -24,6 +24,7 @@ import numpy as np
 
 from bench import report, rounds
 from bench.work import Cell
+from mlp.tables import as_text
 
 NETWORKS = [(784, 128, 10), (784, 800, 800, 10), (784, 1024, 1024, 1024, 10)]
 NODES = (2, 8, 64, 1024)
@@ -58,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
             __doc__.strip(),
             f"latency {options.latency:g} us, bandwidth {options.bandwidth:g} GB/s, "
             f"{options.threads} threads per node, ROWS = {ROWS}, ALL = {ALL}",
-            report.aligned(_rows(curves, latency, bandwidth)),
+            as_text(_rows(curves, latency, bandwidth)),
         ]
     )
     facts = {"machine": report.machine(), "latency": latency, "bandwidth": bandwidth}

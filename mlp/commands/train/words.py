@@ -1,7 +1,6 @@
 """What a run says, in lines of at most 80 columns (names and paths of files apart)."""
 
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from mlp.commands import again
 from mlp.commands.train.judging import Judgement
 from mlp.commands.train.preparing import Parts
+from mlp.tables import as_text, shortened
 
 WIDTH = 80
 MOST, WORST = 30, 10
@@ -55,7 +55,8 @@ def result_lines(judged: Judgement) -> list[str]:
     if judged.constant is not None:
         name, accuracy = judged.constant
         beside = f" (always saying {{}}, the commonest class: {accuracy:.4f})"
-        lines[0] += beside.format(_short(name, WIDTH - len(lines[0]) - len(beside) + 2))
+        room = WIDTH - len(lines[0]) - len(beside) + 2
+        lines[0] += beside.format(shortened(_one_line(name), room))
     else:
         lines[0] += " (squared error in the units of the targets)"
     return lines
@@ -79,7 +80,8 @@ def what_next(run: Path, data: Path) -> str:
 def score_table(judged: Judgement) -> str:
     """The classes or targets as a table of text, the worst only if there are many."""
     rows, notes = score_rows(judged)
-    return "\n".join([aligned(rows), *(textwrap.fill(note, WIDTH) for note in notes)])
+    table = as_text([(_one_line(name), *cells) for name, *cells in rows], widest=WIDTH)
+    return "\n".join([table, *(textwrap.fill(note, WIDTH) for note in notes)])
 
 
 def score_rows(judged: Judgement) -> tuple[list[tuple[str, ...]], list[str]]:
@@ -108,17 +110,6 @@ def _cell(name: str, value: float | None) -> str:
     return str(value) if isinstance(value, int) else score(name, value)
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """A table as text: the first column to the left, shortened where it is too wide."""
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    wide[0] = min(wide[0], WIDTH - sum(w + 2 for w in wide[1:]))
-    lines = []
-    for name, *cells in rows:
-        numbers = [f"{cell:>{w}}" for cell, w in zip(cells, wide[1:], strict=True)]
-        lines.append("  ".join([f"{_short(name, wide[0]):<{wide[0]}}", *numbers]))
-    return "\n".join(lines)
-
-
 def confusion_table(counts: np.ndarray, classes: list[str]) -> str:
     """The confusion matrix as text; if it is too wide, how many mistakes, and where to see them."""
     wide = max(len(str(counts.max())), *map(len, classes)) + 1
@@ -131,6 +122,5 @@ def confusion_table(counts: np.ndarray, classes: list[str]) -> str:
     return "\n".join([*rows, "rows: what it is; columns: what the network says"])
 
 
-def _short(name: str, width: int) -> str:
-    name = " ".join(name.split())
-    return name if len(name) <= width else f"{name[: width - 1]}…"
+def _one_line(name: str) -> str:
+    return " ".join(name.split())
